@@ -1,6 +1,13 @@
 package manifest
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/Masterminds/semver/v3"
+)
 
 // Manifest is what a module declares of itself. The zero value of an optional
 // field means the default.
@@ -20,55 +27,59 @@ type Manifest struct {
 	Rollout Rollout `yaml:"rollout,omitempty" json:"rollout,omitzero"`
 }
 
-// Route is a set of requests: those for Host (any, when empty) whose path is Path
-// or lies below it, on segment borders.
-type Route struct {
-	Host string `yaml:"host,omitempty" json:"host,omitempty"`
-	Path string `yaml:"path" json:"path"`
-}
-
-// Health says how the host finds out whether an instance is well. The standard
-// gRPC health check is always asked; Path adds an HTTP GET that must answer 2xx.
-type Health struct {
-	Path     string   `yaml:"path,omitempty" json:"path,omitempty"`
-	Interval Duration `yaml:"interval,omitempty" json:"interval,omitzero"`  // between probes, default 1s
-	Timeout  Duration `yaml:"timeout,omitempty" json:"timeout,omitzero"`    // of one probe, default 1s
-	Passes   int      `yaml:"passes,omitempty" json:"passes,omitempty"`     // in a row to be ready, default 2
-	Failures int      `yaml:"failures,omitempty" json:"failures,omitempty"` // in a row to be out, default 3
-	Deadline Duration `yaml:"deadline,omitempty" json:"deadline,omitzero"`  // to become ready, default 10s
-}
-
-// Rollout says how a module moves from one release to the next. It is written the
-// same way in a manifest, in segue.yaml (at the top and under modules.NAME) and as
-// flags of `segue deploy`.
-type Rollout struct {
-	Strategy Strategy `yaml:"strategy,omitempty" json:"strategy,omitempty"`
-	// Steps are the candidate's weights, rising, the last 100 %.
-	Steps []Weight `yaml:"steps,omitempty" json:"steps,omitempty"`
-	// Hold is the least time at each step.
-	Hold *Duration `yaml:"hold,omitempty" json:"hold,omitempty"`
-	// MaxErrors is the share of the candidate's requests in a step that may fail.
-	MaxErrors *Weight `yaml:"max_errors,omitempty" json:"max_errors,omitempty"`
-	// MinErrors is how many must have failed before MaxErrors is looked at.
-	MinErrors int `yaml:"min_errors,omitempty" json:"min_errors,omitempty"`
-}
-
-// Strategy is the way traffic moves from stable to candidate.
-type Strategy string
-
-// The strategies.
 const (
-	Gradual Strategy = "gradual" // step by step
-	Instant Strategy = "instant" // healthy, then all at once
+	maxVersion     = 128
+	maxDescription = 200
 )
 
-// Weight is a share in basis points, 0 to 10000. In YAML and in flags it is
-// written as a percentage ("1%", "12.5%"), in JSON as the number of basis points.
-type Weight uint16
+// CheckName checks that name can be a module's.
+func CheckName(name string) error {
+	hint := "a name is 1 to 63 of a–z, 0–9 and '-', begins with a letter and does not end with '-'"
+	switch {
+	case name == "":
+		return &Error{Field: "name", Msg: "is missing", Hint: hint}
+	case strings.ContainsAny(name, `/\`) || strings.Contains(name, ".."):
+		return &Error{Field: "name", Value: name, Msg: "is a path, not a name", Hint: hint}
+	case !isLabel(name) || name[0] < 'a':
+		return &Error{Field: "name", Value: name, Msg: "is no module name", Hint: hint}
+	}
+	return nil
+}
 
-// Full is the whole of the traffic.
-const Full Weight = 10000
+// CheckVersion checks that version is a semantic version 2.0.0 as a manifest
+// writes it.
+func CheckVersion(version string) error {
+	wrong := func(msg, hint string) error {
+		return &Error{Field: "version", Value: version, Msg: msg, Hint: hint}
+	}
+	switch {
+	case version == "":
+		return wrong("is missing", "write a semantic version, such as 1.0.0")
+	case len(version) > maxVersion:
+		return wrong("is too long", fmt.Sprintf("write at most %d characters", maxVersion))
+	case strings.HasPrefix(version, "v"):
+		return wrong("has a leading 'v'", "write "+clip(version[1:]))
+	}
+	if _, err := semver.StrictNewVersion(version); err != nil {
+		return wrong("is no semantic version", "write MAJOR.MINOR.PATCH, such as 1.0.0 or 1.0.0-rc.1")
+	}
+	return nil
+}
 
-// Duration is a time.Duration that is written as Go writes it ("10s") in YAML and
-// JSON.
-type Duration time.Duration
+// validate checks every field and normalises the paths of the routes.
+func (m *Manifest) validate() error {
+	wrong := []error{CheckName(m.Name), CheckVersion(m.Version), checkDescription(m.Description)}
+	wrong = append(wrong, checkRoutes(m.Routes)...)
+	wrong = append(wrong, at("health", m.Health.validate()), at("rollout", m.Rollout.Validate()))
+	return errors.Join(wrong...)
+}
+
+func checkDescription(s string) error {
+	if len(s) > maxDescription {
+		return &Error{Field: "description", Value: s, Msg: "is too long", Hint: fmt.Sprintf("write one line of at most %d bytes", maxDescription)}
+	}
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		return &Error{Field: "description", Value: s, Msg: "has a line break or another control character", Hint: "write one line"}
+	}
+	return nil
+}

@@ -28,6 +28,7 @@ const (
 	Warming     ReleaseState = "warming"
 	Shifting    ReleaseState = "shifting"
 	Serving     ReleaseState = "active"
+	Warm        ReleaseState = "warm" // runs without traffic, ready for a rollback
 	Restarting  ReleaseState = "restarting"
 	Draining    ReleaseState = "draining"
 	Stopped     ReleaseState = "stopped"

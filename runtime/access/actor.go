@@ -50,6 +50,10 @@ func Authorize(a module.Actor, action string) error {
 			return nil
 		}
 	}
+	return denied(a, action)
+}
+
+func denied(a module.Actor, action string) error {
 	who := a.String()
 	if who == "" {
 		who = "nobody"

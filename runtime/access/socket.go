@@ -23,7 +23,9 @@ const probeTimeout = 2 * time.Second
 // socket has mode 0600. The socket of a runtime that died is replaced, that of one
 // that lives is a Conflict. Accept gives only connections of users who may change
 // things. Closing the listener removes the socket.
-func Listen(path string) (net.Listener, error) {
+func Listen(path string) (net.Listener, error) { return listen(path, mayChange) }
+
+func listen(path string, may func(uid uint32) bool) (net.Listener, error) {
 	dir, name, err := openDir(path, true)
 	if err != nil {
 		return nil, err
@@ -33,6 +35,7 @@ func Listen(path string) (net.Listener, error) {
 		dir.Close()
 		return nil, err
 	}
+	l.may = may
 	return l, nil
 }
 
@@ -168,6 +171,7 @@ type listener struct {
 	name string
 	path string
 	made unix.Stat_t // the socket as it was made
+	may  func(uid uint32) bool
 
 	once sync.Once
 	err  error
@@ -192,7 +196,7 @@ func (l *listener) Accept() (net.Conn, error) {
 			c.Close() // it is gone again, or nobody can say who it was
 			continue
 		}
-		if !mayChange(*actor.UID) {
+		if !l.may(*actor.UID) {
 			refuse(c, actor)
 			continue
 		}
@@ -204,7 +208,7 @@ func (l *listener) Accept() (net.Conn, error) {
 // fits the socket's buffer, so writing it does not wait.
 func refuse(c *net.UnixConn, a module.Actor) {
 	defer c.Close()
-	body := fmt.Sprintf(`{"title":"denied","status":403,"detail":%q}`+"\n", Authorize(a, "use the admin socket").Error())
+	body := fmt.Sprintf(`{"title":"denied","status":403,"detail":%q}`+"\n", denied(a, "use the admin socket").Error())
 	c.SetWriteDeadline(time.Now().Add(time.Second))
 	fmt.Fprintf(c, "HTTP/1.1 403 Forbidden\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
 		len(body), body)

@@ -46,7 +46,7 @@ type EventsConfig struct {
 	// Observe is called with each event within Emit, so it must not block; nil for
 	// nobody.
 	Observe func(module.Event)
-	// Queue is how many events may wait to be stored; 0 means 1024.
+	// Queue is how many events may wait to be stored, at least 2; 0 means 1024.
 	Queue int
 	// Buffer is how many events may wait for one follower; 0 means 256.
 	Buffer int
@@ -89,6 +89,7 @@ func OpenEvents(cfg EventsConfig) (*Events, error) {
 	if cfg.Queue <= 0 {
 		cfg.Queue = defaultQueue
 	}
+	cfg.Queue = max(cfg.Queue, 2)
 	if cfg.Buffer <= 0 {
 		cfg.Buffer = defaultBuffer
 	}

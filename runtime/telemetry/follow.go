@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/segue-run/segue/runtime/module"
 )
@@ -14,7 +15,10 @@ const followBatch = 256
 // follower is one that reads events as they come.
 type follower struct {
 	events chan module.Event // closed when the recorder ends
-	lagged bool              // the buffer was full; guarded by Events.mu
+	// Guarded by Events.mu: whether the buffer was full since it was last empty, and
+	// how many events that are in no history did not fit.
+	lagged bool
+	missed uint64
 }
 
 // hand gives an event to those who follow. It waits for nobody.
@@ -25,8 +29,12 @@ func (e *Events) hand(ev module.Event) {
 		e.last = ev.Seq
 	}
 	for f := range e.followers {
-		if f.lagged || !offer(f.events, ev) {
-			f.lagged = true
+		if !f.lagged && offer(f.events, ev) {
+			continue
+		}
+		f.lagged = true
+		if ev.Seq == 0 {
+			f.missed++
 		}
 	}
 }
@@ -58,13 +66,14 @@ func (e *Events) leave(f *follower) {
 	delete(e.followers, f)
 }
 
-// caughtUp reports whether the follower missed events since it last asked.
-func (e *Events) behind(f *follower) bool {
+// behind reports whether the follower missed events since it last asked, and how many
+// of them are in no history.
+func (e *Events) behind(f *follower) (lagged bool, missed uint64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	was := f.lagged
-	f.lagged = false
-	return was
+	lagged, missed = f.lagged, f.missed
+	f.lagged, f.missed = false, 0
+	return lagged, missed
 }
 
 // Follow gives the events that the filter selects, first those stored and then those
@@ -89,11 +98,15 @@ func (e *Events) Follow(ctx context.Context, filter module.EventFilter) iter.Seq
 			case <-ctx.Done():
 				return
 			case ev, open := <-f.events:
-				if !open || !r.give(ev) {
+				if !open {
+					r.resume(f)
+					return
+				}
+				if !r.give(ev) {
 					return
 				}
 			}
-			if len(f.events) == 0 && e.behind(f) && !r.catchUp() {
+			if len(f.events) == 0 && !r.resume(f) {
 				return
 			}
 		}
@@ -151,6 +164,18 @@ func (r *reader) catchUp() bool {
 			}
 		}
 	}
+}
+
+// resume gives what the follower's buffer had no room for.
+func (r *reader) resume(f *follower) bool {
+	lagged, missed := r.e.behind(f)
+	if !lagged {
+		return true
+	}
+	if !r.catchUp() {
+		return false
+	}
+	return missed == 0 || r.yield(lostEvent(time.Now().UTC(), missed, "they could not be stored and came too fast"), nil)
 }
 
 // give hands an event to the consumer unless it was looked at before.

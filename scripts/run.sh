@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Starts the runtime in the foreground and, once it is ready, drops the first
+# module into modules/. `make run` calls it after the build.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+listen=${LISTEN:-127.0.0.1:8080}
+admin=${ADMIN:-127.0.0.1:8081}
+
+# answers is true where somebody accepts connections on host:port.
+answers() { (exec 3<>"/dev/tcp/${1%:*}/${1##*:}") 2>/dev/null; }
+
+for address in "$listen" "$admin"; do
+  if answers "$address"; then
+    cat >&2 <<END
+run: $address is in use. Stop what listens there (ss -ltnp shows it), or take others:
+     make run LISTEN=127.0.0.1:9080 ADMIN=127.0.0.1:9081
+END
+    exit 1
+  fi
+done
+
+# ready is true when the runtime says so.
+ready() {
+  local code
+  exec 3<>"/dev/tcp/${admin%:*}/${admin##*:}" || return 1
+  printf 'GET /readyz HTTP/1.0\r\nHost: %s\r\n\r\n' "$admin" >&3
+  read -r _ code _ <&3
+  [[ $code == 200 ]]
+}
+
+# greet waits for the runtime, which will have the pid of this shell, drops the
+# first module unless one is there from an earlier run, and says what to do next.
+greet() {
+  local tries=300
+  until (ready) 2>/dev/null; do
+    ((tries-- > 0)) && kill -0 $$ 2>/dev/null || return 0
+    sleep 0.1
+  done
+  local dropped="hello is there from an earlier run; it serves what it served then."
+  if ! bin/segue show hello >/dev/null 2>&1; then
+    mkdir -p modules
+    cp build/modules/hello-1.0.0 modules/
+    dropped="build/modules/hello-1.0.0 was dropped into modules/."
+  fi
+  cat <<END
+
+Segue is ready. $dropped In another terminal, here:
+
+  curl -i http://$listen/hello/version      who answers, and in which release
+  bin/segue ls                                    what runs
+  cp build/modules/hello-1.1.0 modules/           a new release: traffic moves to it
+  bin/segue show hello                            watch it move
+  cp build/modules/hello-2.0.0-errors modules/    a bad one: it is taken back
+  go run ./bench/load -url http://$listen   (traffic, so that it is found out)
+  bin/segue events                                everything that happened, and why
+
+Ctrl-C stops it, with everything it started.
+
+END
+}
+
+# Once this shell has become the runtime, greet is no child of it.
+(greet &)
+exec bin/segue run --listen "$listen" --admin "$admin"

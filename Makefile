@@ -40,7 +40,7 @@ bench: build modules ## measure on this machine: activation, reloads, memory
 bench-ci: build modules ## a short run of the benchmarks that fails on a failed request
 	scripts/bench.sh ci
 
-fuzz: ## fuzz each fuzz target for a while (FUZZTIME=30s)
+fuzz: ## fuzz each fuzz target for 30 s, or for FUZZTIME
 	scripts/fuzz.sh
 
 generate: ## write the gRPC code from the .proto files again (needs protoc)

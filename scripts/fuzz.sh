@@ -3,14 +3,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-targets=$(git grep -hoE '^func Fuzz[A-Za-z0-9_]+' -- '*_test.go' | sort -u || true)
-if [[ -z $targets ]]; then
-  echo "fuzz: no package has a fuzz target"
-  exit
-fi
-git grep -lE '^func Fuzz' -- '*_test.go' | xargs -n 1 dirname | sort -u | while read -r dir; do
-  (cd "$dir" && grep -hoE '^func Fuzz[A-Za-z0-9_]+' -- *_test.go) | while read -r _ target; do
-    echo "fuzz: $dir $target"
-    go test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-30s}" "./$dir"
-  done
-done
+found=0
+while IFS=: read -r file _ target; do
+  found=1
+  echo "fuzz: $(dirname "$file") $target"
+  go test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-30s}" "./$(dirname "$file")"
+done < <(git grep -oE '^func Fuzz[A-Za-z0-9_]+' -- '*_test.go' | sed 's/func //; s/:/::/')
+((found)) || echo "fuzz: no package has a fuzz target"

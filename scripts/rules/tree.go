@@ -54,8 +54,8 @@ type File struct {
 	Syntax    *ast.File
 }
 
-// outputs are the folders at the root that a build or a run makes.
-var outputs = []string{"bin", "build", "modules"}
+// outputs are the folders at the root that a build, a run or vendoring makes.
+var outputs = []string{"bin", "build", "modules", "vendor"}
 
 // Load parses every Go file below root, which holds the go.mod.
 func Load(root string) (*Tree, error) {

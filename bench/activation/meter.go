@@ -79,6 +79,9 @@ func (m *meter) activate(ctx context.Context, i int) error {
 	if err != nil {
 		return err
 	}
+	if status.Rollout == nil {
+		return fmt.Errorf("hello@%s serves, but the runtime has no record of its rollout", v)
+	}
 	for _, phase := range status.Rollout.Phases {
 		if _, known := m.phases[phase.Name]; !known {
 			m.phaseNames = append(m.phaseNames, phase.Name)

@@ -63,7 +63,7 @@ func run(ctx context.Context, root string, modules int) (err error) {
 			if err != nil {
 				return err
 			}
-			rows = append(rows, m.row(fmt.Sprintf("host with %d modules", n)))
+			rows = append(rows, m.row(fmt.Sprintf("host, modules: %d", n)))
 		}
 		m, err := read(pid)
 		if err != nil {

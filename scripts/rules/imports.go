@@ -18,7 +18,10 @@ var layers = [][]string{
 		"runtime/instance", "runtime/artifact", "runtime/settings", "runtime/database",
 		"runtime/gateway", "runtime/audit", "runtime/access", "runtime/watch",
 	},
-	{"runtime/state", "runtime/sandbox", "runtime/launch", "runtime/analysis", "runtime/telemetry"},
+	{
+		"runtime/state", "runtime/sandbox", "runtime/launch", "runtime/analysis",
+		"runtime/telemetry", "runtime/config", "runtime/executable",
+	},
 	{"runtime/module"},
 	{"sdk/manifest", "sdk/wire"},
 }

@@ -45,15 +45,24 @@ greet() {
   fi
   cat <<END
 
-Segue is ready. $dropped In another terminal, here:
+Segue is ready. $dropped
+In another terminal, in this folder, try:
 
-  curl -i http://$listen/hello/version      who answers, and in which release
-  bin/segue ls                                    what runs
-  cp build/modules/hello-1.1.0 modules/           a new release: traffic moves to it
-  bin/segue show hello                            watch it move
-  cp build/modules/hello-2.0.0-errors modules/    a bad one: it is taken back
-  go run ./bench/load -url http://$listen   (traffic, so that it is found out)
-  bin/segue events                                everything that happened, and why
+  # who answers, and in which release
+  curl -i http://$listen/hello/version
+  # some traffic, so that a bad release is found out (it runs for five minutes)
+  go run ./bench/load -url http://$listen -for 5m
+
+and in a third one:
+
+  # a new release: traffic moves over step by step
+  cp build/modules/hello-1.1.0 modules/
+  bin/segue show hello
+  # when that is done, a bad one, which fails every request: it is taken back
+  cp build/modules/hello-2.0.0-errors modules/
+  bin/segue show hello
+  # everything that happened, and why
+  bin/segue events
 
 Ctrl-C stops it, with everything it started.
 

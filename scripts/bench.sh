@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 mkdir -p build/bench
-go build -o build/bench/ ./bench/...
+go build -buildvcs=false -o build/bench/ ./bench/...
 
 if [[ ${1:-} == ci ]]; then
   build/bench/reload -n 200

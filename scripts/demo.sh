@@ -5,5 +5,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 mkdir -p build/bench
-go build -o build/bench/demo ./bench/demo
+go build -buildvcs=false -o build/bench/demo ./bench/demo
 exec build/bench/demo "$@"

@@ -3,11 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-mapfile -d '' files < <(git ls-files -z --cached --others --exclude-standard -- '*.go')
-unformatted=$(for file in "${files[@]}"; do
-  [[ -f $file ]] && echo "$file"
-done | xargs -r -d '\n' gofmt -l)
+unformatted=$(find . -name '*.go' -not -path './vendor/*' -not -path './build/*' -print0 | xargs -0 gofmt -l)
 if [[ -n $unformatted ]]; then
-  echo "not formatted; type: gofmt -w" $unformatted >&2
+  printf 'not formatted; type: gofmt -w %s\n' "${unformatted//$'\n'/ }" >&2
   exit 1
 fi

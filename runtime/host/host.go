@@ -32,6 +32,8 @@ const (
 	// bootPatience is how long traffic waits for modules to come up after a start:
 	// connections queue in the kernel meanwhile.
 	bootPatience = 10 * time.Second
+	// shutdownGrace is how long requests in flight may take when the host stops.
+	shutdownGrace = 30 * time.Second
 	// eventsKept bounds the stored events.
 	eventsKept = 100_000
 )
@@ -180,8 +182,8 @@ func actorOf(r *http.Request) (module.Actor, error) {
 // openParts builds what runs modules and brings them traffic.
 func (h *host) openParts(bucket *state.Bucket) error {
 	runDir := filepath.Join(h.cfg.StateDir, "run", "instances")
-	if err := instance.SweepOrphans(runDir, h.opts.Logger); err != nil {
-		h.log.Warn("leftovers of a former runtime could not all be removed", zap.Error(err))
+	if killed, err := instance.SweepOrphans(runDir); err != nil || killed > 0 {
+		h.log.Warn("leftovers of a former runtime were swept away", zap.Int("killed", killed), zap.Error(err))
 	}
 	artifacts, err := artifact.Open(artifact.Config{Dir: filepath.Join(h.cfg.StateDir, "artifacts"), Logger: h.opts.Logger})
 	if err != nil {
@@ -204,7 +206,7 @@ func (h *host) openParts(bucket *state.Bucket) error {
 	}
 	h.intake = &intake{cfg: h.cfg, watcher: watcher, store: artifacts, instances: h.instances, engine: h.engine,
 		journal: h.journal, log: h.opts.Logger.Named("intake"), files: map[string]module.Release{}}
-	h.proxy = nethttp.New(nethttp.Config{Director: h.traffic.pool, Logger: h.opts.Logger, HideRelease: !h.cfg.ReleaseHeader})
+	h.proxy = nethttp.New(nethttp.Config{Director: h.traffic.pool, Logger: h.opts.Logger, OmitRelease: !h.cfg.ReleaseHeader})
 	return nil
 }
 
@@ -234,7 +236,7 @@ func (h *host) run(ctx context.Context) error {
 	h.serving.Store(false)
 	h.events.Emit(module.Event{Type: module.HostStopping, Time: time.Now(), Message: "segue stops: no new offers, requests in flight end, modules stop"})
 	files.stop()
-	drain, cancel := context.WithTimeout(context.Background(), h.cfg.ShutdownGrace)
+	drain, cancel := context.WithTimeout(context.Background(), shutdownGrace)
 	defer cancel()
 	if cut := h.proxy.Shutdown(drain); cut != nil {
 		h.log.Warn("requests were cut off at the end of the grace", zap.Error(cut))

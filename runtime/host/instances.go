@@ -30,6 +30,11 @@ type instances struct {
 
 var _ rollout.Instances = (*instances)(nil)
 
+func newInstances(store *artifact.Store, starter *instance.Starter, cfg config.Config, log *zap.Logger) *instances {
+	return &instances{store: store, starter: starter, cfg: cfg, log: log,
+		open: map[module.Digest]*artifact.Artifact{}, pins: map[module.Digest]int{}}
+}
+
 // keep takes over a staged artifact, and holds it at least until unpin.
 func (s *instances) keep(a *artifact.Artifact) (unpin func()) {
 	s.mu.Lock()

@@ -80,7 +80,7 @@ func (in *intake) file(ctx context.Context, of *watch.Offer) {
 		return
 	}
 	staged := module.PhaseTime{Name: "stage", Micros: time.Since(began).Microseconds()}
-	settled := module.PhaseTime{Name: "settle", Micros: began.Sub(of.Settled).Microseconds()}
+	settled := module.PhaseTime{Name: "settle", Micros: began.Sub(of.Changed).Microseconds()}
 	if _, err := in.offer(ctx, a, actor, manifest.Rollout{}, false, settled, staged); err != nil {
 		in.refused(of.Name, actor, rel, err)
 		return

@@ -25,7 +25,7 @@ func scrape(t *testing.T, m *telemetry.Metrics) string {
 
 func TestTrafficIsReadAtTheScrapeAndAddedUpByRelease(t *testing.T) {
 	sample := telemetry.TargetSample{Module: "hello", Version: "1.0.0", Weight: 7500, InFlight: 2,
-		Responses: [5]uint64{1: 10, 4: 1}, Failed: 3,
+		Requests: map[string]uint64{"ok": 10, "server-error": 1, "timeout": 3},
 		Latency: telemetry.Latency{Bounds: []float64{0.01, 0.1}, Counts: []uint64{8, 2, 1}, Sum: 0.5}}
 	other := sample
 	other.Version, other.Weight = "1.1.0", 2500
@@ -33,10 +33,10 @@ func TestTrafficIsReadAtTheScrapeAndAddedUpByRelease(t *testing.T) {
 	for range 2 { // a scrape changes nothing
 		text := scrape(t, m)
 		for _, line := range []string{
-			`segue_requests_total{code_class="2xx",module="hello",version="1.0.0"} 20`,
-			`segue_requests_total{code_class="5xx",module="hello",version="1.0.0"} 2`,
-			`segue_requests_total{code_class="error",module="hello",version="1.0.0"} 6`,
-			`segue_requests_total{code_class="2xx",module="hello",version="1.1.0"} 10`,
+			`segue_requests_total{class="ok",module="hello",version="1.0.0"} 20`,
+			`segue_requests_total{class="server-error",module="hello",version="1.0.0"} 2`,
+			`segue_requests_total{class="timeout",module="hello",version="1.0.0"} 6`,
+			`segue_requests_total{class="ok",module="hello",version="1.1.0"} 10`,
 			`segue_requests_in_flight{module="hello",version="1.0.0"} 4`,
 			`segue_module_weight{module="hello",version="1.0.0"} 7500`,
 			`segue_request_duration_seconds_bucket{module="hello",version="1.0.0",le="0.1"} 20`,

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,10 +22,9 @@ type TargetSample struct {
 	Weight int
 	// InFlight is how many requests it has now.
 	InFlight int64
-	// Responses counts answers by class: Responses[0] is 1xx, Responses[4] is 5xx.
-	Responses [5]uint64
-	// Failed counts requests that got no answer from the target.
-	Failed uint64
+	// Requests counts finished requests by how they ended, in the data plane's words:
+	// ok, client-error, server-error, transport-error, …
+	Requests map[string]uint64
 	// Latency is how long answers took.
 	Latency Latency
 }
@@ -43,15 +43,14 @@ type Latency struct {
 var (
 	releaseLabels = []string{"module", "version"}
 	requestsDesc  = prometheus.NewDesc("segue_requests_total",
-		"Requests answered, by class of the status: 1xx to 5xx, or error where the module gave no answer.",
-		[]string{"module", "version", "code_class"}, nil)
+		"Requests finished, by how they ended: ok, client-error, server-error, transport-error, timeout, client-gone or drained.",
+		[]string{"module", "version", "class"}, nil)
 	durationDesc = prometheus.NewDesc("segue_request_duration_seconds",
 		"How long requests took.", releaseLabels, nil)
 	inFlightDesc = prometheus.NewDesc("segue_requests_in_flight",
 		"Requests being answered now.", releaseLabels, nil)
 	weightDesc = prometheus.NewDesc("segue_module_weight",
 		"Share of a module's requests that a release gets, in basis points.", releaseLabels, nil)
-	classes = [5]string{"1xx", "2xx", "3xx", "4xx", "5xx"}
 )
 
 // trafficCollector reads the traffic's figures when it is scraped.
@@ -67,10 +66,9 @@ func (c *trafficCollector) Describe(out chan<- *prometheus.Desc) {
 // Collect gives the figures of each release.
 func (c *trafficCollector) Collect(out chan<- prometheus.Metric) {
 	for _, s := range merge(c.traffic.Traffic()) {
-		for i, n := range s.Responses {
-			out <- prometheus.MustNewConstMetric(requestsDesc, prometheus.CounterValue, float64(n), s.Module, s.Version, classes[i])
+		for class, n := range s.Requests {
+			out <- prometheus.MustNewConstMetric(requestsDesc, prometheus.CounterValue, float64(n), s.Module, s.Version, class)
 		}
-		out <- prometheus.MustNewConstMetric(requestsDesc, prometheus.CounterValue, float64(s.Failed), s.Module, s.Version, "error")
 		out <- prometheus.MustNewConstMetric(inFlightDesc, prometheus.GaugeValue, float64(s.InFlight), s.Module, s.Version)
 		out <- prometheus.MustNewConstMetric(weightDesc, prometheus.GaugeValue, float64(s.Weight), s.Module, s.Version)
 		if len(s.Latency.Counts) != len(s.Latency.Bounds)+1 {
@@ -92,26 +90,30 @@ func merge(samples []TargetSample) []TargetSample {
 	at := map[[2]string]int{}
 	for _, s := range samples {
 		key := [2]string{s.Module, s.Version}
-		i, ok := at[key]
-		if !ok {
-			at[key] = len(out)
-			s.Latency.Counts = slices.Clone(s.Latency.Counts)
-			out = append(out, s)
+		if i, known := at[key]; known {
+			out[i] = out[i].Plus(s)
 			continue
 		}
-		sum := &out[i]
-		sum.Weight = max(sum.Weight, s.Weight) // the release's share, told by each of its targets
-		sum.InFlight += s.InFlight
-		sum.Failed += s.Failed
-		for c, n := range s.Responses {
-			sum.Responses[c] += n
-		}
-		if slices.Equal(sum.Latency.Bounds, s.Latency.Bounds) && len(sum.Latency.Counts) == len(s.Latency.Counts) {
-			sum.Latency.Sum += s.Latency.Sum
-			for b, n := range s.Latency.Counts {
-				sum.Latency.Counts[b] += n
-			}
-		}
+		at[key] = len(out)
+		out = append(out, s)
 	}
 	return out
+}
+
+// Plus is both samples of one release together; neither is changed.
+func (s TargetSample) Plus(o TargetSample) TargetSample {
+	s.Weight = max(s.Weight, o.Weight) // the release's share, told by each of its targets
+	s.InFlight += o.InFlight
+	s.Requests = maps.Clone(s.Requests)
+	for class, n := range o.Requests {
+		s.Requests[class] += n
+	}
+	if slices.Equal(s.Latency.Bounds, o.Latency.Bounds) && len(s.Latency.Counts) == len(o.Latency.Counts) {
+		s.Latency.Sum += o.Latency.Sum
+		s.Latency.Counts = slices.Clone(s.Latency.Counts)
+		for b, n := range o.Latency.Counts {
+			s.Latency.Counts[b] += n
+		}
+	}
+	return s
 }

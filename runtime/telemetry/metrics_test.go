@@ -26,7 +26,7 @@ func scrape(t *testing.T, m *telemetry.Metrics) string {
 func TestTrafficIsReadAtTheScrapeAndAddedUpByRelease(t *testing.T) {
 	sample := telemetry.TargetSample{Module: "hello", Version: "1.0.0", Weight: 7500, InFlight: 2,
 		Requests: map[string]uint64{"ok": 10, "server-error": 1, "timeout": 3},
-		Latency: telemetry.Latency{Bounds: []float64{0.01, 0.1}, Counts: []uint64{8, 2, 1}, Sum: 0.5}}
+		Latency:  telemetry.Latency{Bounds: []float64{0.01, 0.1}, Counts: []uint64{8, 2, 1}, Sum: 0.5}}
 	other := sample
 	other.Version, other.Weight = "1.1.0", 2500
 	m := telemetry.NewMetrics(telemetry.MetricsConfig{Version: "0.1.0", Traffic: traffic{sample, sample, other}})

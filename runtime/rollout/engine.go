@@ -24,8 +24,8 @@ type Config struct {
 	// DrainTimeout is how long requests in flight may take to end once a process
 	// is being retired. Default 30 s.
 	DrainTimeout time.Duration
-	// Finished is called, in a goroutine of its own, when a rollout has ended;
-	// nil for nothing.
+	// Finished is called, in a goroutine of its own, when a rollout has ended and
+	// what it promoted is safe on the disk; nil for nothing.
 	Finished func()
 }
 

@@ -122,9 +122,6 @@ func (o *owner) bringUp(ctx context.Context, p *process) {
 	}
 	began = time.Now()
 	err = warm(ctx, inst, p.plan)
-	if err == nil {
-		err = o.cfg.Instances.Durable(ctx, p.plan.Digest)
-	}
 	o.post(ready{p: p, err: err, took: time.Since(began)})
 }
 

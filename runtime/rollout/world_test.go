@@ -263,7 +263,7 @@ func (w *world) Start(ctx context.Context, id string, p rollout.Plan) (rollout.I
 	return inst, nil
 }
 
-func (w *world) Durable(context.Context, module.Digest) error { return nil }
+func (w *world) Secure(context.Context, module.Digest) error { return nil }
 
 func (i *fakeInstance) PID() int { return 4711 }
 func (i *fakeInstance) Dial(context.Context) (net.Conn, error) {

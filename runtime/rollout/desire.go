@@ -73,8 +73,11 @@ func narrowed(old, now Record, at time.Time) desire {
 	case len(to.shares) == 0 || left == 0:
 	case heir != "":
 		d.shares[heir] = left
-	default: // nobody trusted: what has traffic keeps it until now is saved
+	default: // nobody trusted stays: what has traffic keeps it until now is saved
 		d.shares = from.shares
+		for key := range from.shares {
+			d.plans[key] = from.plans[key]
+		}
 	}
 	if len(to.shares) == 0 {
 		d.shares = map[string]manifest.Weight{}

@@ -32,6 +32,9 @@ func (o *owner) tellChange(old, rec Record) {
 		before = nil
 	}
 	fresh := after != nil && (before == nil || before.ID != after.ID)
+	if fresh && after.Source != "" {
+		o.tell(module.Event{Type: module.OfferAccepted, File: after.Source, Message: fmt.Sprintf("%s from %s is accepted (%s)", after.Candidate.Release, after.Source, after.Candidate.Digest.Short())}, &rec)
+	}
 	if fresh {
 		o.tell(module.Event{Type: module.RolloutStarting, Message: fmt.Sprintf("rollout %s: %s", after.ID, route(after))}, &rec)
 	}

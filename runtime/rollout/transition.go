@@ -16,6 +16,7 @@ type (
 		Plan   Plan // without Key
 		Policy Policy
 		Actor  module.Actor
+		Source string
 		Force  bool // lifts a quarantine
 		Phases []module.PhaseTime
 	}
@@ -143,7 +144,7 @@ func (r Record) offer(ev offered, now time.Time) (Record, error) {
 		return r, nil
 	}
 	r.begin(ev.Plan, ev.Policy, ev.Actor, now)
-	r.Rollout.Phases = ev.Phases
+	r.Rollout.Phases, r.Rollout.Source = ev.Phases, ev.Source
 	return r, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -38,6 +39,8 @@ type world struct {
 	events    []module.Event
 	audits    []module.AuditRecord
 	journal   []string // what happened, in order
+	born      int      // how long the journal was when its end was set
+	deadline  int      // how long the journal may get before the host is dead; 0 for ever
 }
 
 // behaviour of a release's processes.
@@ -97,6 +100,7 @@ func (w *world) start() {
 func (w *world) crashHost() {
 	w.stop()
 	w.mu.Lock()
+	w.deadline = 0
 	w.instances, w.targets, w.split, w.routed = map[string]*fakeInstance{}, map[string]*fakeTarget{}, map[string]manifest.Weight{}, false
 	w.mu.Unlock()
 	w.start()
@@ -195,7 +199,7 @@ func (w *world) instance(version string) *fakeInstance {
 	return found
 }
 
-func (w *world) wantSplit(want map[string]manifest.Weight) {
+func (w *world) wantSplit(want map[string]manifest.Weight) bool {
 	w.t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -205,7 +209,9 @@ func (w *world) wantSplit(want map[string]manifest.Weight) {
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		w.t.Errorf("split is %v, want %v", got, want)
+		return false
 	}
+	return true
 }
 
 func (w *world) wantEvent(typ module.EventType, reason string) {
@@ -260,6 +266,9 @@ func (w *world) Start(ctx context.Context, id string, p rollout.Plan) (rollout.I
 func (w *world) Durable(context.Context, module.Digest) error { return nil }
 
 func (i *fakeInstance) PID() int { return 4711 }
+func (i *fakeInstance) Dial(context.Context) (net.Conn, error) {
+	return nil, errors.New("nobody dials a fake")
+}
 func (i *fakeInstance) Probe(context.Context) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -341,6 +350,10 @@ func (w *world) Save(_ context.Context, rec rollout.Record, rev uint64) (uint64,
 	if w.saveErr != nil {
 		return 0, w.saveErr
 	}
+	if w.deadline > 0 && len(w.journal) >= w.deadline {
+		w.note("save, dead")
+		return 0, errDead
+	}
 	if w.saved[rec.Module].Revision != rev {
 		return 0, &module.Error{Kind: module.Conflict, Msg: "stale revision"}
 	}
@@ -389,5 +402,7 @@ func (w *world) behave(version string, b behaviour) {
 	defer w.mu.Unlock()
 	w.behaviour[version] = b
 }
+
+var errDead = errors.New("the host is dead")
 
 var errFull = errors.New("no space left on device")

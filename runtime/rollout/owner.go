@@ -63,7 +63,6 @@ type (
 		p    *process
 		inst Instance
 		err  error
-		took time.Duration
 	}
 	ready struct {
 		p    *process

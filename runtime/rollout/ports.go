@@ -22,6 +22,8 @@ type Instances interface {
 // Instance is one running process. Its owner must Stop it.
 type Instance interface {
 	PID() int
+	// Phases says how long each part of the start took, in order.
+	Phases() []module.PhaseTime
 	// Dial opens a connection to the module's HTTP listener.
 	Dial(ctx context.Context) (net.Conn, error)
 	// Probe asks once whether the instance is well.

@@ -265,7 +265,8 @@ func (w *world) Start(ctx context.Context, id string, p rollout.Plan) (rollout.I
 
 func (w *world) Secure(context.Context, module.Digest) error { return nil }
 
-func (i *fakeInstance) PID() int { return 4711 }
+func (i *fakeInstance) PID() int                   { return 4711 }
+func (i *fakeInstance) Phases() []module.PhaseTime { return []module.PhaseTime{{Name: "launch"}} }
 func (i *fakeInstance) Dial(context.Context) (net.Conn, error) {
 	return nil, errors.New("nobody dials a fake")
 }

@@ -197,19 +197,32 @@ func TestALimitedStreamGoesOnAfterDamageWithAWarning(t *testing.T) {
 }
 
 func TestRemovingTheMarkAcceptsTheLoss(t *testing.T) {
-	dir := written(t)
-	remove(t, streamDir(dir, "KV_modules"))
-	s := open(t, dir)
-	_, err := s.Bucket(t.Context(), "modules", state.BucketConfig{})
-	mark := filepath.Join(dir, "marks", "KV_modules")
-	if err == nil || !strings.Contains(err.Error(), "remove "+mark) {
-		t.Fatalf("%v does not say how to go on", err)
-	}
-	closeNow(t, s)
-	remove(t, mark)
-	s = open(t, dir)
-	if keys, err := bucket(t, s, "modules").Keys(t.Context()); err != nil || len(keys) != 0 {
-		t.Errorf("keys %v, %v", keys, err)
+	for name, keys := range map[string]int{"its directory is gone": 0, "its block is cut": 3} {
+		t.Run(name, func(t *testing.T) {
+			dir := written(t)
+			damages[name](t, dir, "KV_modules")
+			s := open(t, dir)
+			_, err := s.Bucket(t.Context(), "modules", state.BucketConfig{})
+			mark := filepath.Join(dir, "marks", "KV_modules")
+			if err == nil || !strings.Contains(err.Error(), "remove "+mark) {
+				t.Fatalf("%v does not say how to go on", err)
+			}
+			closeNow(t, s)
+			remove(t, mark)
+			for i := range 3 { // it is accepted once and for all, also before and after writing
+				s = open(t, dir)
+				b := bucket(t, s, "modules")
+				if all, err := b.All(t.Context()); err != nil || len(all) != keys+max(0, i-1) {
+					t.Errorf("start %d: %v, %v", i, all, err)
+				}
+				if i == 1 {
+					if _, err := b.Put(t.Context(), "new", nil); err != nil {
+						t.Fatal(err)
+					}
+				}
+				closeNow(t, s)
+			}
+		})
 	}
 }
 

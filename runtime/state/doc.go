@@ -11,8 +11,10 @@
 //     other than ErrConflict may or may not be there; read before writing again.
 //   - State that was acknowledged and is gone is never passed over in silence. Beside
 //     JetStream's own files DIR/marks keeps, a file for each bucket and stream, the
-//     last acknowledged sequence and the number of records. What JetStream recovers
-//     is held against it whenever a bucket or stream is opened. A bucket or an
+//     last acknowledged sequence, the number of records, and for a bucket a sum over
+//     the newest revisions of its keys (a server that lost a record would give an
+//     older value of the key instead). What JetStream recovers is held against it
+//     whenever a bucket or stream is opened. A bucket or an
 //     unlimited stream that has lost records refuses to open with ErrDamaged and says
 //     which directory and what to do; a stream with limits, whose records are there
 //     to be forgotten, warns and goes on.

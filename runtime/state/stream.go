@@ -72,7 +72,7 @@ func (t *Stream) append(ctx context.Context, subject string, data []byte, opts .
 	if err := checkName("subject", subject); err != nil {
 		return 0, err
 	}
-	opts = append(opts, jetstream.WithExpectStream(t.name), jetstream.WithRetryAttempts(0))
+	opts = append(opts, jetstream.WithRetryAttempts(0))
 	t.write.Lock()
 	defer t.write.Unlock()
 	err = t.s.write(ctx, func(ctx context.Context, e *engine) error {
@@ -81,7 +81,7 @@ func (t *Stream) append(ctx context.Context, subject string, data []byte, opts .
 			return err
 		}
 		seq = ack.Sequence
-		t.mark.set(seq, t.mark.count+1)
+		t.mark.set(seq, t.mark.count+1, 0)
 		t.advance(seq)
 		return nil
 	})
@@ -278,7 +278,7 @@ func (t *Stream) load(ctx context.Context, e *engine) (err error) {
 			return t.s.translate(err)
 		}
 	}
-	t.mark.set(last, found.State.Msgs)
+	t.mark.set(last, found.State.Msgs, 0)
 	t.advance(last)
 	return nil
 }

@@ -154,7 +154,7 @@ func TestLostStateIsNeverPassedOver(t *testing.T) {
 					if !errors.Is(err, state.ErrDamaged) || module.KindOf(err) != module.Internal {
 						t.Fatalf("got %v, want ErrDamaged", err)
 					}
-					for _, part := range []string{streamDir(dir, stream), "backup"} {
+					for _, part := range []string{dir + " from a backup", "move it aside"} {
 						if !strings.Contains(err.Error(), part) {
 							t.Errorf("%v does not name %s", err, part)
 						}

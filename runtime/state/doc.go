@@ -27,9 +27,8 @@
 //
 // # Goroutines and locks
 //
-// The goroutines are those of the NATS server and client; Close joins them. Readers
-// and followers of a stream run on their caller's goroutine. Lock order: a bucket's or
-// stream's write lock, then Store.mu (shared for an operation, exclusive for a restart
-// and for Close), then the small locks around an index (Bucket.mu, Stream.mu), under
-// which nothing blocks.
+// The goroutines are those of the NATS server and client; Close joins them. Lock order:
+// a bucket's or stream's write lock, then Store.mu (shared for an operation, exclusive
+// for a restart and for Close), then Bucket.mu around an index, under which nothing
+// blocks.
 package state

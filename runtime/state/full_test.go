@@ -34,7 +34,8 @@ func TestAWriteThatTheDiskRefusesFailsAloneAndTheNextGoesOn(t *testing.T) {
 				cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWNS
 				if uid := os.Geteuid(); uid != 0 {
 					cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
-					cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}}
+					cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: uid, Size: 1}}
+					cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getegid(), Size: 1}}
 				}
 			}
 			out, err := cmd.CombinedOutput()

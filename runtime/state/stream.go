@@ -3,9 +3,9 @@ package state
 import (
 	"context"
 	"errors"
-	"iter"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -37,9 +37,7 @@ type Stream struct {
 	write sync.Mutex // held over an append, so over the disk's answer
 	mark  *mark      // guarded by write, and by Store.mu held exclusively
 
-	mu    sync.Mutex
-	last  uint64        // the last sequence acknowledged
-	grown chan struct{} // closed and replaced when last rises
+	last atomic.Uint64 // the last sequence acknowledged
 }
 
 // readBatch is how many records are asked for at once.
@@ -54,7 +52,7 @@ func (s *Store) Stream(ctx context.Context, name string, cfg StreamConfig) (*Str
 	if strings.HasPrefix(name, "KV_") {
 		return nil, &module.Error{Kind: module.Invalid, Field: "stream", Value: name, Hint: "KV_ begins the names of buckets"}
 	}
-	return add(ctx, s, name, &Stream{s: s, name: name, cfg: cfg, grown: make(chan struct{})})
+	return add(ctx, s, name, &Stream{s: s, name: name, cfg: cfg})
 }
 
 // Append stores a record durably and gives its sequence. The subject is a name.
@@ -82,7 +80,7 @@ func (t *Stream) append(ctx context.Context, subject string, data []byte, opts .
 		}
 		seq = ack.Sequence
 		t.mark.set(seq, t.mark.count+1, 0)
-		t.advance(seq)
+		t.last.Store(seq)
 		return nil
 	})
 	return seq, err
@@ -90,26 +88,8 @@ func (t *Stream) append(ctx context.Context, subject string, data []byte, opts .
 
 func (t *Stream) subject(s string) string { return t.name + "." + s }
 
-// advance lets followers know of a new last sequence.
-func (t *Stream) advance(last uint64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.last = last
-	close(t.grown)
-	t.grown = make(chan struct{})
-}
-
-func (t *Stream) tail() (last uint64, grown <-chan struct{}) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.last, t.grown
-}
-
 // LastSeq is the sequence of the newest record, 0 where there never was one.
-func (t *Stream) LastSeq() uint64 {
-	last, _ := t.tail()
-	return last
-}
+func (t *Stream) LastSeq() uint64 { return t.last.Load() }
 
 // Read gives at most limit records with sequences of at least from, oldest first; of
 // one subject only where subject is not empty. A limit of 0 means all there are.
@@ -162,47 +142,12 @@ func (t *Stream) Last(ctx context.Context, subject string, n int) ([]module.Entr
 	return out[max(0, len(out)-n):], nil
 }
 
-// Follow gives every record with a sequence of at least from, oldest first, those that
-// exist and then those that come, each once and in order, until ctx ends or the
-// consumer stops. An error is given last; ctx's end is not an error. It waits on the
-// consumer's goroutine and holds nothing while the consumer works.
-func (t *Stream) Follow(ctx context.Context, from uint64) iter.Seq2[module.Entry, error] {
-	return func(yield func(module.Entry, error) bool) {
-		for next := max(from, 1); ; {
-			last, grown := t.tail()
-			if next > last {
-				select {
-				case <-ctx.Done():
-					return
-				case <-grown:
-				}
-				continue
-			}
-			batch, after, err := t.batch(ctx, next)
-			if ctx.Err() != nil {
-				return
-			}
-			if err != nil {
-				yield(module.Entry{}, err)
-				return
-			}
-			for _, r := range batch {
-				if !yield(r, nil) {
-					return
-				}
-			}
-			next = after
-		}
-	}
-}
-
 // batch reads records from a sequence on and gives the sequence after them. Between
 // the first and the last record of a stream nothing is missing, so a hole is damage:
 // an error, or a warning where the stream has limits.
 func (t *Stream) batch(ctx context.Context, from uint64) (out []module.Entry, after uint64, err error) {
 	err = t.s.read(ctx, func(e *engine) error {
-		last := t.LastSeq()
-		if from > last {
+		if from > t.LastSeq() {
 			after = from
 			return nil
 		}
@@ -279,7 +224,7 @@ func (t *Stream) load(ctx context.Context, e *engine) (err error) {
 		}
 	}
 	t.mark.set(last, found.State.Msgs, 0)
-	t.advance(last)
+	t.last.Store(last)
 	return nil
 }
 

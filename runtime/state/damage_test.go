@@ -226,6 +226,21 @@ func TestRemovingTheMarkAcceptsTheLoss(t *testing.T) {
 	}
 }
 
+func TestADamagedStreamCanBeBegunAnewAndIsNotUsedWithAGap(t *testing.T) {
+	dir := written(t)
+	damages["its block is cut"](t, dir, "audit")
+	remove(t, filepath.Join(dir, "marks", "audit"))
+	s := open(t, dir)
+	if _, err := s.Stream(t.Context(), "audit", state.StreamConfig{}); !errors.Is(err, state.ErrDamaged) {
+		t.Fatalf("a stream with a gap: %v, want ErrDamaged", err)
+	}
+	closeNow(t, s)
+	remove(t, streamDir(dir, "audit"), filepath.Join(dir, "marks", "audit"))
+	if seq, err := stream(t, open(t, dir), "audit", state.StreamConfig{}).Append(t.Context(), "x", nil); err != nil || seq != 1 {
+		t.Errorf("the first record anew is %d, %v", seq, err)
+	}
+}
+
 func TestAnUnreadableOrMissingMarkIsWrittenAnew(t *testing.T) {
 	for name, damage := range map[string]func(string){
 		"gone":    func(path string) { remove(t, path) },

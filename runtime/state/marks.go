@@ -96,7 +96,7 @@ func sumOf(key string, rev uint64) uint64 {
 
 func (m *mark) close() error { return errors.Join(m.f.Sync(), m.f.Close()) }
 
-// lost is the refusal to use a stream in which acknowledged records are missing.
+// lost is the refusal to use a bucket in which acknowledged records are missing.
 func (s *Store) lost(stream string, m *mark, e *engine, format string, args ...any) error {
 	err := s.damaged(stream, e, format, args...)
 	err.Hint += ", or remove " + m.path + " to go on with what is left"

@@ -228,18 +228,21 @@ func (t *Stream) load(ctx context.Context, e *engine) (err error) {
 	return nil
 }
 
-// missing says what was acknowledged and is not there.
+// missing says what was acknowledged and is not there. A stream without limits has no
+// gap, whatever the mark knows: its readers number on from its last record.
 func (t *Stream) missing(e *engine, ok bool, st server.StreamState) error {
+	var err *module.Error
 	switch {
-	case t.mark.last == 0:
-		return nil // nothing is known of it
-	case !ok:
-		return t.s.lost(t.name, t.mark, e, "the stream %s is gone", t.name)
+	case !ok && t.mark.last > 0:
+		err = t.s.damaged(t.name, e, "the stream %s is gone", t.name)
 	case st.LastSeq < t.mark.last, !t.cfg.limited() && (st.Msgs < t.mark.count || st.Msgs != st.LastSeq):
-		return t.s.lost(t.name, t.mark, e, "the stream %s has %d records up to %d and should have %d up to %d",
-			t.name, st.Msgs, st.LastSeq, t.mark.count, t.mark.last)
+		err = t.s.damaged(t.name, e, "the stream %s has %d records up to %d and should have %d up to %d",
+			t.name, st.Msgs, st.LastSeq, t.mark.count, max(t.mark.last, st.LastSeq))
+	default:
+		return nil
 	}
-	return nil
+	err.Hint += ", or remove " + t.s.streamDir(t.name) + " and " + t.mark.path + " to begin this stream anew"
+	return err
 }
 
 func (t *Stream) config() jetstream.StreamConfig {

@@ -106,7 +106,7 @@ func (o *owner) start(ctx context.Context, plan Plan) {
 	}
 	o.launches++
 	ctx, cancel := context.WithCancel(ctx)
-	p := &process{id: fmt.Sprintf("%s.%d", plan.Key, o.launches), plan: plan, cancel: cancel}
+	p := &process{id: fmt.Sprintf("%s-%d", plan.Key, o.launches), plan: plan, cancel: cancel}
 	o.coming[plan.Key] = p
 	o.workers.Go(func() { o.bringUp(ctx, p) })
 }

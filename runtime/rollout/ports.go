@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"net"
 	"time"
 
 	"github.com/segue-run/segue/runtime/module"
@@ -20,6 +21,8 @@ type Instances interface {
 // Instance is one running process. Its owner must Stop it.
 type Instance interface {
 	PID() int
+	// Dial opens a connection to the module's HTTP listener.
+	Dial(ctx context.Context) (net.Conn, error)
 	// Probe asks once whether the instance is well.
 	Probe(ctx context.Context) error
 	// Drain tells the module that no new request will come; it does not wait for

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -265,6 +266,9 @@ func (w *world) Start(ctx context.Context, id string, p rollout.Plan) (rollout.I
 func (w *world) Durable(context.Context, module.Digest) error { return nil }
 
 func (i *fakeInstance) PID() int { return 4711 }
+func (i *fakeInstance) Dial(context.Context) (net.Conn, error) {
+	return nil, errors.New("nobody dials a fake")
+}
 func (i *fakeInstance) Probe(context.Context) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()

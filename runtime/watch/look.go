@@ -1,0 +1,209 @@
+package watch
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/segue-run/segue/runtime/executable"
+	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/sdk/manifest"
+)
+
+// condition is what a look found under a name.
+type condition int
+
+const (
+	absent     condition = iota
+	known                // the edition that was reported last
+	busy                 // somebody writes to it
+	incomplete           // nobody writes to it, and something is missing
+	unfit                // no module
+	resting              // whole as far as one can see without a lease
+	whole                // whole, and a lease says that nobody writes
+)
+
+// sight is what one look saw.
+type sight struct {
+	condition condition
+	edition   edition
+	uid       uint32
+	err       *module.Error // of incomplete and unfit
+	offer     *Offer        // of resting and whole; whoever has the sight closes it
+}
+
+// look says what stands under name in dir now. It returns early with known where that
+// is exactly what was reported. It never blocks, and leaves nothing open but the
+// sight's offer.
+func look(dir, name string, reported edition) sight {
+	path := filepath.Join(dir, name)
+	var st unix.Stat_t
+	if err := unix.Lstat(path, &st); err != nil {
+		return sight{condition: absent}
+	}
+	s := sight{uid: st.Uid}
+	s.edition.main = newStamp(&st)
+	if s.edition.main.format == unix.S_IFLNK {
+		if err := unix.Stat(path, &st); err != nil {
+			return s.unfit("file", name, "it is a link that leads nowhere", "make it point to an executable", err)
+		}
+		s.edition.main = newStamp(&st)
+	}
+	if what, ok := irregular[s.edition.main.format]; ok {
+		return s.unfit("file", name, "it is "+what+", not an executable", "keep it elsewhere, or give it a name that begins with a dot", nil)
+	}
+	if err := unix.Stat(path+sidecarSuffix, &st); err == nil {
+		s.edition.sidecar = newStamp(&st)
+	}
+	if s.edition == reported {
+		s.condition = known
+		return s
+	}
+	return s.enter(name, path)
+}
+
+// irregular names what a module cannot be.
+var irregular = map[uint32]string{
+	unix.S_IFDIR:  "a directory",
+	unix.S_IFIFO:  "a named pipe",
+	unix.S_IFSOCK: "a socket",
+	unix.S_IFCHR:  "a device",
+	unix.S_IFBLK:  "a device",
+}
+
+// enter looks into the file and its sidecar.
+func (s sight) enter(name, path string) sight {
+	main, err := take(path)
+	s.edition.main = main.stamp
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return sight{condition: absent}
+	case err != nil:
+		return s.unfit("file", name, "it cannot be read", "make it a file that the user whom the runtime runs as may read", err)
+	case main.grip == gripBusy:
+		s.condition = busy
+		return s
+	}
+	o := &Offer{
+		Name: name, Path: path, File: main.file, UID: s.uid, ModTime: time.Unix(0, main.stamp.mtime), Changed: time.Unix(0, main.stamp.ctime),
+		main: main.stamp, leased: main.grip == gripHeld,
+	}
+	o.held.Store(o.leased)
+	s.condition = whole
+	if !o.leased {
+		s.condition = resting
+	}
+	if s = s.readSidecar(o).inspect(o); s.condition == whole || s.condition == resting {
+		s.offer = o
+	} else {
+		o.Close()
+	}
+	return s
+}
+
+// readSidecar adds the text of the sidecar to o, where there is one.
+func (s sight) readSidecar(o *Offer) sight {
+	name := o.Name + sidecarSuffix
+	side, err := take(o.Path + sidecarSuffix)
+	s.edition.sidecar = side.stamp
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return s
+	case err != nil:
+		return s.unfit("sidecar", name, "it cannot be read", "make it a file that the user whom the runtime runs as may read", err)
+	case side.grip == gripBusy:
+		s.condition = busy
+		return s
+	case side.grip == gripNone:
+		s.condition = resting
+	}
+	defer side.file.Close()
+	defer release(side.file)
+	text, err := io.ReadAll(io.LimitReader(side.file, manifest.MaxSize+1))
+	switch {
+	case err != nil:
+		return s.unfit("sidecar", name, "it cannot be read", "copy it again", err)
+	case len(text) == 0:
+		s = s.unfit("sidecar", name, "it is empty", "write the manifest into it, or remove it", nil)
+		s.condition = incomplete
+	case len(text) > manifest.MaxSize:
+		return s.unfit("sidecar", name, "it is too big for a manifest", "see docs/writing-a-module.md", nil)
+	}
+	o.Sidecar = text
+	return s
+}
+
+// inspect judges the executable, unless something else was found wrong before.
+func (s sight) inspect(o *Offer) sight {
+	if s.condition != whole && s.condition != resting {
+		return s
+	}
+	info, err := executable.Inspect(o.File, s.edition.main.size)
+	if err != nil {
+		return s.unfit("file", o.Name, "it cannot be read", "copy it again", err)
+	}
+	var refusal *module.Error
+	if errors.As(info.Check(), &refusal) {
+		refusal.Value = o.Name
+		s.condition, s.err = unfit, refusal
+		if !info.Complete() {
+			s.condition = incomplete
+		}
+	}
+	return s
+}
+
+func (s sight) unfit(field, value, msg, hint string, cause error) sight {
+	s.condition = unfit
+	s.err = &module.Error{Kind: module.Invalid, Field: field, Value: value, Msg: msg, Hint: hint, Err: cause}
+	return s
+}
+
+// taken is a file opened for reading, with a lease on it or without.
+type taken struct {
+	file  *os.File // nil where grip is busy
+	grip  grip
+	stamp stamp
+}
+
+// take opens the regular file at path and asks for a lease. Where the error is not nil
+// the stamp says what is known of the file all the same.
+func take(path string) (taken, error) {
+	var t taken
+	fd, err := openRead(path)
+	if errors.Is(err, unix.EWOULDBLOCK) { // somebody else's lease on it is being given up
+		return t, nil
+	}
+	if err != nil {
+		var st unix.Stat_t
+		if unix.Stat(path, &st) == nil {
+			t.stamp = newStamp(&st)
+		}
+		return t, err
+	}
+	t.file = os.NewFile(uintptr(fd), path)
+	t.grip = lease(t.file)
+	if t.stamp, err = stampFile(t.file); err == nil && t.stamp.format != unix.S_IFREG {
+		err = errors.New("not a regular file")
+	}
+	if err != nil || t.grip == gripBusy {
+		t.file.Close()
+		t.file = nil
+	}
+	return t, err
+}
+
+// openRead opens without waiting for anybody: not for the other end of a pipe, not for
+// a lease.
+func openRead(path string) (int, error) {
+	for {
+		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
+		if !errors.Is(err, unix.EINTR) {
+			return fd, err
+		}
+	}
+}

@@ -15,7 +15,7 @@ fi
 
 user=65534
 # A short name: sockets below it must stay under 108 bytes.
-home=$(mktemp -d /tmp/segue-u.XXXX)
+home=$(mktemp -d /tmp/su.XXXX)
 trap 'rm -rf "$home"' EXIT
 mkdir "$home/repo" "$home/t" "$home/cache" "$home/tests"
 

@@ -53,15 +53,14 @@ type behaviour struct {
 }
 
 type fakeInstance struct {
-	w       *world
-	id      string
-	plan    rollout.Plan
-	done    chan struct{}
-	once    sync.Once
-	exit    string
-	mu      sync.Mutex
-	probe   error
-	stopped bool
+	w     *world
+	id    string
+	plan  rollout.Plan
+	done  chan struct{}
+	once  sync.Once
+	exit  string
+	mu    sync.Mutex
+	probe error
 }
 
 type fakeTarget struct {

@@ -81,11 +81,9 @@ func (in *intake) file(ctx context.Context, of *watch.Offer) {
 	}
 	staged := module.PhaseTime{Name: "stage", Micros: time.Since(began).Microseconds()}
 	settled := module.PhaseTime{Name: "settle", Micros: began.Sub(of.Changed).Microseconds()}
-	if _, err := in.offer(ctx, a, actor, manifest.Rollout{}, false, settled, staged); err != nil {
+	if _, err := in.offer(ctx, a, rollout.Offer{Actor: actor, Source: of.Name, Phases: []module.PhaseTime{settled, staged}}, manifest.Rollout{}); err != nil {
 		in.refused(of.Name, actor, rel, err)
-		return
 	}
-	in.accepted(of.Name, actor, rel)
 }
 
 // upload stages what an actor sends and offers it.
@@ -98,11 +96,9 @@ func (in *intake) upload(ctx context.Context, actor module.Actor, up api.DeployI
 	}
 	rel := releaseOf(a)
 	staged := module.PhaseTime{Name: "stage", Micros: time.Since(began).Microseconds()}
-	status, err := in.offer(ctx, a, actor, up.Rollout, up.Force, staged)
+	status, err := in.offer(ctx, a, rollout.Offer{Actor: actor, Source: orUpload(up.FileName), Force: up.Force, Phases: []module.PhaseTime{staged}}, up.Rollout)
 	if err != nil {
 		in.refused(up.FileName, actor, rel, err)
-	} else {
-		in.accepted(up.FileName, actor, rel)
 	}
 	if errors.Is(err, rollout.ErrUnchanged) {
 		return in.present(rel)
@@ -121,19 +117,17 @@ func (in *intake) present(rel module.Release) (module.RolloutStatus, error) {
 
 // offer hands a staged artifact to the rollouts, under the policy that holds for it:
 // the deploy's wish over the operator's configuration over the manifest.
-func (in *intake) offer(ctx context.Context, a *artifact.Artifact, actor module.Actor, wish manifest.Rollout, force bool, phases ...module.PhaseTime) (module.RolloutStatus, error) {
+func (in *intake) offer(ctx context.Context, a *artifact.Artifact, of rollout.Offer, wish manifest.Rollout) (module.RolloutStatus, error) {
 	rel := releaseOf(a)
 	settings := wish.Over(in.cfg.RolloutFor(rel.Module, a.Manifest.Rollout))
 	if err := settings.Validate(); err != nil {
 		a.Close()
 		return module.RolloutStatus{}, &module.Error{Kind: module.Invalid, Field: "rollout", Err: err}
 	}
+	of.Plan = rollout.Plan{Release: rel, Routes: a.Manifest.Routes, Health: a.Manifest.Health.WithDefaults()}
+	of.Policy = rollout.PolicyOf(settings, in.cfg.RollbackWindow)
 	unpin := in.instances.keep(a)
-	status, err := in.engine.Offer(ctx, rollout.Offer{
-		Plan:   rollout.Plan{Release: rel, Routes: a.Manifest.Routes, Health: a.Manifest.Health.WithDefaults()},
-		Policy: rollout.PolicyOf(settings, in.cfg.RollbackWindow),
-		Actor:  actor, Force: force, Phases: phases,
-	})
+	status, err := in.engine.Offer(ctx, of)
 	unpin()
 	if err != nil {
 		in.instances.forget(in.engine.Uses)
@@ -165,11 +159,6 @@ func (in *intake) removed(ctx context.Context, n *watch.Removed) {
 	if err := in.engine.Remove(ctx, actor, rel.Module, fmt.Sprintf("its last file %s was removed", n.Name)); err != nil {
 		in.log.Error("module could not be deactivated", zap.String("module", rel.Module), zap.Error(err))
 	}
-}
-
-func (in *intake) accepted(name string, actor module.Actor, rel module.Release) {
-	in.journal.Emit(module.Event{Type: module.OfferAccepted, Time: time.Now(), Module: rel.Module, Version: rel.Version, Digest: rel.Digest,
-		File: name, Actor: actor.String(), Message: fmt.Sprintf("%s from %s is accepted (%s)", rel, orUpload(name), rel.Digest.Short())})
 }
 
 // refused tells of an offer that changes nothing.

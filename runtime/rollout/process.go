@@ -51,7 +51,7 @@ func since(now, before analysis.Sample) analysis.Sample {
 }
 
 // warmPause is the pause between two probes that pass while an instance warms up.
-const warmPause = 5 * time.Millisecond
+const warmPause = time.Millisecond
 
 // warm probes an instance until enough probes in a row have passed. It blocks, at
 // most until the plan's deadline.

@@ -49,6 +49,8 @@ type Rollout struct {
 	Verdict   module.Verdict `json:"verdict"`
 	Reason    string         `json:"reason,omitempty"`
 	Actor     module.Actor   `json:"actor"`
+	// Source is the file or upload that was offered; empty for a way back.
+	Source string `json:"source,omitempty"`
 	// Condemns is set on a way back: the digest that goes to quarantine once the
 	// candidate has taken over.
 	Condemns module.Digest `json:"condemns,omitempty"`

@@ -102,7 +102,7 @@ func (o *owner) release(plan Plan) (*module.ReleaseStatus, *process) {
 }
 
 func rolloutStatus(ro *Rollout) *module.RolloutStatus {
-	return &module.RolloutStatus{ID: ro.ID, From: ro.From.Version, To: ro.Candidate.Version, Digest: ro.Candidate.Digest,
+	return &module.RolloutStatus{ID: ro.ID, Module: ro.Candidate.Module, From: ro.From.Version, To: ro.Candidate.Version, Digest: ro.Candidate.Digest,
 		Strategy: ro.Policy.Strategy, Phase: string(ro.Phase), Step: ro.Step, Steps: ro.Policy.Steps, Hold: ro.Policy.Hold,
 		Verdict: ro.Verdict, Reason: ro.Reason, Actor: ro.Actor.String(), Started: ro.Started, Ended: ro.Ended,
 		StepStarted: ro.StepStarted, StableSample: ro.StableSample, CandidateSample: ro.CandidateSample, Phases: ro.Phases}

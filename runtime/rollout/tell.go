@@ -32,6 +32,9 @@ func (o *owner) tellChange(old, rec Record) {
 		before = nil
 	}
 	fresh := after != nil && (before == nil || before.ID != after.ID)
+	if fresh && after.Source != "" {
+		o.tell(module.Event{Type: module.OfferAccepted, File: after.Source, Message: fmt.Sprintf("%s from %s is accepted (%s)", after.Candidate.Release, after.Source, after.Candidate.Digest.Short())}, &rec)
+	}
 	if fresh {
 		o.tell(module.Event{Type: module.RolloutStarting, Message: fmt.Sprintf("rollout %s: %s", after.ID, route(after))}, &rec)
 	}
@@ -88,9 +91,6 @@ func (o *owner) tellEnd(rec Record) {
 		ev.Message = fmt.Sprintf("%s was taken back: %s", ro.Candidate.Release, ro.Reason)
 	}
 	o.tell(ev, &rec)
-	if o.cfg.Finished != nil {
-		o.workers.Go(o.cfg.Finished)
-	}
 	if action != "" {
 		o.cfg.Log.Note(module.AuditRecord{Actor: module.Self, Action: action, Target: ro.Candidate.Release.String(), Digest: ro.Candidate.Digest, Outcome: "accepted", Reason: ro.Reason})
 	}

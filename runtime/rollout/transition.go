@@ -16,11 +16,12 @@ type (
 		Plan   Plan // without Key
 		Policy Policy
 		Actor  module.Actor
+		Source string
 		Force  bool // lifts a quarantine
 		Phases []module.PhaseTime
 	}
 	// started, warmed: the candidate's process is up; its probes passed.
-	started struct{ Took time.Duration }
+	started struct{ Phases []module.PhaseTime }
 	warmed  struct{ Took time.Duration }
 	// held: the step's hold has passed without a failing verdict.
 	held struct{ Stable, Candidate module.Sample }
@@ -61,7 +62,7 @@ func next(old Record, ev any, now time.Time) (Record, error) {
 	case started:
 		if rec.Rollout.Active() && rec.Rollout.Phase == Starting {
 			rec.Rollout.Phase = Warming
-			rec.Rollout.timed("start", ev.Took)
+			rec.Rollout.Phases = append(rec.Rollout.Phases, ev.Phases...)
 		}
 		return rec, nil
 	case warmed:
@@ -143,7 +144,7 @@ func (r Record) offer(ev offered, now time.Time) (Record, error) {
 		return r, nil
 	}
 	r.begin(ev.Plan, ev.Policy, ev.Actor, now)
-	r.Rollout.Phases = ev.Phases
+	r.Rollout.Phases, r.Rollout.Source = ev.Phases, ev.Source
 	return r, nil
 }
 

@@ -12,7 +12,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// built is where the binaries are: segue, modules/hello-1.0.0, chaos/silent, …
+// built is where the binaries are: segue, modules/hello-1.0.0, chaos/mute, …
 var built string
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }

@@ -64,7 +64,7 @@ func countByFile(events []module.Event) map[string]int {
 
 func TestAModuleThatNeverShakesHandsIsTakenBack(t *testing.T) {
 	s := started(t, instantly)
-	s.drop(chaos("silent"), "silent")
+	s.drop(chaos("mute"), "mute")
 	ev := s.awaitEvent(module.RolloutFailed, "", "shake hands")
 	if ev.Module == "" {
 		t.Errorf("event %+v", ev)

@@ -2,13 +2,13 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build modules run demo test deps lint bench bench-ci fuzz generate clean
+.PHONY: help build modules run demo test deps lint bench bench-ci fuzz generate clean e2e-build
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the runtime and its command line: bin/segue
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)" -o bin/segue ./cmd/segue
@@ -22,7 +22,10 @@ run: build modules ## start the runtime here and drop the first module into modu
 demo: build modules ## play a good rollout and a bad one against live traffic, in under a minute
 	@exec scripts/demo.sh
 
-test: deps build modules lint ## check everything and run all tests under the race detector
+e2e-build: ## build what the end-to-end tests run: build/e2e
+	scripts/e2e-build.sh build/e2e
+
+test: deps build modules e2e-build lint ## check everything and run all tests under the race detector
 	scripts/test.sh
 
 deps: ## see to what the tests need: install it where possible, else name it

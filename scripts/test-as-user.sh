@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages=("$@")
-((${#packages[@]})) || packages=(runtime/watch runtime/artifact runtime/launch runtime/instance cmd/segue)
+((${#packages[@]})) || packages=(runtime/watch runtime/artifact runtime/launch runtime/instance cmd/segue/e2e)
 
 if ((EUID != 0)); then
   echo "test-as-user: this is an ordinary user"
@@ -15,11 +15,14 @@ fi
 
 user=65534
 # A short name: sockets below it must stay under 108 bytes.
-home=$(mktemp -d /tmp/segue-u.XXXX)
+home=$(mktemp -d /tmp/su.XXXX)
 trap 'rm -rf "$home"' EXIT
 mkdir "$home/repo" "$home/t" "$home/cache" "$home/tests"
 
-# The compiled tests, built here, where the caches are.
+# The compiled tests and what they run, built here, where the caches are.
+if [[ " ${packages[*]} " == *" cmd/segue/e2e "* ]]; then
+  scripts/e2e-build.sh "$home/built"
+fi
 for package in "${packages[@]}"; do
   CGO_ENABLED=1 go test -race -c -o "$home/tests/${package//\//-}" "./$package"
 done
@@ -39,7 +42,8 @@ for package in "${packages[@]}"; do
     cd "$home/repo/$package"
     exec setpriv --reuid="$user" --regid="$user" --clear-groups --inh-caps=-all \
       env -i PATH="$PATH" HOME="$home" TMPDIR="$home/t" GOCACHE="$home/cache" \
-      GOPROXY=off GOFLAGS=-buildvcs=false GOTOOLCHAIN=local CI="${CI:-}" \
+      GOPROXY=off GOFLAGS=-buildvcs=false GOTOOLCHAIN=local \
+      SEGUE_E2E_BUILD="$home/built" CI="${CI:-}" \
       "$home/tests/${package//\//-}" -test.timeout=10m
   )
 done

@@ -3,5 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# Without this the end-to-end tests build these for themselves.
+export SEGUE_E2E_BUILD=$PWD/build/e2e
 export CGO_ENABLED=1
 exec go test -race -timeout 15m "$@" ./...

@@ -51,7 +51,10 @@ func (t *transit) tunnel(res *http.Response) ending {
 		return whole
 	}
 	t.outcome.Reached = true
-	t.splice(client, buffered.Reader, module)
+	// Only what is buffered may be read through the server's reader: at its end that one
+	// cancels the request, though the client has but closed its own half.
+	early := io.LimitReader(buffered.Reader, int64(buffered.Reader.Buffered()))
+	t.splice(client, io.MultiReader(early, client), module)
 	return whole // the connection is ours, and closed
 }
 

@@ -50,16 +50,19 @@ func Authorize(a module.Actor, action string) error {
 			return nil
 		}
 	}
-	return denied(a, action)
-}
-
-func denied(a module.Actor, action string) error {
 	who := a.String()
 	if who == "" {
 		who = "nobody"
 	}
 	return &module.Error{Kind: module.Denied, Field: "actor", Value: who, Msg: "may not " + action,
-		Hint: fmt.Sprintf("only %s and root may change what this runtime does; use the admin socket as one of them", userName(ownUID()))}
+		Hint: "only " + owners() + " may change what this runtime does, over the admin socket"}
+}
+
+func owners() string {
+	if uid := ownUID(); uid != 0 {
+		return userName(uid) + " and root"
+	}
+	return "root"
 }
 
 func mayChange(uid uint32) bool { return uid == 0 || uid == ownUID() }

@@ -6,7 +6,7 @@
 //
 //   - The socket lies in a directory of mode 0700 and has mode 0600 itself; both are
 //     the runtime's own. A caller of another user than the runtime's, root aside, is
-//     refused with his first byte unread, should modes ever let him in.
+//     hung up on unheard, should modes ever let him in.
 //   - A request that came over the socket has an actor; one that came by another way,
 //     over TCP for instance, has none, and so changes nothing.
 //   - The socket's path may be longer than the 107 bytes that an address holds: both

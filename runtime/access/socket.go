@@ -183,8 +183,8 @@ type conn struct {
 	actor module.Actor
 }
 
-// Accept waits for a connection of somebody who may change things. Others get an
-// answer that says so and are hung up on.
+// Accept waits for a connection of somebody who may change things. Others are hung up
+// on unheard.
 func (l *listener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.AcceptUnix()
@@ -192,26 +192,12 @@ func (l *listener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		actor, err := peerActor(c)
-		if err != nil {
-			c.Close() // it is gone again, or nobody can say who it was
-			continue
-		}
-		if !l.may(*actor.UID) {
-			refuse(c, actor)
+		if err != nil || !l.may(*actor.UID) {
+			c.Close() // nobody can say who it was, or it is a stranger
 			continue
 		}
 		return &conn{UnixConn: c, actor: actor}, nil
 	}
-}
-
-// refuse answers as HTTP does, since that is what the other end speaks. The answer
-// fits the socket's buffer, so writing it does not wait.
-func refuse(c *net.UnixConn, a module.Actor) {
-	defer c.Close()
-	body := fmt.Sprintf(`{"title":"denied","status":403,"detail":%q}`+"\n", denied(a, "use the admin socket").Error())
-	c.SetWriteDeadline(time.Now().Add(time.Second))
-	fmt.Fprintf(c, "HTTP/1.1 403 Forbidden\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
-		len(body), body)
 }
 
 // Addr is the socket's path as it was given.

@@ -23,6 +23,11 @@ type Config struct {
 	OnRemove OnRemove
 	// RollbackWindow is how long the previous release stays warm.
 	RollbackWindow time.Duration
+	// DrainTimeout is how long requests in flight may take to end when a process
+	// goes; what is left then is cut off.
+	DrainTimeout time.Duration
+	// ShutdownGrace is the same for the stop of the whole runtime.
+	ShutdownGrace time.Duration
 	// Modules are settings of single modules, by name.
 	Modules map[string]Module
 }
@@ -70,6 +75,8 @@ func Default() Config {
 		Log:            Log{Level: "info", Format: "console"},
 		OnRemove:       Deactivate,
 		RollbackWindow: 10 * time.Minute,
+		DrainTimeout:   30 * time.Second,
+		ShutdownGrace:  30 * time.Second,
 	}
 }
 

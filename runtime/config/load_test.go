@@ -69,6 +69,8 @@ log: {level: debug, format: json}
 rollout: {strategy: gradual, steps: [1%, 25%, 100%], hold: 10s, max_errors: 2.5%, min_errors: 7}
 on_remove: keep
 rollback_window: 1h
+drain_timeout: 7s
+shutdown_grace: 9s
 modules:
   hello:
     stop_grace: 3s
@@ -86,7 +88,7 @@ modules:
 			Strategy: manifest.Gradual, Steps: []manifest.Weight{100, 2500, 10000}, Hold: duration(10 * time.Second),
 			MaxErrors: new(manifest.Weight(250)), MinErrors: 7,
 		},
-		OnRemove: config.Keep, RollbackWindow: time.Hour,
+		OnRemove: config.Keep, RollbackWindow: time.Hour, DrainTimeout: 7 * time.Second, ShutdownGrace: 9 * time.Second,
 		Modules: map[string]config.Module{"hello": {
 			Rollout: manifest.Rollout{Strategy: manifest.Instant}, StopGrace: 3 * time.Second,
 			Limits: config.Limits{NoFile: 64, Data: 512 << 20, FSize: 1 << 20, NProc: 32},
@@ -198,7 +200,7 @@ func TestAWrongVariableOrFlagIsCalledByItsName(t *testing.T) {
 }
 
 func TestEveryNameOfASettingIsAFlagAndAVariable(t *testing.T) {
-	if names := config.Names(); len(names) != 9 || config.EnvName("log-level") != "SEGUE_LOG_LEVEL" {
+	if names := config.Names(); len(names) != 11 || config.EnvName("log-level") != "SEGUE_LOG_LEVEL" {
 		t.Errorf("got %v", names)
 	}
 }

@@ -45,6 +45,12 @@ var settings = slices.Concat([]setting{
 	{"rollback_window", "rollback-window", func(c *Config, text string) error {
 		return setDuration(&c.RollbackWindow, text, 0)
 	}},
+	{"drain_timeout", "drain-timeout", func(c *Config, text string) error {
+		return setDuration(&c.DrainTimeout, text, time.Millisecond)
+	}},
+	{"shutdown_grace", "shutdown-grace", func(c *Config, text string) error {
+		return setDuration(&c.ShutdownGrace, text, time.Millisecond)
+	}},
 }, rolloutSettings())
 
 func rolloutSettings() []setting {

@@ -32,8 +32,6 @@ const (
 	// bootPatience is how long traffic waits for modules to come up after a start:
 	// connections queue in the kernel meanwhile.
 	bootPatience = 10 * time.Second
-	// shutdownGrace is how long requests in flight may take when the host stops.
-	shutdownGrace = 30 * time.Second
 	// eventsKept bounds the stored events.
 	eventsKept = 100_000
 )
@@ -196,7 +194,7 @@ func (h *host) openParts(bucket *state.Bucket) error {
 	h.instances = newInstances(artifacts, h.starter, h.cfg, h.log)
 	h.closes(func() error { h.instances.close(); return nil })
 	h.engine, err = rollout.New(rollout.Config{Instances: h.instances, Traffic: h.traffic, Records: records{bucket}, Claims: catalog.New(),
-		Log: h.journal, Logger: h.opts.Logger, Finished: func() { h.instances.forget(h.engine.Uses) }})
+		Log: h.journal, Logger: h.opts.Logger, DrainTimeout: h.cfg.DrainTimeout, Finished: func() { h.instances.forget(h.engine.Uses) }})
 	if err != nil {
 		return err
 	}
@@ -236,7 +234,7 @@ func (h *host) run(ctx context.Context) error {
 	h.serving.Store(false)
 	h.events.Emit(module.Event{Type: module.HostStopping, Time: time.Now(), Message: "segue stops: no new offers, requests in flight end, modules stop"})
 	files.stop()
-	drain, cancel := context.WithTimeout(context.Background(), shutdownGrace)
+	drain, cancel := context.WithTimeout(context.Background(), h.cfg.ShutdownGrace)
 	defer cancel()
 	if cut := h.proxy.Shutdown(drain); cut != nil {
 		h.log.Warn("requests were cut off at the end of the grace", zap.Error(cut))

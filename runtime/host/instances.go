@@ -94,7 +94,7 @@ func (s *instances) Start(ctx context.Context, id string, plan rollout.Plan) (ro
 	return started{Instance: inst, health: plan.Health}, nil
 }
 
-func (s *instances) Durable(ctx context.Context, digest module.Digest) error {
+func (s *instances) Secure(ctx context.Context, digest module.Digest) error {
 	a, err := s.artifact(ctx, digest)
 	if err != nil {
 		return err

@@ -24,8 +24,8 @@ type Config struct {
 	// DrainTimeout is how long requests in flight may take to end once a process
 	// is being retired. Default 30 s.
 	DrainTimeout time.Duration
-	// Finished is called, in a goroutine of its own, when a rollout has ended;
-	// nil for nothing.
+	// Finished is called, in a goroutine of its own, when a rollout has ended and
+	// what it promoted is safe on the disk; nil for nothing.
 	Finished func()
 }
 
@@ -150,7 +150,7 @@ func (e *Engine) Offer(ctx context.Context, of Offer) (module.RolloutStatus, err
 		o = e.ownLocked(Saved{Record: Record{Module: name}})
 	}
 	e.mu.Unlock()
-	err := o.ask(ctx, offered{Plan: of.Plan, Policy: of.Policy, Actor: of.Actor, Source: of.Source, Force: of.Force, Phases: of.Phases},
+	err := o.ask(ctx, offered(of),
 		module.AuditRecord{Actor: of.Actor, Action: "deploy", Target: of.Plan.Release.String(), Digest: of.Plan.Digest})
 	if err != nil {
 		return module.RolloutStatus{}, err

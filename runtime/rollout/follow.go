@@ -114,17 +114,13 @@ func (o *owner) start(ctx context.Context, plan Plan) {
 // bringUp starts a process and warms it. It posts up, and then ready if the process
 // came up; after an error nothing of it is left but what the owner retires.
 func (o *owner) bringUp(ctx context.Context, p *process) {
-	began := time.Now()
 	inst, err := o.cfg.Instances.Start(ctx, p.id, p.plan)
-	o.post(up{p: p, inst: inst, err: err, took: time.Since(began)})
+	o.post(up{p: p, inst: inst, err: err})
 	if err != nil {
 		return
 	}
-	began = time.Now()
+	began := time.Now()
 	err = warm(ctx, inst, p.plan)
-	if err == nil {
-		err = o.cfg.Instances.Durable(ctx, p.plan.Digest)
-	}
 	o.post(ready{p: p, err: err, took: time.Since(began)})
 }
 
@@ -154,7 +150,7 @@ func (o *owner) cameUp(ctx context.Context, m up) {
 		}
 	})
 	if o.isCandidate(m.p) {
-		_ = o.decide(ctx, started{Took: m.took}, nil)
+		_ = o.decide(ctx, started{Phases: m.inst.Phases()}, nil)
 	}
 }
 

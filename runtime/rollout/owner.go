@@ -63,7 +63,6 @@ type (
 		p    *process
 		inst Instance
 		err  error
-		took time.Duration
 	}
 	ready struct {
 		p    *process
@@ -230,7 +229,26 @@ func (o *owner) decide(ctx context.Context, ev any, audit *module.AuditRecord) e
 		o.audit(ctx, *audit)
 	}
 	o.tellChange(old, rec)
+	if rec.Rollout != nil && !rec.Rollout.Active() && (old.Rollout.Active() || rec.Count > old.Count) {
+		o.workers.Go(func() { o.finished(rec) })
+	}
 	return nil
+}
+
+// finished does what can wait until a rollout is over: the flush of a promoted
+// artifact, tens of milliseconds for a big one, would hold up every save that comes
+// behind it in the file system's journal. A power cut before it costs no more than
+// the way back: a damaged artifact is found by its digest, and the previous release,
+// which is kept until then, is on the disk since long.
+func (o *owner) finished(rec Record) {
+	if rec.Rollout.Phase == Promoted {
+		if err := o.cfg.Instances.Secure(context.Background(), rec.Rollout.Candidate.Digest); err != nil {
+			o.log.Error("artifact is not safe against a power cut", zap.Stringer("release", rec.Rollout.Candidate.Release), zap.Error(err))
+		}
+	}
+	if o.cfg.Finished != nil {
+		o.cfg.Finished()
+	}
 }
 
 // unsaveable gives up what could not be saved before it was acted on. A rollout

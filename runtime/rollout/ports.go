@@ -14,13 +14,16 @@ type Instances interface {
 	// Start brings one process of the release up to where it serves; it blocks
 	// until then, and cleans up after itself when it fails or ctx ends.
 	Start(ctx context.Context, id string, plan Plan) (Instance, error)
-	// Durable blocks until the release's artifact would survive a power cut.
-	Durable(ctx context.Context, digest module.Digest) error
+	// Secure sees to it that the release's artifact survives a power cut; it
+	// blocks until it does.
+	Secure(ctx context.Context, digest module.Digest) error
 }
 
 // Instance is one running process. Its owner must Stop it.
 type Instance interface {
 	PID() int
+	// Phases says how long each part of the start took, in order.
+	Phases() []module.PhaseTime
 	// Dial opens a connection to the module's HTTP listener.
 	Dial(ctx context.Context) (net.Conn, error)
 	// Probe asks once whether the instance is well.

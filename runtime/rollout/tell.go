@@ -91,9 +91,6 @@ func (o *owner) tellEnd(rec Record) {
 		ev.Message = fmt.Sprintf("%s was taken back: %s", ro.Candidate.Release, ro.Reason)
 	}
 	o.tell(ev, &rec)
-	if o.cfg.Finished != nil {
-		o.workers.Go(o.cfg.Finished)
-	}
 	if action != "" {
 		o.cfg.Log.Note(module.AuditRecord{Actor: module.Self, Action: action, Target: ro.Candidate.Release.String(), Digest: ro.Candidate.Digest, Outcome: "accepted", Reason: ro.Reason})
 	}

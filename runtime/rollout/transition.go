@@ -21,7 +21,7 @@ type (
 		Phases []module.PhaseTime
 	}
 	// started, warmed: the candidate's process is up; its probes passed.
-	started struct{ Took time.Duration }
+	started struct{ Phases []module.PhaseTime }
 	warmed  struct{ Took time.Duration }
 	// held: the step's hold has passed without a failing verdict.
 	held struct{ Stable, Candidate module.Sample }
@@ -62,7 +62,7 @@ func next(old Record, ev any, now time.Time) (Record, error) {
 	case started:
 		if rec.Rollout.Active() && rec.Rollout.Phase == Starting {
 			rec.Rollout.Phase = Warming
-			rec.Rollout.timed("start", ev.Took)
+			rec.Rollout.Phases = append(rec.Rollout.Phases, ev.Phases...)
 		}
 		return rec, nil
 	case warmed:

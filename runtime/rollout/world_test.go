@@ -53,15 +53,14 @@ type behaviour struct {
 }
 
 type fakeInstance struct {
-	w       *world
-	id      string
-	plan    rollout.Plan
-	done    chan struct{}
-	once    sync.Once
-	exit    string
-	mu      sync.Mutex
-	probe   error
-	stopped bool
+	w     *world
+	id    string
+	plan  rollout.Plan
+	done  chan struct{}
+	once  sync.Once
+	exit  string
+	mu    sync.Mutex
+	probe error
 }
 
 type fakeTarget struct {
@@ -263,9 +262,10 @@ func (w *world) Start(ctx context.Context, id string, p rollout.Plan) (rollout.I
 	return inst, nil
 }
 
-func (w *world) Durable(context.Context, module.Digest) error { return nil }
+func (w *world) Secure(context.Context, module.Digest) error { return nil }
 
-func (i *fakeInstance) PID() int { return 4711 }
+func (i *fakeInstance) PID() int                   { return 4711 }
+func (i *fakeInstance) Phases() []module.PhaseTime { return []module.PhaseTime{{Name: "launch"}} }
 func (i *fakeInstance) Dial(context.Context) (net.Conn, error) {
 	return nil, errors.New("nobody dials a fake")
 }

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -159,7 +160,7 @@ func (b *Bucket) put(ctx context.Context, key string, value []byte, expect func(
 		if err != nil {
 			return err
 		}
-		ack, err := e.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(b.stream()),
+		ack, err := e.js.PublishMsg(ctx, msg,
 			jetstream.WithExpectLastSequencePerSubject(want), jetstream.WithRetryAttempts(0))
 		if err != nil {
 			return err
@@ -180,10 +181,11 @@ func (b *Bucket) note(key string, rev uint64, deleted bool) {
 		k.kept++
 		count++
 	}
+	sum := b.mark.sum ^ sumOf(key, k.rev) ^ sumOf(key, rev)
 	k.rev, k.deleted = rev, deleted
 	b.keys[key] = k
 	b.mu.Unlock()
-	b.mark.set(rev, count)
+	b.mark.set(rev, count, sum)
 }
 
 func (b *Bucket) known(key string) keyState {
@@ -324,26 +326,53 @@ func (b *Bucket) index(ctx context.Context, e *engine) (map[string]keyState, err
 	if err != nil {
 		return nil, b.s.translate(err)
 	}
-	keys := make(map[string]keyState, len(info.State.Subjects))
-	var count uint64
-	for subject, n := range info.State.Subjects {
+	st := info.State
+	keys := make(map[string]keyState, len(st.Subjects))
+	var count, sum uint64
+	for subject, n := range st.Subjects {
 		keys[b.key(subject)] = keyState{kept: int(n)}
 		count += n
 	}
-	if st := info.State; st.LastSeq < b.mark.last || st.Msgs < b.mark.count || count != st.Msgs {
-		return nil, b.s.lost(b.stream(), b.mark, e,
-			"the bucket %s has %d records up to revision %d and should have %d up to %d",
-			b.name, st.Msgs, st.LastSeq, b.mark.count, b.mark.last)
-	}
+	newest := record{}
 	for r, err := range b.newest(ctx, e, slices.Sorted(maps.Keys(keys))) {
 		if err != nil {
 			return nil, err
 		}
 		key := b.key(r.Subject)
 		keys[key] = keyState{rev: r.Seq, kept: keys[key].kept, deleted: r.header.Get(opHeader) != ""}
+		sum ^= sumOf(key, r.Seq)
+		if r.Seq > newest.Seq {
+			newest = r
+		}
 	}
-	b.mark.set(info.State.LastSeq, count)
+	if newest.Seq < b.mark.last || count < b.mark.count || count != st.Msgs {
+		return nil, b.s.lost(b.stream(), b.mark, e,
+			"the bucket %s has %d records up to revision %d and should have %d up to %d",
+			b.name, st.Msgs, newest.Seq, b.mark.count, b.mark.last)
+	}
+	if !b.agrees(sum, newest) {
+		return nil, b.s.lost(b.stream(), b.mark, e, "values of the bucket %s are older than what was written", b.name)
+	}
+	b.mark.set(newest.Seq, count, sum)
 	return keys, nil
+}
+
+// agrees reports whether the newest revisions are those that were acknowledged: a
+// server that lost a newer record shows an older one of the key in its place. The mark
+// lags by one record at most when the process was killed; that one says which revision
+// it replaced. It can lag by more only when the machine went down, and then tells less.
+func (b *Bucket) agrees(sum uint64, newest record) bool {
+	switch newest.Seq {
+	case 0:
+		return true
+	case b.mark.last:
+		return sum == b.mark.sum
+	case b.mark.last + 1:
+		prev, err := strconv.ParseUint(newest.header.Get(jetstream.ExpectedLastSubjSeqHeader), 10, 64)
+		key := b.key(newest.Subject)
+		return b.mark.last == 0 || err == nil && sum^sumOf(key, newest.Seq)^sumOf(key, prev) == b.mark.sum
+	}
+	return true
 }
 
 func (b *Bucket) close() error {

@@ -154,7 +154,7 @@ func TestLostStateIsNeverPassedOver(t *testing.T) {
 					if !errors.Is(err, state.ErrDamaged) || module.KindOf(err) != module.Internal {
 						t.Fatalf("got %v, want ErrDamaged", err)
 					}
-					for _, part := range []string{streamDir(dir, stream), "backup"} {
+					for _, part := range []string{dir + " from a backup", "move it aside"} {
 						if !strings.Contains(err.Error(), part) {
 							t.Errorf("%v does not name %s", err, part)
 						}
@@ -197,19 +197,47 @@ func TestALimitedStreamGoesOnAfterDamageWithAWarning(t *testing.T) {
 }
 
 func TestRemovingTheMarkAcceptsTheLoss(t *testing.T) {
+	for name, keys := range map[string]int{"its directory is gone": 0, "its block is cut": 3} {
+		t.Run(name, func(t *testing.T) {
+			dir := written(t)
+			damages[name](t, dir, "KV_modules")
+			s := open(t, dir)
+			_, err := s.Bucket(t.Context(), "modules", state.BucketConfig{})
+			mark := filepath.Join(dir, "marks", "KV_modules")
+			if err == nil || !strings.Contains(err.Error(), "remove "+mark) {
+				t.Fatalf("%v does not say how to go on", err)
+			}
+			closeNow(t, s)
+			remove(t, mark)
+			for i := range 3 { // it is accepted once and for all, also before and after writing
+				s = open(t, dir)
+				b := bucket(t, s, "modules")
+				if all, err := b.All(t.Context()); err != nil || len(all) != keys+max(0, i-1) {
+					t.Errorf("start %d: %v, %v", i, all, err)
+				}
+				if i == 1 {
+					if _, err := b.Put(t.Context(), "new", nil); err != nil {
+						t.Fatal(err)
+					}
+				}
+				closeNow(t, s)
+			}
+		})
+	}
+}
+
+func TestADamagedStreamCanBeBegunAnewAndIsNotUsedWithAGap(t *testing.T) {
 	dir := written(t)
-	remove(t, streamDir(dir, "KV_modules"))
+	damages["its block is cut"](t, dir, "audit")
+	remove(t, filepath.Join(dir, "marks", "audit"))
 	s := open(t, dir)
-	_, err := s.Bucket(t.Context(), "modules", state.BucketConfig{})
-	mark := filepath.Join(dir, "marks", "KV_modules")
-	if err == nil || !strings.Contains(err.Error(), "remove "+mark) {
-		t.Fatalf("%v does not say how to go on", err)
+	if _, err := s.Stream(t.Context(), "audit", state.StreamConfig{}); !errors.Is(err, state.ErrDamaged) {
+		t.Fatalf("a stream with a gap: %v, want ErrDamaged", err)
 	}
 	closeNow(t, s)
-	remove(t, mark)
-	s = open(t, dir)
-	if keys, err := bucket(t, s, "modules").Keys(t.Context()); err != nil || len(keys) != 0 {
-		t.Errorf("keys %v, %v", keys, err)
+	remove(t, streamDir(dir, "audit"), filepath.Join(dir, "marks", "audit"))
+	if seq, err := stream(t, open(t, dir), "audit", state.StreamConfig{}).Append(t.Context(), "x", nil); err != nil || seq != 1 {
+		t.Errorf("the first record anew is %d, %v", seq, err)
 	}
 }
 

@@ -11,8 +11,10 @@
 //     other than ErrConflict may or may not be there; read before writing again.
 //   - State that was acknowledged and is gone is never passed over in silence. Beside
 //     JetStream's own files DIR/marks keeps, a file for each bucket and stream, the
-//     last acknowledged sequence and the number of records. What JetStream recovers
-//     is held against it whenever a bucket or stream is opened. A bucket or an
+//     last acknowledged sequence, the number of records, and for a bucket a sum over
+//     the newest revisions of its keys (a server that lost a record would give an
+//     older value of the key instead). What JetStream recovers is held against it
+//     whenever a bucket or stream is opened. A bucket or an
 //     unlimited stream that has lost records refuses to open with ErrDamaged and says
 //     which directory and what to do; a stream with limits, whose records are there
 //     to be forgotten, warns and goes on.
@@ -25,9 +27,8 @@
 //
 // # Goroutines and locks
 //
-// The goroutines are those of the NATS server and client; Close joins them. Readers
-// and followers of a stream run on their caller's goroutine. Lock order: a bucket's or
-// stream's write lock, then Store.mu (shared for an operation, exclusive for a restart
-// and for Close), then the small locks around an index (Bucket.mu, Stream.mu), under
-// which nothing blocks.
+// The goroutines are those of the NATS server and client; Close joins them. Lock order:
+// a bucket's or stream's write lock, then Store.mu (shared for an operation, exclusive
+// for a restart and for Close), then Bucket.mu around an index, under which nothing
+// blocks.
 package state

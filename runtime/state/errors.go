@@ -66,12 +66,13 @@ func fullError(dir string) error {
 		Hint: "free some space on its file system; segue goes on by itself"}
 }
 
-// translate makes what a write came back with one of ours.
+// translate makes what an operation came back with one of ours.
 func (s *Store) translate(err error) error {
 	var api *jetstream.APIError
+	var ours *module.Error
 	switch {
-	case err == nil:
-		return nil
+	case err == nil, errors.As(err, &ours), errors.Is(err, ErrConflict), errors.Is(err, ErrNotFound):
+		return err
 	case errors.As(err, &api) && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence ||
 		api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant):
 		return ErrConflict

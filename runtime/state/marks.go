@@ -3,6 +3,7 @@ package state
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -20,10 +21,11 @@ type mark struct {
 	log   *zap.Logger
 	last  uint64 // the last sequence acknowledged; 0 for none
 	count uint64 // how many records there are at least
+	sum   uint64 // of a bucket: the newest revision of every key, see sumOf
 }
 
 // markForm has a fixed width, so that one write within one block replaces it.
-const markForm = "last %020d count %020d\n"
+const markForm = "last %020d count %020d sum %016x\n"
 
 // openMark reads a stream's mark, or makes one that expects nothing.
 func openMark(dir, stream string, log *zap.Logger) (*mark, error) {
@@ -37,8 +39,8 @@ func openMark(dir, stream string, log *zap.Logger) (*mark, error) {
 	case err != nil:
 		return nil, pathError(m.path, err)
 	default:
-		if _, err := fmt.Sscanf(string(buf), markForm, &m.last, &m.count); err != nil {
-			m.last, m.count = 0, 0
+		if _, err := fmt.Sscanf(string(buf), markForm, &m.last, &m.count, &m.sum); err != nil {
+			m.last, m.count, m.sum = 0, 0, 0
 			log.Warn("state mark is unreadable and is written anew", zap.String("file", m.path), zap.Error(err))
 		}
 	}
@@ -56,7 +58,7 @@ func createMark(dir, path string) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(f, markForm, 0, 0)
+	_, err = fmt.Fprintf(f, markForm, 0, 0, 0)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return errors.Join(err, os.Remove(tmp))
 	}
@@ -71,19 +73,30 @@ func createMark(dir, path string) error {
 }
 
 // set notes what was acknowledged. It does not sync: a mark that lags expects less.
-func (m *mark) set(last, count uint64) {
-	if last == m.last && count == m.count {
+func (m *mark) set(last, count, sum uint64) {
+	if last == m.last && count == m.count && sum == m.sum {
 		return
 	}
-	m.last, m.count = last, count
-	if _, err := m.f.WriteAt(fmt.Appendf(nil, markForm, last, count), 0); err != nil {
+	m.last, m.count, m.sum = last, count, sum
+	if _, err := m.f.WriteAt(fmt.Appendf(nil, markForm, last, count, sum), 0); err != nil {
 		m.log.Warn("state mark is not written", zap.String("file", m.path), zap.Error(err))
 	}
 }
 
+// sumOf is one key's part in a bucket's sum; the parts are put together, and taken out
+// again, by exclusive or. A key that was never written has none.
+func sumOf(key string, rev uint64) uint64 {
+	if rev == 0 {
+		return 0
+	}
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%s %d", key, rev)
+	return h.Sum64()
+}
+
 func (m *mark) close() error { return errors.Join(m.f.Sync(), m.f.Close()) }
 
-// lost is the refusal to use a stream in which acknowledged records are missing.
+// lost is the refusal to use a bucket in which acknowledged records are missing.
 func (s *Store) lost(stream string, m *mark, e *engine, format string, args ...any) error {
 	err := s.damaged(stream, e, format, args...)
 	err.Hint += ", or remove " + m.path + " to go on with what is left"

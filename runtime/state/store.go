@@ -174,10 +174,11 @@ func (s *Store) write(ctx context.Context, fn func(context.Context, *engine) err
 		defer cancel()
 		defer context.AfterFunc(e.failed, cancel)()
 		err := s.translate(fn(wctx, e))
-		if err != nil && !errors.Is(err, ErrConflict) {
-			e.fail(err) // the outcome is unknown: recover before the next operation
+		if err == nil || errors.Is(err, ErrConflict) || errors.Is(err, ErrNotFound) {
+			return err
 		}
-		return err
+		e.fail(err) // the outcome is unknown: recover before the next operation
+		return s.translate(context.Cause(e.failed))
 	})
 }
 

@@ -142,6 +142,26 @@ func TestADirectoryThatCannotBeUsedIsNamed(t *testing.T) {
 	}
 }
 
+func TestAFileOfAnotherUsersBelowIsNamed(t *testing.T) {
+	dir := written(t)
+	file := files(t, dir, "audit", "meta.inf")[0]
+	if err := os.Chmod(file, 0); err != nil {
+		t.Fatal(err)
+	}
+	s, err := state.Open(state.Config{Dir: dir})
+	if os.Geteuid() == 0 { // modes do not hold root back
+		if err != nil {
+			t.Fatal(err)
+		}
+		closeNow(t, s)
+		return
+	}
+	var e *module.Error
+	if !errors.As(err, &e) || e.Kind != module.Denied || e.Value != file || !strings.Contains(e.Hint, "chown") {
+		t.Errorf("got %v, want a denial that names %s", err, file)
+	}
+}
+
 func TestNothingIsWrittenBelowTheReserveAndItSaysWhatToDo(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)

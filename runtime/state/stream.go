@@ -3,9 +3,9 @@ package state
 import (
 	"context"
 	"errors"
-	"iter"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -37,9 +37,7 @@ type Stream struct {
 	write sync.Mutex // held over an append, so over the disk's answer
 	mark  *mark      // guarded by write, and by Store.mu held exclusively
 
-	mu    sync.Mutex
-	last  uint64        // the last sequence acknowledged
-	grown chan struct{} // closed and replaced when last rises
+	last atomic.Uint64 // the last sequence acknowledged
 }
 
 // readBatch is how many records are asked for at once.
@@ -54,7 +52,7 @@ func (s *Store) Stream(ctx context.Context, name string, cfg StreamConfig) (*Str
 	if strings.HasPrefix(name, "KV_") {
 		return nil, &module.Error{Kind: module.Invalid, Field: "stream", Value: name, Hint: "KV_ begins the names of buckets"}
 	}
-	return add(ctx, s, name, &Stream{s: s, name: name, cfg: cfg, grown: make(chan struct{})})
+	return add(ctx, s, name, &Stream{s: s, name: name, cfg: cfg})
 }
 
 // Append stores a record durably and gives its sequence. The subject is a name.
@@ -72,7 +70,7 @@ func (t *Stream) append(ctx context.Context, subject string, data []byte, opts .
 	if err := checkName("subject", subject); err != nil {
 		return 0, err
 	}
-	opts = append(opts, jetstream.WithExpectStream(t.name), jetstream.WithRetryAttempts(0))
+	opts = append(opts, jetstream.WithRetryAttempts(0))
 	t.write.Lock()
 	defer t.write.Unlock()
 	err = t.s.write(ctx, func(ctx context.Context, e *engine) error {
@@ -81,8 +79,8 @@ func (t *Stream) append(ctx context.Context, subject string, data []byte, opts .
 			return err
 		}
 		seq = ack.Sequence
-		t.mark.set(seq, t.mark.count+1)
-		t.advance(seq)
+		t.mark.set(seq, t.mark.count+1, 0)
+		t.last.Store(seq)
 		return nil
 	})
 	return seq, err
@@ -90,26 +88,8 @@ func (t *Stream) append(ctx context.Context, subject string, data []byte, opts .
 
 func (t *Stream) subject(s string) string { return t.name + "." + s }
 
-// advance lets followers know of a new last sequence.
-func (t *Stream) advance(last uint64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.last = last
-	close(t.grown)
-	t.grown = make(chan struct{})
-}
-
-func (t *Stream) tail() (last uint64, grown <-chan struct{}) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.last, t.grown
-}
-
 // LastSeq is the sequence of the newest record, 0 where there never was one.
-func (t *Stream) LastSeq() uint64 {
-	last, _ := t.tail()
-	return last
-}
+func (t *Stream) LastSeq() uint64 { return t.last.Load() }
 
 // Read gives at most limit records with sequences of at least from, oldest first; of
 // one subject only where subject is not empty. A limit of 0 means all there are.
@@ -162,47 +142,12 @@ func (t *Stream) Last(ctx context.Context, subject string, n int) ([]module.Entr
 	return out[max(0, len(out)-n):], nil
 }
 
-// Follow gives every record with a sequence of at least from, oldest first, those that
-// exist and then those that come, each once and in order, until ctx ends or the
-// consumer stops. An error is given last; ctx's end is not an error. It waits on the
-// consumer's goroutine and holds nothing while the consumer works.
-func (t *Stream) Follow(ctx context.Context, from uint64) iter.Seq2[module.Entry, error] {
-	return func(yield func(module.Entry, error) bool) {
-		for next := max(from, 1); ; {
-			last, grown := t.tail()
-			if next > last {
-				select {
-				case <-ctx.Done():
-					return
-				case <-grown:
-				}
-				continue
-			}
-			batch, after, err := t.batch(ctx, next)
-			if ctx.Err() != nil {
-				return
-			}
-			if err != nil {
-				yield(module.Entry{}, err)
-				return
-			}
-			for _, r := range batch {
-				if !yield(r, nil) {
-					return
-				}
-			}
-			next = after
-		}
-	}
-}
-
 // batch reads records from a sequence on and gives the sequence after them. Between
 // the first and the last record of a stream nothing is missing, so a hole is damage:
 // an error, or a warning where the stream has limits.
 func (t *Stream) batch(ctx context.Context, from uint64) (out []module.Entry, after uint64, err error) {
 	err = t.s.read(ctx, func(e *engine) error {
-		last := t.LastSeq()
-		if from > last {
+		if from > t.LastSeq() {
 			after = from
 			return nil
 		}
@@ -278,23 +223,26 @@ func (t *Stream) load(ctx context.Context, e *engine) (err error) {
 			return t.s.translate(err)
 		}
 	}
-	t.mark.set(last, found.State.Msgs)
-	t.advance(last)
+	t.mark.set(last, found.State.Msgs, 0)
+	t.last.Store(last)
 	return nil
 }
 
-// missing says what was acknowledged and is not there.
+// missing says what was acknowledged and is not there. A stream without limits has no
+// gap, whatever the mark knows: its readers number on from its last record.
 func (t *Stream) missing(e *engine, ok bool, st server.StreamState) error {
+	var err *module.Error
 	switch {
-	case t.mark.last == 0:
-		return nil // nothing is known of it
-	case !ok:
-		return t.s.lost(t.name, t.mark, e, "the stream %s is gone", t.name)
+	case !ok && t.mark.last > 0:
+		err = t.s.damaged(t.name, e, "the stream %s is gone", t.name)
 	case st.LastSeq < t.mark.last, !t.cfg.limited() && (st.Msgs < t.mark.count || st.Msgs != st.LastSeq):
-		return t.s.lost(t.name, t.mark, e, "the stream %s has %d records up to %d and should have %d up to %d",
-			t.name, st.Msgs, st.LastSeq, t.mark.count, t.mark.last)
+		err = t.s.damaged(t.name, e, "the stream %s has %d records up to %d and should have %d up to %d",
+			t.name, st.Msgs, st.LastSeq, t.mark.count, max(t.mark.last, st.LastSeq))
+	default:
+		return nil
 	}
-	return nil
+	err.Hint += ", or remove " + t.s.streamDir(t.name) + " and " + t.mark.path + " to begin this stream anew"
+	return err
 }
 
 func (t *Stream) config() jetstream.StreamConfig {

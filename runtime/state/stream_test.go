@@ -1,12 +1,9 @@
 package state_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/state"
@@ -90,31 +87,6 @@ func TestAppendAfterIsRefusedWhereAnotherCameBetween(t *testing.T) {
 	if st.LastSeq() != 3 {
 		t.Errorf("last is %d", st.LastSeq())
 	}
-}
-
-func TestAFollowerGetsEachRecordOnceInOrder(t *testing.T) {
-	st := stream(t, open(t, t.TempDir()), "events", state.StreamConfig{})
-	fill(t, st, 20)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	var wg sync.WaitGroup
-	for range 3 {
-		wg.Go(func() {
-			next := uint64(5)
-			for e, err := range st.Follow(ctx, next) {
-				if err != nil || e.Seq != next {
-					t.Errorf("got %d, %v, want %d", e.Seq, err, next)
-					return
-				}
-				if next++; next > 60 {
-					return
-				}
-			}
-			t.Errorf("ended before %d", next)
-		})
-	}
-	fill(t, st, 40)
-	wg.Wait()
 }
 
 func TestALimitedStreamForgetsTheOldestAndReadsOn(t *testing.T) {

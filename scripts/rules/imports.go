@@ -201,7 +201,7 @@ func (t *Tree) path(target string) string {
 
 func checkClientSide(p *Package, f *File) []Finding {
 	name := f.localName(plugin, "plugin")
-	if name == "" || !within(p.Dir, "sdk") || within(p.Dir, "sdk/moduletest") {
+	if name == "" || f.Test || !within(p.Dir, "sdk") || within(p.Dir, "sdk/moduletest") {
 		return nil
 	}
 	var found []Finding

@@ -37,6 +37,7 @@ type Host struct {
 
 	root   string
 	admin  string
+	client *http.Client // for the admin address
 	cmd    *exec.Cmd
 	exited chan struct{} // closed when the process is gone
 }
@@ -57,7 +58,7 @@ func Start(ctx context.Context, cfg Config) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{Dir: dir, root: root, exited: make(chan struct{})}
+	h := &Host{Dir: dir, root: root, client: &http.Client{Transport: &http.Transport{}}, exited: make(chan struct{})}
 	if err := h.start(binary, cfg.Settings); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -126,6 +127,7 @@ func (h *Host) waitReady(ctx context.Context) error {
 // Stop ends the runtime and removes its folder. The error says where it had to be
 // killed or did not end well.
 func (h *Host) Stop() error {
+	defer h.client.CloseIdleConnections()
 	var err error
 	_ = h.cmd.Process.Signal(syscall.SIGTERM) // gone already is fine
 	select {
@@ -163,7 +165,7 @@ func (h *Host) get(ctx context.Context, path string) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return http.DefaultClient.Do(req)
+	return h.client.Do(req)
 }
 
 // freeAddresses are n loopback addresses that nobody listened on a moment ago.

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -136,7 +137,7 @@ func (s sight) readSidecar(o *Offer) sight {
 		s = s.unfit("sidecar", name, "it is empty", "write the manifest into it, or remove it", nil)
 		s.condition = incomplete
 	case len(text) > manifest.MaxSize:
-		return s.unfit("sidecar", name, "it is too big for a manifest", "see docs/writing-a-module.md", nil)
+		return s.unfit("sidecar", name, fmt.Sprintf("it is too big: a manifest has at most %d KiB", manifest.MaxSize>>10), "see docs/writing-a-module.md", nil)
 	}
 	o.Sidecar = text
 	return s

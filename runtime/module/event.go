@@ -32,6 +32,8 @@ const (
 
 	HostStarted  EventType = "host.started"
 	HostStopping EventType = "host.stopping"
+
+	EventsLost EventType = "events.lost" // some events before this one are not in the history
 )
 
 // Event is one thing that happened, for people and machines to follow.

@@ -28,6 +28,7 @@ const (
 	Warming     ReleaseState = "warming"
 	Shifting    ReleaseState = "shifting"
 	Serving     ReleaseState = "active"
+	Warm        ReleaseState = "warm" // runs without traffic, ready for a rollback
 	Restarting  ReleaseState = "restarting"
 	Draining    ReleaseState = "draining"
 	Stopped     ReleaseState = "stopped"
@@ -77,6 +78,7 @@ type ReleaseStatus struct {
 // RolloutStatus is a rollout, running or over.
 type RolloutStatus struct {
 	ID       string            `json:"id"`
+	Module   string            `json:"module"`         // whose rollout it is
 	From     string            `json:"from,omitempty"` // stable's version at the start
 	To       string            `json:"to"`
 	Digest   Digest            `json:"digest"`

@@ -92,7 +92,7 @@ func (s sight) enter(name, path string) sight {
 		return s
 	}
 	o := &Offer{
-		Name: name, Path: path, File: main.file, UID: s.uid, ModTime: time.Unix(0, main.stamp.mtime),
+		Name: name, Path: path, File: main.file, UID: s.uid, ModTime: time.Unix(0, main.stamp.mtime), Changed: time.Unix(0, main.stamp.ctime),
 		main: main.stamp, leased: main.grip == gripHeld,
 	}
 	o.held.Store(o.leased)

@@ -23,6 +23,8 @@ type Offer struct {
 	UID     uint32 // the owner of the file, or of the link to it
 	AtStart bool   // it was there when Run began
 	ModTime time.Time
+	// Changed is when the file last changed in any way: written, renamed or chmodded.
+	Changed time.Time
 
 	main   stamp // of File when it was found whole
 	leased bool

@@ -17,6 +17,10 @@ var (
 // time, so that no executable holds it but those that embed a manifest.
 var marker = []byte(strings.Join([]string{"---", "# segue:module/v1"}, " "))
 
+// FirstLine is the line that an embedded manifest begins with, without its break.
+// A program that prints it must not have it as a constant.
+func FirstLine() string { return string(marker) }
+
 // closing is the last line of an embedded manifest, with the break before it. At
 // the beginning of a line nothing else in a YAML mapping starts with three dots,
 // so what follows needs no look: in an executable it is somebody else's bytes.

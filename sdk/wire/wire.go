@@ -29,3 +29,10 @@ const (
 // NonceHeader is the gRPC metadata key that carries the launch's nonce on every
 // control call; a module refuses a call without it.
 const NonceHeader = "segue-nonce"
+
+// ReasonHeader is the gRPC trailer in which a module that answers NOT_SERVING says
+// why, for the operator's eyes: UTF-8 of at most MaxReason bytes. It may be absent.
+const (
+	ReasonHeader = "segue-reason-bin"
+	MaxReason    = 1024
+)

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/segue-run/segue/bench/internal/load"
+)
+
+func main() {
+	var cfg load.Config
+	flag.StringVar(&cfg.URL, "url", "http://127.0.0.1:8080", "where modules are served; loopback only")
+	flag.IntVar(&cfg.Rate, "rate", 200, "requests a second")
+	flag.IntVar(&cfg.Workers, "workers", 8, "requests under way at once, at most")
+	flag.IntVar(&cfg.Limit, "n", 1_000_000, "requests, at most")
+	length := flag.Duration("for", time.Minute, "how long, at most 1h")
+	asJSON := flag.Bool("json", false, "print the result as JSON")
+	flag.Parse()
+	if err := onLoopback(cfg.URL); err != nil {
+		fmt.Fprintln(os.Stderr, "load:", err)
+		os.Exit(2)
+	}
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, min(*length, time.Hour))
+	defer cancel()
+	result := load.Run(ctx, cfg, nil)
+	if *asJSON {
+		text, err := json.Marshal(result)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "load:", err)
+			os.Exit(1)
+		}
+		fmt.Println(string(text))
+	} else {
+		fmt.Print(result)
+	}
+	if result.Failed > 0 {
+		os.Exit(1)
+	}
+}
+
+// onLoopback refuses to load anybody else's machine.
+func onLoopback(where string) error {
+	u, err := url.Parse(where)
+	if err != nil {
+		return err
+	}
+	if ip := net.ParseIP(u.Hostname()); u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("-url %q is not on this machine; take http://127.0.0.1:PORT", where)
+	}
+	return nil
+}

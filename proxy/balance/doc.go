@@ -1,0 +1,21 @@
+// Package balance chooses the target of each request: a Pool knows the modules, a
+// Group splits one module's requests over its targets by exact shares, and a Target
+// is one running instance with its requests in flight and its counters. It is a
+// proxy.Director.
+//
+// What always holds:
+//   - Over any n requests of a module in a row, a release of weight w gets n·w/10000
+//     of them, give or take less than two (see Slots).
+//   - A request is in flight on its target, under the target's lock, before it is
+//     given out; Drain begins under the same lock. So a drain that has seen nothing in
+//     flight has seen all there ever will be, and a request that lost the race is
+//     given to what the group has by then.
+//   - Shares, and the pool's modules with their routes, are swapped whole: a request
+//     sees the old set or the new one, never a mixture.
+//   - A target that is gone loses its requests to the stable ones at once. Where no
+//     stable one is left, requests wait for one, bounded in number and time; a
+//     candidate never inherits more than its share.
+//
+// The package starts no goroutine. Group.mu and Target.mu are never held together,
+// and nothing of the caller's is called under either.
+package balance

@@ -1,0 +1,43 @@
+package balance
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/segue-run/segue/proxy"
+)
+
+// Lease is one request in flight on one target. It is a proxy.Exchange.
+type Lease struct {
+	target     *Target
+	cancel     context.CancelCauseFunc
+	prev, next *Lease // under target.mu
+	done       atomic.Bool
+}
+
+// Target is where the request is in flight.
+func (l *Lease) Target() proxy.Target { return l.target }
+
+// Done counts the outcome, tells the target's observer and takes the request out of
+// flight, in this order; only the first call does anything.
+func (l *Lease) Done(o proxy.Outcome) {
+	if l.done.Swap(true) {
+		return
+	}
+	t := l.target
+	t.classes[o.Class].Add(1)
+	if o.BytesIn != 0 {
+		t.bytesIn.Add(o.BytesIn)
+	}
+	if o.BytesOut != 0 {
+		t.bytesOut.Add(o.BytesOut)
+	}
+	if o.Class != proxy.ClassClientGone && o.Class != proxy.ClassDrained && o.Status != http.StatusSwitchingProtocols {
+		t.latency.add(o.Duration)
+	}
+	if t.cfg.Observe != nil {
+		t.cfg.Observe(o)
+	}
+	t.release(l)
+}

@@ -1,0 +1,218 @@
+package balance
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/segue-run/segue/proxy"
+)
+
+// cutGrace is how long Drain waits for requests that it has cancelled; an engine
+// owes their end sooner.
+const cutGrace = 5 * time.Second
+
+// TargetState is where a target stands.
+type TargetState string
+
+// The states of a target; it never goes back.
+const (
+	TargetReady    TargetState = "ready"    // takes requests
+	TargetDraining TargetState = "draining" // takes none, some are in flight
+	TargetRetired  TargetState = "retired"  // takes none, has none
+)
+
+// TargetConfig describes an instance.
+type TargetConfig struct {
+	Labels proxy.Labels
+	// Dial opens a connection to the instance.
+	Dial func(ctx context.Context) (net.Conn, error)
+	// Observe, if not nil, is told of each finished request before it leaves flight.
+	// It is called on the request's goroutine, from many at once, and must not block.
+	Observe func(proxy.Outcome)
+}
+
+// Target is one running instance: its requests in flight and its counters. It is a
+// proxy.Target.
+type Target struct {
+	cfg TargetConfig
+
+	mu       sync.Mutex
+	live     Lease // head of the ring of the leases in flight
+	inFlight int
+	state    TargetState
+	onRetire []func()
+	retired  chan struct{} // closed when retired and all of onRetire was called
+
+	classes  [proxy.Classes]atomic.Uint64
+	bytesIn  atomic.Int64
+	bytesOut atomic.Int64
+	latency  histogram
+}
+
+// NewTarget makes a target that is ready. Whether it gets requests is for its group
+// to say.
+func NewTarget(cfg TargetConfig) *Target {
+	t := &Target{cfg: cfg, state: TargetReady, retired: make(chan struct{})}
+	t.live.prev, t.live.next = &t.live, &t.live
+	return t
+}
+
+// Labels say what runs there.
+func (t *Target) Labels() proxy.Labels { return t.cfg.Labels }
+
+// Dial opens a connection to the instance.
+func (t *Target) Dial(ctx context.Context) (net.Conn, error) { return t.cfg.Dial(ctx) }
+
+// State is where the target stands at this moment.
+func (t *Target) State() TargetState {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.state
+}
+
+// OnRetire has f called once when the target is retired, at once if it is.
+func (t *Target) OnRetire(f func()) {
+	t.mu.Lock()
+	late := t.state == TargetRetired
+	if !late {
+		t.onRetire = append(t.onRetire, f)
+	}
+	t.mu.Unlock()
+	if late {
+		f()
+	}
+}
+
+// acquire puts r in flight, unless the target takes no requests: then nil.
+func (t *Target) acquire(r *proxy.Request) *Lease {
+	l := &Lease{target: t, cancel: r.Cancel}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.state != TargetReady {
+		return nil
+	}
+	t.inFlight++
+	l.prev, l.next = t.live.prev, &t.live
+	l.prev.next, l.next.prev = l, l
+	return l
+}
+
+// Down takes the target out at once and for good, without waiting: its process is
+// gone, or is about to be. Requests in flight go on as far as they can.
+func (t *Target) Down() {
+	t.mu.Lock()
+	if t.state == TargetReady {
+		t.state = TargetDraining
+	}
+	finish := t.retireLocked()
+	t.mu.Unlock()
+	finish()
+}
+
+// Drain takes the target out for good and waits until nothing is in flight. When
+// ctx ends first, the rest is cancelled with the cause proxy.ErrDraining and its end
+// awaited; the error says how many. Take the target out of its group first, so that
+// its requests have somewhere to go.
+func (t *Target) Drain(ctx context.Context) error {
+	t.Down()
+	select {
+	case <-t.retired:
+		return nil
+	case <-ctx.Done():
+	}
+	cut := t.cut()
+	if cut == 0 {
+		<-t.retired
+		return nil
+	}
+	select {
+	case <-t.retired:
+	case <-time.After(cutGrace):
+	}
+	return fmt.Errorf("drain %s: %d requests cut off: %w", t.cfg.Labels.Release(), cut, context.Cause(ctx))
+}
+
+// cut cancels all that is in flight and says how much that was.
+func (t *Target) cut() int {
+	t.mu.Lock()
+	var cancels []context.CancelCauseFunc
+	for l := t.live.next; l != &t.live; l = l.next {
+		cancels = append(cancels, l.cancel)
+	}
+	t.mu.Unlock()
+	for _, cancel := range cancels {
+		cancel(proxy.ErrDraining)
+	}
+	return len(cancels)
+}
+
+// release takes l out of flight.
+func (t *Target) release(l *Lease) {
+	t.mu.Lock()
+	l.prev.next, l.next.prev = l.next, l.prev
+	t.inFlight--
+	finish := t.retireLocked()
+	t.mu.Unlock()
+	finish()
+}
+
+// retireLocked retires the target if it is draining and nothing is in flight; what
+// it returns is to be called without the lock.
+func (t *Target) retireLocked() (finish func()) {
+	if t.state != TargetDraining || t.inFlight > 0 {
+		return func() {}
+	}
+	t.state = TargetRetired
+	callbacks := t.onRetire
+	t.onRetire = nil
+	return func() {
+		for _, f := range callbacks {
+			f()
+		}
+		close(t.retired)
+	}
+}
+
+// TargetStats are a target's counters at one moment; whole in each number, not
+// across them.
+type TargetStats struct {
+	Labels   proxy.Labels
+	State    TargetState
+	InFlight int
+	Requests uint64                // finished
+	Classes  [proxy.Classes]uint64 // of these, by proxy.Class
+	BytesIn  int64                 // bodies from clients
+	BytesOut int64                 // bodies to clients
+	// Latency is of the requests that the module ended: no upgrades, and none that
+	// the client or a drain ended.
+	Latency Histogram
+}
+
+// Failed is how many requests count against the release.
+func (s *TargetStats) Failed() uint64 {
+	n := uint64(0)
+	for class, count := range s.Classes {
+		if proxy.Class(class).Failed() {
+			n += count
+		}
+	}
+	return n
+}
+
+// Stats reads the counters.
+func (t *Target) Stats() TargetStats {
+	t.mu.Lock()
+	s := TargetStats{Labels: t.cfg.Labels, State: t.state, InFlight: t.inFlight}
+	t.mu.Unlock()
+	for class := range t.classes {
+		s.Classes[class] = t.classes[class].Load()
+		s.Requests += s.Classes[class]
+	}
+	s.BytesIn, s.BytesOut = t.bytesIn.Load(), t.bytesOut.Load()
+	s.Latency = t.latency.snapshot()
+	return s
+}

@@ -1,0 +1,48 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Why a request is not served.
+var (
+	// ErrNoRoute: no module serves this address.
+	ErrNoRoute = errors.New("no route")
+	// ErrNoTarget: a module serves it, but nothing of it runs. It comes as a
+	// *NoTargetError.
+	ErrNoTarget = errors.New("no target")
+	// ErrDraining is the cause with which a request is cancelled whose target, or
+	// whose engine, has no more time to let it finish.
+	ErrDraining = errors.New("draining")
+	// ErrTimeout is the cause with which a request is cancelled that took too long.
+	ErrTimeout = errors.New("timeout")
+)
+
+// NoTargetError is ErrNoTarget with what the client may be told.
+type NoTargetError struct {
+	Module     string
+	RetryAfter time.Duration // when to try again
+	QueueFull  bool          // refused at once, because too many wait already
+}
+
+// Error names the module.
+func (e *NoTargetError) Error() string {
+	if e.QueueFull {
+		return fmt.Sprintf("module %s: no target, and too many requests wait for one", e.Module)
+	}
+	return fmt.Sprintf("module %s: no target", e.Module)
+}
+
+// Is makes it an ErrNoTarget.
+func (e *NoTargetError) Is(target error) bool { return target == ErrNoTarget }
+
+// AddressError refuses a host or a path that has more than one reading.
+type AddressError struct {
+	Part string // "host" or "path"
+	Msg  string
+}
+
+// Error says which part and why.
+func (e *AddressError) Error() string { return e.Part + ": " + e.Msg }

@@ -1,0 +1,18 @@
+// Package nethttp is a proxy engine that stands on net/http: it reads requests with
+// http.Server, asks a proxy.Director for a target, forwards with an http.Transport
+// per target and reports the outcome. It knows no policy.
+//
+// What always holds:
+//   - A target gets the path that decided, the host as the client sent it, forwarded
+//     headers that only the engine sets, and no hop-by-hop or internal header.
+//   - Bodies are streamed both ways in constant memory, and flushed as they come.
+//   - An answer that breaks off at the module breaks off at the client.
+//   - Only a request of which nothing was sent is tried again, once.
+//   - Every exchange gets its Done when the last byte has been passed on, and its
+//     target's connections are closed when the target retires.
+//
+// Goroutines: http.Server owns one for each connection and http.Transport two for
+// each connection to a module; an upgraded connection has two more, joined by its
+// handler. Shutdown joins all handlers. Engine holds no lock; transit.mu is held for
+// writing an informational answer and for setting deadlines only.
+package nethttp

@@ -1,0 +1,245 @@
+package nethttp
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/netip"
+	"net/textproto"
+	"net/url"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/segue-run/segue/proxy"
+)
+
+const (
+	// lastWords is how long a client that is being cut off may take to read what it
+	// is told, and to stop sending.
+	lastWords = time.Second
+	// attempts at one request, all but the last having reached nobody.
+	attempts = 2
+)
+
+// ending is what is to become of the client's connection.
+type ending bool
+
+const (
+	whole  ending = true  // it got a whole answer
+	broken ending = false // the answer broke off: so must the connection
+)
+
+// transit is one request on its way through the engine.
+type transit struct {
+	e      *Engine
+	w      http.ResponseWriter
+	client *http.ResponseController
+	in     *http.Request
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	request proxy.Request
+	remote  string // the peer's IP address, may be empty
+	upgrade string // the protocol that the client asks to change to
+	body    *clientBody
+	out     *http.Request // to the module
+	trace   httptrace.ClientTrace
+
+	exchange proxy.Exchange
+	began    time.Time
+	outcome  proxy.Outcome
+
+	mu       sync.Mutex
+	answered bool // the round trip is over: nothing informational goes out any more
+	cutting  bool // deadlines are set on the client's connection
+	over     bool // too late for them
+}
+
+func newTransit(e *Engine, w http.ResponseWriter, in *http.Request) *transit {
+	t := &transit{e: e, w: w, client: http.NewResponseController(w), in: in,
+		upgrade: upgradeOf(in.Header), body: newClientBody(in)}
+	if t.body != nil {
+		// The module may answer before it has read everything; not every
+		// ResponseWriter has the choice.
+		_ = t.client.EnableFullDuplex()
+	}
+	t.ctx, t.cancel = context.WithCancelCause(in.Context())
+	t.request = proxy.Request{Method: in.Method, Header: in.Header, Cancel: t.cutOff}
+	if addr, err := netip.ParseAddrPort(in.RemoteAddr); err == nil {
+		t.request.Remote = addr
+		t.remote, _, _ = net.SplitHostPort(in.RemoteAddr)
+	}
+	return t
+}
+
+// cutOff cancels the request. A client that does not read, or does not send, must
+// not keep it alive: its connection gets a deadline.
+func (t *transit) cutOff(cause error) {
+	t.cancel(cause)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.over {
+		t.cutting = true
+		deadline := time.Now().Add(lastWords)
+		_ = t.client.SetWriteDeadline(deadline)
+		_ = t.client.SetReadDeadline(deadline)
+	}
+}
+
+// finish ends a whole answer. What the client still sends of its body is waited for
+// briefly: net/http reads it, having sent the answer, and then closes the connection.
+func (t *transit) finish() {
+	t.end(time.Now().Add(lastWords))
+}
+
+// breakOff ends an answer that is not whole.
+func (t *transit) breakOff() {
+	t.e.counters.broken.Add(1)
+	t.end(time.Now())
+	if t.body != nil {
+		_ = t.in.Body.Close() // waits until the transport does not read any more
+	}
+	resetIfUnframed(t.in)
+}
+
+// end gives the client until deadline to send the rest of its body, if any, and lifts
+// the deadlines of a cut-off that came too late to matter.
+func (t *transit) end(deadline time.Time) {
+	t.cancel(nil)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.over = true
+	switch {
+	case t.body.unread():
+		_ = t.client.SetReadDeadline(deadline)
+	case t.cutting:
+		_ = t.client.SetReadDeadline(time.Time{})
+	}
+	if t.cutting {
+		_ = t.client.SetWriteDeadline(time.Time{})
+	}
+}
+
+// carry takes the request to a module and its answer back.
+func (t *transit) carry() ending {
+	if err := t.address(); err != nil {
+		return t.refuse(err)
+	}
+	for attempt := 1; ; attempt++ {
+		exchange, err := t.e.cfg.Director.Direct(t.ctx, &t.request)
+		if err != nil {
+			return t.refuse(err)
+		}
+		if attempt == 1 {
+			t.prepare()
+		}
+		end, again := t.try(exchange, attempt < attempts)
+		if !again {
+			return end
+		}
+		t.request.Failed = exchange.Target()
+		t.e.counters.retried.Add(1)
+	}
+}
+
+// address finds the one spelling of where the request goes.
+func (t *transit) address() (err error) {
+	if t.request.Host, err = proxy.CleanHost(t.in.Host); err != nil {
+		return err
+	}
+	path := t.in.URL.EscapedPath()
+	if path == "" && t.in.Method != http.MethodConnect {
+		path = "/" // "GET http://example.com HTTP/1.1"
+	}
+	t.request.Path, err = proxy.CleanPath(path)
+	return err
+}
+
+// prepare makes the request to the module.
+func (t *transit) prepare() {
+	header := forwardHeader(t.in)
+	setForwarded(header, t.in, t.remote)
+	if t.upgrade != "" {
+		header["Connection"] = []string{"Upgrade"}
+		header["Upgrade"] = []string{t.upgrade}
+	}
+	// Opaque goes out as it stands.
+	to := &url.URL{Scheme: "http", Host: upstreamHost, Opaque: t.request.Path,
+		RawQuery: t.in.URL.RawQuery, ForceQuery: t.in.URL.ForceQuery}
+	t.trace.Got1xxResponse = t.inform
+	out := &http.Request{Method: t.in.Method, URL: to, Host: t.in.Host, Header: header,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+	if t.body != nil {
+		out.Body, out.ContentLength, out.Trailer = t.body, t.in.ContentLength, t.body.trailer
+	}
+	t.out = out.WithContext(httptrace.WithClientTrace(t.ctx, &t.trace))
+}
+
+// try makes one attempt. It asks for another where nothing was sent and may is true.
+func (t *transit) try(exchange proxy.Exchange, may bool) (end ending, again bool) {
+	t.exchange, t.began, t.outcome = exchange, time.Now(), proxy.Outcome{}
+	// Whatever happens, also a panic of ours, the exchange is done.
+	defer func() {
+		t.outcome.Duration = time.Since(t.began)
+		t.outcome.BytesIn += t.body.bytes()
+		exchange.Done(t.outcome)
+	}()
+	res, err := t.e.transport(exchange.Target()).RoundTrip(t.out)
+	if _, unreached := errors.AsType[*dialError](err); unreached && may && t.ctx.Err() == nil {
+		t.outcome.Class, t.outcome.Err = proxy.ClassTransport, err
+		return whole, true
+	}
+	t.mu.Lock()
+	t.answered = true
+	t.mu.Unlock()
+	if err == nil {
+		return t.answer(res), false
+	}
+	t.failed(err)
+	return t.apologise(), false
+}
+
+// failed notes why the module's answer did not come, or not wholly.
+func (t *transit) failed(err error) {
+	t.outcome.Err = err
+	cause := context.Cause(t.ctx)
+	timeout, isNet := errors.AsType[net.Error](err)
+	_, unreached := errors.AsType[*dialError](err)
+	switch {
+	case errors.Is(cause, proxy.ErrDraining):
+		t.outcome.Class, t.outcome.Err = proxy.ClassDrained, cause
+	case errors.Is(cause, proxy.ErrTimeout):
+		t.outcome.Class, t.outcome.Err = proxy.ClassTimeout, cause
+	case t.ctx.Err() != nil, t.body.broken(), errors.Is(err, errClientWrite):
+		t.outcome.Class = proxy.ClassClientGone
+	case isNet && timeout.Timeout() && !unreached:
+		t.outcome.Class = proxy.ClassTimeout
+	default:
+		t.outcome.Class = proxy.ClassTransport
+	}
+	labels := t.exchange.Target().Labels()
+	t.e.cfg.Logger.Debug("request failed", zap.String("module", labels.Module),
+		zap.String("release", labels.Release()), zap.String("instance", labels.Instance),
+		zap.Stringer("class", t.outcome.Class), zap.Error(t.outcome.Err))
+}
+
+// inform passes on an informational answer. The transport calls it while the round
+// trip is under way, or just after it was given up.
+func (t *transit) inform(code int, header textproto.MIMEHeader) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	// net/http asks for the body with a 100 of its own, when the module's 100 makes
+	// the transport read it.
+	if t.answered || code == http.StatusContinue || !t.in.ProtoAtLeast(1, 1) {
+		return nil
+	}
+	h := t.w.Header()
+	copyAnswerHeader(h, http.Header(header))
+	t.w.WriteHeader(code)
+	clear(h)
+	return nil
+}

@@ -1,0 +1,135 @@
+package proxy
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// Director decides where a request goes. An engine calls it from many goroutines
+// at once.
+type Director interface {
+	// Direct gives the exchange for r. It may block, no longer than ctx lives, when
+	// a module has no target for a moment. It answers ErrNoRoute where no module
+	// serves the address, an error that is ErrNoTarget where the module has nothing
+	// to serve it with, and ctx's error where ctx ended first. It keeps r no longer
+	// than until the exchange is done.
+	Direct(ctx context.Context, r *Request) (Exchange, error)
+}
+
+// Exchange is one request on its way to one target.
+type Exchange interface {
+	// Target is where to send the request.
+	Target() Target
+	// Done reports how it ended. The engine calls it exactly once, when nothing of
+	// the request is under way any more; further calls are ignored.
+	Done(Outcome)
+}
+
+// Target is one running instance, as an engine sees it. Targets are compared by
+// identity, so that an engine can keep connections for each.
+type Target interface {
+	// Labels say what runs there.
+	Labels() Labels
+	// Dial opens a new connection to it.
+	Dial(ctx context.Context) (net.Conn, error)
+	// OnRetire has f called once, when the target takes no new requests and none is
+	// in flight; at once, if that is so already. The engine lets go of its
+	// connections then. f must not block.
+	OnRetire(f func())
+}
+
+// Labels name an instance.
+type Labels struct {
+	Module   string
+	Version  string
+	Instance string
+}
+
+// Release is "hello@1.0.0".
+func (l Labels) Release() string { return l.Module + "@" + l.Version }
+
+// Request is what a policy may see of a request.
+type Request struct {
+	Method string
+	Host   string // as CleanHost gives it; empty where the client named none
+	Path   string // as CleanPath gives it; sent to the target as it stands here
+	Header Header
+	Remote netip.AddrPort // the peer; invalid where it has no such address
+
+	// Cancel ends the request early, at any time before Done, from any goroutine;
+	// its cause tells the engine why. Never nil.
+	Cancel context.CancelCauseFunc
+
+	// Failed is the target that an earlier attempt at this very request did not
+	// reach, nothing having been sent; nil on the first attempt.
+	Failed Target
+}
+
+// Header reads the request's headers. http.Header is one.
+type Header interface {
+	// Get gives the first value of the named header, or "".
+	Get(name string) string
+}
+
+// Outcome is how an exchange ended.
+type Outcome struct {
+	Class  Class
+	Status int // the module's; 0 where it gave none
+	// Duration is from the moment the exchange was given to the last byte.
+	Duration time.Duration
+	BytesIn  int64 // of the body, from the client to the module
+	BytesOut int64 // of the body, from the module to the client
+	// Reached says that something of the module's answer was handed to the client.
+	Reached bool
+	// Err is why, for the classes that have a why; nil otherwise.
+	Err error
+}
+
+// Class sorts outcomes.
+type Class uint8
+
+// The classes.
+const (
+	ClassOK          Class = iota // answered with a status below 400, to the end
+	ClassClientError              // answered with 4xx
+	ClassServerError              // answered with 5xx
+	ClassTransport                // not reached, or the answer broke off
+	ClassTimeout                  // no answer in time
+	ClassClientGone               // the client went away, or broke its own request
+	ClassDrained                  // ended by us: a drain or a shutdown had no more time
+	Classes                       // how many there are
+)
+
+var classNames = [Classes]string{"ok", "client-error", "server-error", "transport-error",
+	"timeout", "client-gone", "drained"}
+
+// String is the class in one word: "ok", "client-error", "server-error",
+// "transport-error", "timeout", "client-gone" or "drained".
+func (c Class) String() string {
+	if c < Classes {
+		return classNames[c]
+	}
+	return "unknown"
+}
+
+// MarshalText is String, so that a class is kept as a word.
+func (c Class) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// Failed reports whether the class counts against the release that answered: 5xx,
+// transport errors and timeouts.
+func (c Class) Failed() bool {
+	return c == ClassServerError || c == ClassTransport || c == ClassTimeout
+}
+
+// ClassOf is the class of a whole answer with that status.
+func ClassOf(status int) Class {
+	switch {
+	case status >= 500:
+		return ClassServerError
+	case status >= 400:
+		return ClassClientError
+	}
+	return ClassOK
+}

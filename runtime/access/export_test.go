@@ -1,0 +1,4 @@
+package access
+
+// ListenFor is Listen with another rule of who may connect.
+var ListenFor = listen

@@ -1,0 +1,272 @@
+package client
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/segue-run/segue/runtime/api"
+	"github.com/segue-run/segue/runtime/module"
+)
+
+// ErrUnreachable is in the chain of every error that says that no runtime answers.
+var ErrUnreachable = errors.New("no runtime answers")
+
+// maxAnswer bounds what is read of one answer.
+const maxAnswer = 64 << 20
+
+// Config says which runtime to talk to: Socket or Server must be set.
+type Config struct {
+	// Socket is the path of a runtime's local socket; over it changes are taken.
+	Socket string
+	// Server is the URL of a runtime's admin address, "http://127.0.0.1:8081"; it
+	// answers reads alone.
+	Server string
+	// Name is how errors call the runtime; default Socket or Server.
+	Name string
+	// Dial connects in place of a plain dial; nil for that.
+	Dial func(ctx context.Context) (net.Conn, error)
+	// ResumeFor is how long Follow tries to reach a runtime again that was there
+	// before; default 30s.
+	ResumeFor time.Duration
+}
+
+// Client talks to one runtime.
+type Client struct {
+	cfg  Config
+	base string
+	http *http.Client
+}
+
+// New makes a client; it connects to nothing yet.
+func New(cfg Config) (*Client, error) {
+	if (cfg.Socket == "") == (cfg.Server == "") {
+		return nil, errors.New("client: either Socket or Server must be set")
+	}
+	if cfg.Name == "" {
+		cfg.Name = cfg.Socket + cfg.Server
+	}
+	if cfg.ResumeFor == 0 {
+		cfg.ResumeFor = 30 * time.Second
+	}
+	c := &Client{cfg: cfg, base: strings.TrimSuffix(cfg.Server, "/")}
+	network, address := "tcp", ""
+	if cfg.Socket != "" {
+		c.base, network, address = "http://segue", "unix", cfg.Socket
+	}
+	var dialer net.Dialer
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, hostport string) (conn net.Conn, err error) {
+		if cfg.Dial != nil {
+			conn, err = cfg.Dial(ctx)
+		} else {
+			conn, err = dialer.DialContext(ctx, network, cmp.Or(address, hostport))
+		}
+		if err != nil {
+			return nil, &dialError{err}
+		}
+		return conn, nil
+	}}
+	c.http = &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return c, nil
+}
+
+// Close closes idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Modules are all modules that are known, sorted by name.
+func (c *Client) Modules(ctx context.Context) ([]module.Status, error) {
+	list, err := get[api.ModuleList](ctx, c, "/v1/modules", nil)
+	return list.Modules, err
+}
+
+// Module is one module; module.NotFound if there is none of that name.
+func (c *Client) Module(ctx context.Context, name string) (module.Status, error) {
+	return get[module.Status](ctx, c, modulePath(name), nil)
+}
+
+// Promote finishes the module's rollout now.
+func (c *Client) Promote(ctx context.Context, name string) error {
+	return c.change(ctx, http.MethodPost, modulePath(name)+"/promote")
+}
+
+// Abort takes the module's candidate back.
+func (c *Client) Abort(ctx context.Context, name string) error {
+	return c.change(ctx, http.MethodPost, modulePath(name)+"/abort")
+}
+
+// Rollback goes back to the module's previous release.
+func (c *Client) Rollback(ctx context.Context, name string) error {
+	return c.change(ctx, http.MethodPost, modulePath(name)+"/rollback")
+}
+
+// Remove drains and stops the module.
+func (c *Client) Remove(ctx context.Context, name string) error {
+	return c.change(ctx, http.MethodDelete, modulePath(name))
+}
+
+// Audit are the newest limit records, oldest first; 0 for the runtime's default.
+func (c *Client) Audit(ctx context.Context, limit int) ([]module.AuditRecord, error) {
+	query := url.Values{}
+	if limit != 0 {
+		query.Set("limit", strconv.Itoa(limit))
+	}
+	list, err := get[api.AuditList](ctx, c, "/v1/audit", query)
+	return list.Records, err
+}
+
+// Info says which runtime answers.
+func (c *Client) Info(ctx context.Context) (api.Info, error) {
+	return get[api.Info](ctx, c, "/v1/info", nil)
+}
+
+// Ready is nil when the runtime carries traffic for all it is meant to.
+func (c *Client) Ready(ctx context.Context) error {
+	_, err := get[api.Health](ctx, c, "/readyz", nil)
+	return err
+}
+
+// modulePath keeps a name in its own segment. A name of dots cannot be written in
+// a path; it is no name either, and the runtime says so.
+func modulePath(name string) string {
+	return "/v1/modules/" + strings.ReplaceAll(url.PathEscape(name), ".", "%2E")
+}
+
+func get[T any](ctx context.Context, c *Client, path string, query url.Values) (answer T, err error) {
+	req, err := c.request(ctx, http.MethodGet, path, query, nil)
+	if err != nil {
+		return answer, err
+	}
+	err = c.do(req, &answer)
+	return answer, err
+}
+
+func (c *Client) change(ctx context.Context, method, path string) error {
+	req, err := c.request(ctx, method, path, nil, nil)
+	if err != nil {
+		return err
+	}
+	return c.do(req, nil)
+}
+
+func (c *Client) request(ctx context.Context, method, path string, query url.Values, body io.Reader) (*http.Request, error) {
+	target := c.base + path
+	if len(query) > 0 {
+		target += "?" + query.Encode()
+	}
+	return http.NewRequestWithContext(ctx, method, target, body)
+}
+
+// do sends req and reads its answer into the value that answer points to; nil for
+// none.
+func (c *Client) do(req *http.Request, answer any) error {
+	resp, err := c.send(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return c.broken(req.Context(), err)
+	}
+	if answer == nil {
+		return nil
+	}
+	if err := json.Unmarshal(body, answer); err != nil {
+		return c.notSegue(fmt.Errorf("read answer of %s: %w", req.URL.Path, err))
+	}
+	return nil
+}
+
+// send gives the answer to req if it is one of success; its body is the caller's
+// to close.
+func (c *Client) send(req *http.Request) (*http.Response, error) {
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.unanswered(req.Context(), err)
+	}
+	if resp.StatusCode < 300 {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return nil, c.broken(req.Context(), err)
+	}
+	var problem api.Problem
+	if json.NewDecoder(bytes.NewReader(body)).Decode(&problem) != nil || problem.Kind == "" {
+		return nil, c.notSegue(fmt.Errorf("%s answered %s", req.URL.Path, resp.Status))
+	}
+	return nil, problem.Err()
+}
+
+// unanswered says why a request got no answer.
+func (c *Client) unanswered(ctx context.Context, err error) error {
+	if cause := ctxError(ctx); cause != nil {
+		return cause
+	}
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return &module.Error{
+			Kind: module.Denied, Msg: "the runtime at " + c.cfg.Name + " does not let you in", Err: err,
+			Hint: "ask as the user who runs it",
+		}
+	case isDialError(err):
+		return c.unreachable(err)
+	}
+	return c.broken(ctx, err)
+}
+
+func (c *Client) unreachable(err error) error {
+	hint := "start one with `segue run`"
+	if c.cfg.Server != "" {
+		hint = "check the address, and that the runtime runs"
+	}
+	return &module.Error{
+		Kind: module.Unavailable,
+		Msg:  fmt.Sprintf("%s at %s (%s)", ErrUnreachable, c.cfg.Name, rootCause(err)),
+		Hint: hint, Err: unreachable{err},
+	}
+}
+
+// broken says that the runtime went away in the middle.
+func (c *Client) broken(ctx context.Context, err error) error {
+	if cause := ctxError(ctx); cause != nil {
+		return cause
+	}
+	return &module.Error{
+		Kind: module.Unavailable, Msg: "the runtime at " + c.cfg.Name + " broke off its answer", Err: err,
+		Hint: "look at its log; what was asked may have been done or not",
+	}
+}
+
+func (c *Client) notSegue(err error) error {
+	return &module.Error{
+		Kind: module.Internal, Msg: "what answers at " + c.cfg.Name + " does not speak as a runtime does", Err: err,
+		Hint: "check the address, and that both are of one version",
+	}
+}
+
+// ctxError is why ctx ended, as an error with a kind; nil while it has not.
+func ctxError(ctx context.Context) error {
+	switch {
+	case ctx.Err() == nil:
+		return nil
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return &module.Error{Kind: module.Timeout, Msg: "no answer in time", Err: ctx.Err()}
+	}
+	return ctx.Err()
+}

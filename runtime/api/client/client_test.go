@@ -1,0 +1,251 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/segue-run/segue/runtime/api"
+	"github.com/segue-run/segue/runtime/api/apitest"
+	"github.com/segue-run/segue/runtime/api/client"
+	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/sdk/manifest"
+)
+
+func TestReadsComeBackAsTheyWere(t *testing.T) {
+	began := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	status := module.Status{
+		Name: "hello", State: module.Active,
+		Stable:  &module.ReleaseStatus{Version: "1.0.0", Weight: manifest.Full, State: module.Serving, PID: 3, Since: began},
+		Rollout: &module.RolloutStatus{ID: "r1", Module: "hello", Steps: []manifest.Weight{100, manifest.Full}, Hold: manifest.Duration(time.Minute), Started: began, Ended: began},
+	}
+	rt := &apitest.Runtime{
+		About:        api.Info{Version: "1.2.3", Started: began, PID: 4},
+		AuditRecords: []module.AuditRecord{{Seq: 1, Time: began, Actor: apitest.Root, Action: "deploy"}, {Seq: 2, Time: began}},
+	}
+	rt.Put(status)
+	c := connected(t, rt)
+	one, err := c.Module(t.Context(), "hello")
+	if err != nil || !reflect.DeepEqual(one, status) {
+		t.Errorf("module: got %+v, %v", one, err)
+	}
+	all, err := c.Modules(t.Context())
+	if err != nil || !reflect.DeepEqual(all, []module.Status{status}) {
+		t.Errorf("modules: got %+v, %v", all, err)
+	}
+	info, err := c.Info(t.Context())
+	if err != nil || info != rt.About {
+		t.Errorf("info: got %+v, %v", info, err)
+	}
+	records, err := c.Audit(t.Context(), 0)
+	if err != nil || !reflect.DeepEqual(records, rt.AuditRecords) {
+		t.Errorf("audit: got %+v, %v", records, err)
+	}
+	if records, err = c.Audit(t.Context(), 1); err != nil || len(records) != 1 || records[0].Seq != 2 {
+		t.Errorf("the newest record: got %+v, %v", records, err)
+	}
+	if err := c.Ready(t.Context()); err != nil {
+		t.Errorf("ready: %v", err)
+	}
+}
+
+func TestVerbsReachTheirModule(t *testing.T) {
+	var asked []string
+	rt := &apitest.Runtime{OnVerb: func(_ module.Actor, verb, name string) error {
+		asked = append(asked, verb+" "+name)
+		return nil
+	}}
+	rt.Put(module.Status{Name: "hello"})
+	c := connected(t, rt)
+	for _, verb := range []func(context.Context, string) error{c.Promote, c.Abort, c.Rollback, c.Remove} {
+		if err := verb(t.Context(), "hello"); err != nil {
+			t.Error(err)
+		}
+	}
+	if want := "[promote hello abort hello rollback hello remove hello]"; fmt.Sprint(asked) != want {
+		t.Errorf("got %v", asked)
+	}
+}
+
+func TestAnErrorComesBackWithItsKindFieldAndHint(t *testing.T) {
+	want := &module.Error{Kind: module.Conflict, Field: "rollout", Value: "hello", Msg: "none runs", Hint: "deploy one"}
+	rt := &apitest.Runtime{OnVerb: func(module.Actor, string, string) error { return want }}
+	rt.Put(module.Status{Name: "hello"})
+	c := connected(t, rt)
+	err := c.Promote(t.Context(), "hello")
+	got, ok := errors.AsType[*module.Error](err)
+	if !ok || *got != *want || errors.Is(err, client.ErrUnreachable) {
+		t.Errorf("got %#v", err)
+	}
+	for _, name := range []string{"nobody", "..", ".", "a/b", "a?b", "a b", "../../healthz", ""} {
+		if _, err := c.Module(t.Context(), name); module.KindOf(err) != module.NotFound {
+			t.Errorf("module %q: got %v", name, err)
+		}
+	}
+}
+
+func TestADeployArrivesWhole(t *testing.T) {
+	for name, sidecar := range map[string]string{"alone": "", "with a manifest": "name: hello"} {
+		t.Run(name, func(t *testing.T) {
+			var got apitest.Offer
+			rt := &apitest.Runtime{OnDeploy: func(o apitest.Offer) (module.RolloutStatus, error) {
+				got = o
+				return module.RolloutStatus{ID: "r1"}, nil
+			}}
+			text := strings.Repeat("ELF\r\n--", 1<<17)
+			wish := manifest.Rollout{Strategy: manifest.Gradual, Steps: []manifest.Weight{100, manifest.Full}, Hold: new(manifest.Duration(time.Second))}
+			status, err := connected(t, rt).Deploy(t.Context(), api.DeployInput{
+				Source: strings.NewReader(text), FileName: "hello 1.0.0", Sidecar: []byte(sidecar), Rollout: wish, Force: true,
+			})
+			if err != nil || status.ID != "r1" {
+				t.Fatalf("got %+v, %v", status, err)
+			}
+			if string(got.Bytes) != text || got.ReadErr != nil || string(got.Input.Sidecar) != sidecar {
+				t.Errorf("%d bytes arrived of %d, with %v and %q", len(got.Bytes), len(text), got.ReadErr, got.Input.Sidecar)
+			}
+			if !reflect.DeepEqual(got.Input.Rollout, wish) || got.Input.FileName != "hello 1.0.0" || !got.Input.Force {
+				t.Errorf("got %+v", got.Input)
+			}
+		})
+	}
+}
+
+func TestAFileThatCannotBeReadToItsEndIsNoDeploy(t *testing.T) {
+	seen := make(chan error, 1)
+	rt := &apitest.Runtime{OnDeploy: func(o apitest.Offer) (module.RolloutStatus, error) {
+		seen <- o.ReadErr
+		return module.RolloutStatus{}, o.ReadErr
+	}}
+	c := connected(t, rt)
+	broken := errors.New("the disk is gone")
+	source := io.MultiReader(strings.NewReader(strings.Repeat("ELF", 1<<16)), iotest.ErrReader(broken))
+	if _, err := c.Deploy(t.Context(), api.DeployInput{Source: source}); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+	if err := <-seen; err == nil {
+		t.Error("the runtime saw a whole file")
+	}
+}
+
+func TestARefusalDoesNotWaitForTheUpload(t *testing.T) {
+	rt := new(apitest.Runtime)
+	socket := socketPath(t)
+	serve(t, rt, socket, api.Config{Actor: func(*http.Request) (module.Actor, error) {
+		return module.Actor{}, &module.Error{Kind: module.Denied, Msg: "no"}
+	}})
+	c := newClient(t, client.Config{Socket: socket})
+	_, err := c.Deploy(t.Context(), api.DeployInput{Source: io.LimitReader(zeros{}, 64<<20)})
+	if k := module.KindOf(err); k != module.Denied && k != module.Unavailable {
+		t.Errorf("got %v", err)
+	}
+}
+
+// zeros is a reader without an end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+func TestARuntimeThatIsNotThereIsUnreachable(t *testing.T) {
+	left := socketPath(t)
+	if err := os.MkdirAll(filepath.Dir(left), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("unix", left)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.(*net.UnixListener).SetUnlinkOnClose(false)
+	ln.Close()
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tcp.Close()
+	for want, cfg := range map[string]client.Config{
+		"no runtime answers at .segue (no socket there); start one with `segue run`":      {Socket: socketPath(t), Name: ".segue"},
+		"no runtime answers at here (connection refused); start one with `segue run`":     {Socket: left, Name: "here"},
+		"no runtime answers at there (connection refused); check the address, and":        {Server: "http://" + tcp.Addr().String(), Name: "there"},
+		"no runtime answers at dialed (custom); start one with `segue run`":               {Socket: "x", Name: "dialed", Dial: func(context.Context) (net.Conn, error) { return nil, errors.New("custom") }},
+		"no runtime answers at " + left + " (connection refused); start one with `segue ": {Socket: left},
+	} {
+		c := newClient(t, cfg)
+		_, err := c.Modules(t.Context())
+		if !errors.Is(err, client.ErrUnreachable) || module.KindOf(err) != module.Unavailable || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("got %q, want %q", err, want)
+		}
+		for _, err := range c.Follow(t.Context(), module.EventFilter{}) {
+			if !errors.Is(err, client.ErrUnreachable) {
+				t.Errorf("follow: got %v", err)
+			}
+		}
+	}
+}
+
+func TestASocketThatRefusesTheUserIsDenied(t *testing.T) {
+	c := newClient(t, client.Config{Socket: "x", Name: ".segue", Dial: func(context.Context) (net.Conn, error) {
+		return nil, &os.PathError{Op: "connect", Path: "x", Err: os.ErrPermission}
+	}})
+	_, err := c.Modules(t.Context())
+	if module.KindOf(err) != module.Denied || errors.Is(err, client.ErrUnreachable) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWhatIsNoRuntimeIsCalledSo(t *testing.T) {
+	for name, handler := range map[string]http.HandlerFunc{
+		"no JSON":    func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") },
+		"an error":   func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "bad gateway", http.StatusBadGateway) },
+		"a redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) },
+		"other events": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			_, _ = io.WriteString(w, "data: hi\n\n")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := httptest.NewServer(handler)
+			defer srv.Close()
+			c := newClient(t, client.Config{Server: srv.URL})
+			if _, err := c.Modules(t.Context()); module.KindOf(err) != module.Internal || errors.Is(err, client.ErrUnreachable) {
+				t.Errorf("got %v", err)
+			}
+			for _, err := range c.Follow(t.Context(), module.EventFilter{}) {
+				if module.KindOf(err) != module.Internal {
+					t.Errorf("follow: got %v", err)
+				}
+			}
+		})
+	}
+}
+
+func TestACallThatIsCutShortSaysSo(t *testing.T) {
+	c := connected(t, new(apitest.Runtime))
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	if _, err := c.Modules(ctx); module.KindOf(err) != module.Timeout {
+		t.Errorf("past the deadline: got %v", err)
+	}
+	ctx, cancel = context.WithCancel(t.Context())
+	cancel()
+	if _, err := c.Modules(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: got %v", err)
+	}
+}
+
+func TestAClientNeedsOnePlace(t *testing.T) {
+	for _, cfg := range []client.Config{{}, {Socket: "a", Server: "b"}} {
+		if _, err := client.New(cfg); err == nil {
+			t.Errorf("%+v made a client", cfg)
+		}
+	}
+}

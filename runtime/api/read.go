@@ -1,0 +1,126 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/segue-run/segue/runtime/module"
+)
+
+// maxLimit is the most events or records that one answer holds.
+const maxLimit = 10_000
+
+// ModuleList is the answer of GET /v1/modules.
+type ModuleList struct {
+	Modules []module.Status `json:"modules"`
+}
+
+// EventList is the answer of GET /v1/events.
+type EventList struct {
+	Events []module.Event `json:"events"`
+}
+
+// AuditList is the answer of GET /v1/audit.
+type AuditList struct {
+	Records []module.AuditRecord `json:"records"`
+}
+
+// Health is the answer of GET /healthz and, where it is well, of GET /readyz.
+type Health struct {
+	Status string `json:"status"`
+}
+
+func (s *Server) modules(c *call) error {
+	if err := knownParams(c.r.URL.Query()); err != nil {
+		return err
+	}
+	all, err := s.cfg.Runtime.Modules(c.r.Context())
+	if err != nil {
+		return err
+	}
+	return c.json(http.StatusOK, ModuleList{Modules: orEmpty(all)})
+}
+
+func (s *Server) module(c *call) error {
+	if err := knownParams(c.r.URL.Query()); err != nil {
+		return err
+	}
+	status, err := s.cfg.Runtime.Module(c.r.Context(), c.r.PathValue("name"))
+	if err != nil {
+		return err
+	}
+	return c.json(http.StatusOK, status)
+}
+
+func (s *Server) audit(c *call) error {
+	query := c.r.URL.Query()
+	if err := knownParams(query, "limit"); err != nil {
+		return err
+	}
+	limit, err := limitOf(query)
+	if err != nil {
+		return err
+	}
+	records, err := s.cfg.Runtime.Audit(c.r.Context(), limit)
+	if err != nil {
+		return err
+	}
+	return c.json(http.StatusOK, AuditList{Records: orEmpty(records)})
+}
+
+func (s *Server) info(c *call) error {
+	return c.json(http.StatusOK, s.cfg.Runtime.Info())
+}
+
+func (s *Server) healthz(c *call) error {
+	return c.json(http.StatusOK, Health{Status: "ok"})
+}
+
+func (s *Server) readyz(c *call) error {
+	if err := s.cfg.Runtime.Ready(); err != nil {
+		return &statusError{http.StatusServiceUnavailable, &module.Error{
+			Kind: module.Unavailable, Msg: "not ready", Err: err,
+		}}
+	}
+	return c.json(http.StatusOK, Health{Status: "ready"})
+}
+
+func (s *Server) metrics(c *call) error {
+	s.cfg.Metrics.ServeHTTP(c.w, c.r)
+	return nil
+}
+
+// knownParams refuses a query with a parameter that is misspelt or stands twice.
+func knownParams(query url.Values, known ...string) error {
+	for name, values := range query {
+		switch {
+		case !slices.Contains(known, name):
+			return &module.Error{Kind: module.Invalid, Field: name, Value: values[0], Msg: "no such parameter", Hint: "GET /v1/openapi.json lists them all"}
+		case len(values) > 1:
+			return &module.Error{Kind: module.Invalid, Field: name, Value: values[1], Msg: "given more than once", Hint: "give it once"}
+		}
+	}
+	return nil
+}
+
+func limitOf(query url.Values) (int, error) {
+	text := query.Get("limit")
+	if text == "" {
+		return 0, nil
+	}
+	limit, err := strconv.Atoi(text)
+	if err != nil || limit < 1 || limit > maxLimit {
+		return 0, &module.Error{Kind: module.Invalid, Field: "limit", Value: text, Msg: "not a number from 1 to 10000", Hint: "leave it out for the newest 200"}
+	}
+	return limit, nil
+}
+
+// orEmpty makes JSON say [] and not null.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}

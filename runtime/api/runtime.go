@@ -1,0 +1,77 @@
+package api
+
+import (
+	"context"
+	"io"
+	"iter"
+	"time"
+
+	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/sdk/manifest"
+)
+
+// Runtime is what the API needs of the host. All methods may be called from many
+// goroutines and end early when ctx does. Their errors are shown to the operator:
+// a *module.Error says the kind, the field and what to do.
+type Runtime interface {
+	// Modules are all modules that are known, sorted by name.
+	Modules(ctx context.Context) ([]module.Status, error)
+	// Module is one module; module.NotFound if there is none of that name.
+	Module(ctx context.Context, name string) (module.Status, error)
+
+	// Deploy offers an executable. It returns when the offer is accepted and its
+	// rollout has begun, or is refused. Where the same bytes already serve or are
+	// already on their way it answers the rollout that brought or brings them.
+	Deploy(ctx context.Context, actor module.Actor, in DeployInput) (module.RolloutStatus, error)
+	// Promote finishes the running rollout now; module.Conflict if none runs.
+	Promote(ctx context.Context, actor module.Actor, name string) error
+	// Abort takes the candidate back; module.Conflict if no rollout runs.
+	Abort(ctx context.Context, actor module.Actor, name string) error
+	// Rollback goes back to the previous release; module.Conflict if there is none.
+	Rollback(ctx context.Context, actor module.Actor, name string) error
+	// Remove drains and stops the module and forgets what serves.
+	Remove(ctx context.Context, actor module.Actor, name string) error
+
+	// History is the newest filter.Limit events after filter.After, oldest first.
+	History(ctx context.Context, filter module.EventFilter) ([]module.Event, error)
+	// Follow yields history and then what happens, without a gap, until ctx ends
+	// or the consumer stops. With filter.After set the history is every event
+	// after it, whatever filter.Limit says; else the newest filter.Limit. An error
+	// is the last thing it yields.
+	Follow(ctx context.Context, filter module.EventFilter) iter.Seq2[module.Event, error]
+	// Audit are the newest limit audit records, oldest first; 0 means 200.
+	Audit(ctx context.Context, limit int) ([]module.AuditRecord, error)
+
+	// Ready is nil when the runtime carries traffic for all it is meant to.
+	Ready() error
+	// Info says which runtime this is.
+	Info() Info
+}
+
+// DeployInput is one offer of an executable through the API.
+type DeployInput struct {
+	// Source is the executable's bytes. Read it to io.EOF before any of it is
+	// believed: an upload that breaks off ends in another error. It is valid only
+	// during the call.
+	Source io.Reader
+	// FileName is the base name of the file for people; may be empty.
+	FileName string
+	// Sidecar is the manifest that stood beside the executable; empty for the one
+	// embedded in it.
+	Sidecar []byte
+	// Rollout goes over the configuration and the manifest for this deploy alone.
+	Rollout manifest.Rollout
+	// Force lifts the quarantine of these bytes.
+	Force bool
+}
+
+// Info says which runtime answers.
+type Info struct {
+	Version    string    `json:"version"`
+	Started    time.Time `json:"started"`
+	PID        int       `json:"pid"`
+	ListenAddr string    `json:"listen_addr"` // where traffic comes in
+	AdminAddr  string    `json:"admin_addr"`  // where reads, health and metrics are served over TCP
+	ModulesDir string    `json:"modules_dir"`
+	StateDir   string    `json:"state_dir"`
+}

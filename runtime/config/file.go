@@ -1,0 +1,156 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+
+	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/sdk/manifest"
+)
+
+// leaf is one value of the file: its path, its text and where it stands. A list
+// is one leaf, its items joined by commas.
+type leaf struct {
+	path []string
+	text string
+	line int
+}
+
+func (l leaf) field() string { return strings.Join(l.path, ".") }
+
+// apply sets what the file's text says.
+func (c *Config) apply(name string, text []byte) error {
+	leaves, err := parse(name, text)
+	if err != nil {
+		return err
+	}
+	for _, l := range leaves {
+		place := fmt.Sprintf("%s line %d", name, l.line)
+		set, err := c.setter(l)
+		if err == nil {
+			err = set(l.text)
+		}
+		if err != nil {
+			return located(err, l.field(), l.text, place)
+		}
+	}
+	return nil
+}
+
+// setter finds what a leaf sets.
+func (c *Config) setter(l leaf) (func(text string) error, error) {
+	if len(l.path) >= 3 && l.path[0] == "modules" {
+		return c.moduleSetter(l.path[1], l.path[2:])
+	}
+	field := l.field()
+	var fields []string
+	for _, s := range settings {
+		if slices.Equal(strings.Split(s.field, "."), l.path) {
+			return func(text string) error { return s.set(c, text) }, nil
+		}
+		fields = append(fields, s.field)
+	}
+	if l.path[0] == "modules" {
+		return nil, wrong("is no setting of a module", "write modules: {NAME: {rollout: …}}; the watched directory is modules_dir")
+	}
+	return nil, unknownField(field, append(fields, "modules"))
+}
+
+func (c *Config) moduleSetter(name string, path []string) (func(text string) error, error) {
+	if err := manifest.CheckName(name); err != nil {
+		problem, _ := errors.AsType[*manifest.Error](err)
+		return nil, wrong("is below a name that no module can have", problem.Hint)
+	}
+	field := strings.Join(path, ".")
+	known := slices.ContainsFunc(moduleFields, func(f string) bool { return slices.Equal(strings.Split(f, "."), path) })
+	if !known {
+		return nil, unknownField(field, moduleFields)
+	}
+	return func(text string) error {
+		m := c.Modules[name]
+		if err := m.set(field, text); err != nil {
+			return err
+		}
+		if c.Modules == nil {
+			c.Modules = map[string]Module{}
+		}
+		c.Modules[name] = m
+		return nil
+	}, nil
+}
+
+// unknownField says what can stand where field stands.
+func unknownField(field string, known []string) error {
+	if below := children(known, field+"."); len(below) > 0 {
+		return wrong("has settings below it and no value of its own", "write "+field+": {"+below[0]+": …}; there are "+strings.Join(below, ", "))
+	}
+	for parent := field; ; {
+		parent = parent[:max(0, strings.LastIndexByte(parent, '.'))]
+		prefix := ""
+		if parent != "" {
+			prefix = parent + "."
+		}
+		if siblings := children(known, prefix); len(siblings) > 0 {
+			return wrong("no such setting", "there are "+prefix+strings.Join(siblings, ", "+prefix))
+		}
+	}
+}
+
+// children are the names that come after prefix in the known fields.
+func children(known []string, prefix string) []string {
+	var names []string
+	for _, field := range known {
+		if rest, ok := strings.CutPrefix(field, prefix); ok {
+			name, _, _ := strings.Cut(rest, ".")
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// parse gives the leaves of the file in their order.
+func parse(name string, text []byte) (leaves []leaf, err error) {
+	// The YAML library is not ours: a panic in it is a bad file.
+	defer func() {
+		if r := recover(); r != nil {
+			err = &module.Error{Kind: module.Invalid, Field: name, Msg: fmt.Sprintf("cannot be read as YAML (%v)", r), Hint: "write a plain YAML mapping"}
+		}
+	}()
+	file, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		return nil, syntaxError(name, err)
+	}
+	w := &walker{name: name}
+	var bodies int
+	for _, doc := range file.Docs {
+		if doc.Body == nil || doc.Body.Type() == ast.CommentType {
+			continue
+		}
+		if bodies++; bodies > 1 {
+			return nil, w.refuse(nil, doc.Body, "a second document begins", "write one document")
+		}
+		if err := w.walk(nil, doc.Body); err != nil {
+			return nil, err
+		}
+	}
+	return w.leaves, nil
+}
+
+func syntaxError(name string, err error) error {
+	e := &module.Error{Kind: module.Invalid, Field: name, Msg: err.Error(), Hint: "mend the YAML"}
+	if problem, ok := errors.AsType[yaml.Error](err); ok {
+		e.Msg = problem.GetMessage()
+		if t := problem.GetToken(); t != nil && t.Position != nil {
+			e.Msg = fmt.Sprintf("line %d: %s", t.Position.Line, e.Msg)
+		}
+	}
+	return e
+}

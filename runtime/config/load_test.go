@@ -1,0 +1,206 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/segue-run/segue/runtime/config"
+	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/sdk/manifest"
+)
+
+// noEnv is an environment without anything in it.
+func noEnv(string) (string, bool) { return "", false }
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "segue.yaml")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func load(t *testing.T, text string) (config.Config, error) {
+	t.Helper()
+	return config.Load(config.Sources{File: write(t, text), Env: noEnv})
+}
+
+func duration(d time.Duration) *manifest.Duration { return new(manifest.Duration(d)) }
+
+func TestWithoutAFileTheDefaultsHold(t *testing.T) {
+	t.Chdir(t.TempDir())
+	got, err := config.Load(config.Sources{Env: noEnv})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, config.Default()) {
+		t.Errorf("got %+v, want the defaults", got)
+	}
+}
+
+func TestTheDefaultFileIsReadFromTheWorkingDirectory(t *testing.T) {
+	t.Chdir(filepath.Dir(write(t, "listen: 127.0.0.1:9000\n")))
+	got, err := config.Load(config.Sources{Env: noEnv})
+	if err != nil || got.Listen != "127.0.0.1:9000" {
+		t.Errorf("got listen %q, %v", got.Listen, err)
+	}
+}
+
+func TestANamedFileMustBeThere(t *testing.T) {
+	_, err := config.Load(config.Sources{File: filepath.Join(t.TempDir(), "other.yaml"), Env: noEnv})
+	if module.KindOf(err) != module.NotFound || !strings.Contains(err.Error(), "other.yaml") {
+		t.Errorf("got %v, want not-found with the name", err)
+	}
+}
+
+func TestEverySettingCanBeWrittenInTheFile(t *testing.T) {
+	got, err := load(t, `
+listen: 0.0.0.0:80
+admin: "[::1]:81"
+modules_dir: /srv/modules
+state_dir: /var/lib/segue
+release_header: false
+log: {level: debug, format: json}
+rollout: {strategy: gradual, steps: [1%, 25%, 100%], hold: 10s, max_errors: 2.5%, min_errors: 7}
+on_remove: keep
+rollback_window: 1h
+drain_timeout: 7s
+shutdown_grace: 9s
+modules:
+  hello:
+    stop_grace: 3s
+    rollout: {strategy: instant}
+    limits: {nofile: 64, data: 512MiB, fsize: 1048576, nproc: 32}
+  empty:
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Config{
+		Listen: "0.0.0.0:80", Admin: "[::1]:81", ModulesDir: "/srv/modules", StateDir: "/var/lib/segue",
+		Log: config.Log{Level: "debug", Format: "json"},
+		Rollout: manifest.Rollout{
+			Strategy: manifest.Gradual, Steps: []manifest.Weight{100, 2500, 10000}, Hold: duration(10 * time.Second),
+			MaxErrors: new(manifest.Weight(250)), MinErrors: 7,
+		},
+		OnRemove: config.Keep, RollbackWindow: time.Hour, DrainTimeout: 7 * time.Second, ShutdownGrace: 9 * time.Second,
+		Modules: map[string]config.Module{"hello": {
+			Rollout: manifest.Rollout{Strategy: manifest.Instant}, StopGrace: 3 * time.Second,
+			Limits: config.Limits{NoFile: 64, Data: 512 << 20, FSize: 1 << 20, NProc: 32},
+		}},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got\n%+v\nwant\n%+v", got, want)
+	}
+}
+
+func TestAWrongFileIsRefusedWithPlaceValueAndRemedy(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		want []string
+	}{
+		"an unknown field":            {"listen: 127.0.0.1:1\nlisten_on: x\n", []string{"listen_on", `"x"`, "line 2", "no such setting", "there are listen, admin"}},
+		"an unknown field below":      {"log:\n  colour: red\n", []string{"log.colour", `"red"`, "line 2", "there are log.level, log.format"}},
+		"an unknown field of modules": {"modules:\n  hello:\n    limits:\n      memory: 5\n", []string{"modules.hello.limits.memory", "line 4", "limits.nofile"}},
+		"a directory as modules":      {"modules: ./mods\n", []string{"modules", "./mods", "line 1", "modules_dir"}},
+		"an impossible module name":   {"modules:\n  ../x:\n    stop_grace: 1s\n", []string{"modules.../x.stop_grace", "a name is"}},
+		"a mapping as a value":        {"rollout: fast\n", []string{"rollout", "fast", "line 1", "strategy"}},
+		"a value as a mapping":        {"listen: {host: a}\n", []string{"listen.host", "line 1"}},
+		"a list as a value":           {"listen: [a, b]\n", []string{"listen", "is no address"}},
+		"a bad address":               {"\n\nadmin: 8081\n", []string{"admin", `"8081"`, "line 3", "host:port"}},
+		"a port out of range":         {"admin: 127.0.0.1:70000\n", []string{"admin", "is no address"}},
+		"a bad duration":              {"rollback_window: 10 minutes\n", []string{"rollback_window", `"10 minutes"`, "line 1", "10s"}},
+		"a duration without unit":     {"rollback_window: 10\n", []string{"rollback_window", "is no duration"}},
+		"a negative duration":         {"rollback_window: -1s\n", []string{"rollback_window", "too short"}},
+		"a bad hold":                  {"rollout:\n  hold: soon\n", []string{"rollout.hold", `"soon"`, "line 2", "10s"}},
+		"steps that fall":             {"rollout:\n  steps: [25%, 1%, 100%]\n", []string{"rollout.steps", "line 2", "1% does not rise"}},
+		"steps short of the whole":    {"rollout: {steps: [25%]}\n", []string{"rollout.steps", "end the steps with 100%"}},
+		"steps without percent":       {"rollout: {steps: [1, 100]}\n", []string{"rollout.steps", "25%"}},
+		"an unknown strategy":         {"rollout: {strategy: yolo}\n", []string{"rollout.strategy", "yolo", "gradual or instant"}},
+		"a bad truth":                 {"release_header: yes\n", []string{"release_header", "write true or false"}},
+		"a bad word":                  {"on_remove: explode\n", []string{"on_remove", "deactivate keep"}},
+		"a bad size":                  {"modules: {hello: {limits: {data: 5MB}}}\n", []string{"modules.hello.limits.data", "5MB", "512MiB"}},
+		"a size past all bounds":      {"modules: {hello: {limits: {data: 99999999TiB}}}\n", []string{"limits.data", "is no size"}},
+		"no limit at all":             {"modules: {hello: {limits: {nofile: 0}}}\n", []string{"limits.nofile", "is no count"}},
+		"a field that stands twice":   {"listen: 127.0.0.1:1\nlisten: 127.0.0.1:2\n", []string{"line 2", "listen", "already defined"}},
+		"broken YAML":                 {"listen: [\n", []string{"segue.yaml", "line 1"}},
+		"tabs":                        {"log:\n\tlevel: info\n", []string{"segue.yaml", "line 2"}},
+		"a list":                      {"- listen\n", []string{"line 1", "is no mapping"}},
+		"an anchor":                   {"listen: &a 127.0.0.1:1\n", []string{"listen", "line 1", "plain value"}},
+		"an alias":                    {"listen: 127.0.0.1:1\nadmin: *a\n", []string{"admin", "line 2", "plain value"}},
+		"a tag":                       {"listen: !!str 127.0.0.1:1\n", []string{"listen", "plain value"}},
+		"a merge":                     {"log:\n  <<: {level: info}\n", []string{"log", "line 2", "merge"}},
+		"a dotted field":              {"log.level: info\n", []string{"log.level", "no such setting"}},
+		"two documents":               {"listen: 127.0.0.1:1\n---\nadmin: 127.0.0.1:2\n", []string{"second document", "line 3"}},
+		"one address twice":           {"listen: 127.0.0.1:9\nadmin: 127.0.0.1:9\n", []string{"admin", "another port"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := load(t, c.text)
+			if module.KindOf(err) != module.Invalid {
+				t.Fatalf("got %v, want an invalid error", err)
+			}
+			for _, part := range c.want {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("%q does not say %q", err, part)
+				}
+			}
+		})
+	}
+}
+
+func TestALargeFileIsRefused(t *testing.T) {
+	_, err := load(t, strings.Repeat("# nothing\n", 1<<17))
+	if module.KindOf(err) != module.Invalid {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAnEmptyFileSetsNothing(t *testing.T) {
+	for _, text := range []string{"", "# only a comment\n", "---\n", "log:\nrollout:\n"} {
+		got, err := load(t, text)
+		if err != nil || !reflect.DeepEqual(got, config.Default()) {
+			t.Errorf("%q: got %+v, %v", text, got, err)
+		}
+	}
+}
+
+func TestFlagsGoOverEnvironmentOverFileOverDefaults(t *testing.T) {
+	env := map[string]string{"SEGUE_ADMIN": "127.0.0.1:2", "SEGUE_STATE": "env", "SEGUE_LOG_LEVEL": ""}
+	got, err := config.Load(config.Sources{
+		File:  write(t, "listen: 127.0.0.1:1\nadmin: 127.0.0.1:1\nstate_dir: file\nlog: {level: warn}\n"),
+		Env:   func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		Flags: map[string]string{"state": "flag", "release-header": "false"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Default()
+	want.Listen, want.Admin, want.StateDir, want.Log.Level, want.ReleaseHeader = "127.0.0.1:1", "127.0.0.1:2", "flag", "warn", false
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got\n%+v\nwant\n%+v", got, want)
+	}
+}
+
+func TestAWrongVariableOrFlagIsCalledByItsName(t *testing.T) {
+	file := write(t, "")
+	for want, from := range map[string]config.Sources{
+		`SEGUE_LOG_LEVEL "loud"`: {Env: func(name string) (string, bool) { return "loud", name == "SEGUE_LOG_LEVEL" }},
+		`--listen "here"`:        {Env: noEnv, Flags: map[string]string{"listen": "here"}},
+	} {
+		from.File = file
+		if _, err := config.Load(from); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("got %v, want it to begin with %s", err, want)
+		}
+	}
+}
+
+func TestEveryNameOfASettingIsAFlagAndAVariable(t *testing.T) {
+	if names := config.Names(); len(names) != 11 || config.EnvName("log-level") != "SEGUE_LOG_LEVEL" {
+		t.Errorf("got %v", names)
+	}
+}

@@ -1,0 +1,93 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/segue-run/segue/runtime/module"
+)
+
+// walker collects the leaves of a document.
+type walker struct {
+	name   string
+	leaves []leaf
+}
+
+// walk visits a node at path. Anchors, aliases, tags and merges are refused: a
+// configuration says each thing once.
+func (w *walker) walk(path []string, node ast.Node) error {
+	switch n := node.(type) {
+	case *ast.MappingNode:
+		for _, value := range n.Values {
+			if err := w.walkValue(path, value); err != nil {
+				return err
+			}
+		}
+		return nil
+	case *ast.MappingValueNode:
+		return w.walkValue(path, n)
+	case *ast.NullNode:
+		return nil // a field without a value sets nothing
+	}
+	if len(path) == 0 {
+		return w.refuse(path, node, "is no mapping", "write `listen: 127.0.0.1:8080` and the like, one a line")
+	}
+	text, err := w.text(path, node)
+	if err != nil {
+		return err
+	}
+	w.leaves = append(w.leaves, leaf{path: path, text: text, line: line(node)})
+	return nil
+}
+
+func (w *walker) walkValue(path []string, value *ast.MappingValueNode) error {
+	if _, ok := value.Key.(*ast.MergeKeyNode); ok {
+		return w.refuse(path, value.Key, "is a merge", "write each setting where it belongs")
+	}
+	key, err := w.text(path, value.Key)
+	if err != nil {
+		return err
+	}
+	return w.walk(append(path[:len(path):len(path)], key), value.Value)
+}
+
+// text is what a scalar or a list of scalars says.
+func (w *walker) text(path []string, node ast.Node) (string, error) {
+	switch n := node.(type) {
+	case *ast.SequenceNode:
+		items := make([]string, len(n.Values))
+		for i, item := range n.Values {
+			if _, nested := item.(*ast.SequenceNode); nested {
+				return "", w.refuse(path, item, "is a list in a list", "write plain values")
+			}
+			var err error
+			if items[i], err = w.text(path, item); err != nil {
+				return "", err
+			}
+		}
+		return strings.Join(items, ","), nil
+	case *ast.StringNode:
+		return n.Value, nil
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+		return n.GetToken().Value, nil
+	}
+	return "", w.refuse(path, node, "is written as a "+strings.ToLower(node.Type().YAMLName()), "write a plain value")
+}
+
+func (w *walker) refuse(path []string, node ast.Node, msg, hint string) error {
+	field := strings.Join(path, ".")
+	if field == "" {
+		field = w.name
+	}
+	value := node.GetToken().Value
+	return &module.Error{Kind: module.Invalid, Field: field, Value: value, Msg: fmt.Sprintf("%s (%s line %d)", msg, w.name, line(node)), Hint: hint}
+}
+
+func line(node ast.Node) int {
+	if t := node.GetToken(); t != nil && t.Position != nil {
+		return t.Position.Line
+	}
+	return 0
+}

@@ -1,0 +1,299 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/segue-run/segue/proxy/nethttp"
+	"github.com/segue-run/segue/runtime/access"
+	"github.com/segue-run/segue/runtime/api"
+	"github.com/segue-run/segue/runtime/artifact"
+	"github.com/segue-run/segue/runtime/audit"
+	"github.com/segue-run/segue/runtime/catalog"
+	"github.com/segue-run/segue/runtime/config"
+	"github.com/segue-run/segue/runtime/instance"
+	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/rollout"
+	"github.com/segue-run/segue/runtime/state"
+	"github.com/segue-run/segue/runtime/telemetry"
+	"github.com/segue-run/segue/runtime/watch"
+	"go.uber.org/zap"
+)
+
+const (
+	// bootPatience is how long traffic waits for modules to come up after a start:
+	// connections queue in the kernel meanwhile.
+	bootPatience = 10 * time.Second
+	// eventsKept bounds the stored events.
+	eventsKept = 100_000
+)
+
+// Options are what does not come from the configuration.
+type Options struct {
+	Logger  *zap.Logger // nil logs nothing
+	Version string      // of the runtime, for people
+	// Ready is called once traffic is served; nil for nothing.
+	Ready func(api.Info)
+}
+
+// host is the runtime, all parts connected.
+type host struct {
+	cfg     config.Config
+	log     *zap.Logger
+	info    api.Info
+	opts    Options
+	serving atomic.Bool
+
+	events    *telemetry.Events
+	audit     *audit.Log
+	journal   *journal
+	starter   *instance.Starter
+	instances *instances
+	engine    *rollout.Engine
+	intake    *intake
+	traffic   *traffic
+	proxy     *nethttp.Engine
+	api       *api.Server
+
+	listen, admin, local net.Listener
+
+	// closers undo open, the last first.
+	closers []func() error
+}
+
+// Run is the whole life of a runtime: it blocks until ctx ends and everything has
+// stopped in order (nil), or until a part fails. An error from before anything was
+// started is a *module.Error that names the setting and the remedy.
+func Run(ctx context.Context, cfg config.Config, opts Options) (err error) {
+	if opts.Logger == nil {
+		opts.Logger = zap.NewNop()
+	}
+	h := &host{cfg: cfg, log: opts.Logger.Named("host"), opts: opts, traffic: newTraffic()}
+	defer func() { err = errors.Join(err, h.close()) }()
+	if err := h.open(ctx); err != nil {
+		return err
+	}
+	return h.run(ctx)
+}
+
+// open acquires everything that can be refused, before anything is started.
+func (h *host) open(ctx context.Context) error {
+	for _, dir := range []*string{&h.cfg.StateDir, &h.cfg.ModulesDir} {
+		abs, err := filepath.Abs(*dir)
+		if err != nil {
+			return &module.Error{Kind: module.Invalid, Field: "directory", Value: *dir, Err: err}
+		}
+		*dir = abs
+	}
+	store, err := state.Open(state.Config{Dir: h.cfg.StateDir, Logger: h.opts.Logger})
+	if err != nil {
+		return err
+	}
+	h.closes(store.Close)
+	if err := h.bind(); err != nil {
+		return err
+	}
+	bucket, err := h.openLogs(ctx, store)
+	if err != nil {
+		return err
+	}
+	return h.openParts(bucket)
+}
+
+// bind takes the addresses. Connections to the traffic address wait in the kernel
+// until the modules are up.
+func (h *host) bind() (err error) {
+	if h.listen, err = listen("listen", h.cfg.Listen); err != nil {
+		return err
+	}
+	h.closes(closeQuietly(h.listen))
+	if h.admin, err = listen("admin", h.cfg.Admin); err != nil {
+		return err
+	}
+	h.closes(closeQuietly(h.admin))
+	socket := filepath.Join(h.cfg.StateDir, "run", "admin.sock")
+	if h.local, err = access.Listen(socket); err != nil {
+		return err
+	}
+	h.closes(closeQuietly(h.local))
+	h.info = api.Info{Version: h.opts.Version, Started: time.Now(), PID: os.Getpid(), ListenAddr: h.listen.Addr().String(),
+		AdminAddr: h.admin.Addr().String(), ModulesDir: h.cfg.ModulesDir, StateDir: h.cfg.StateDir}
+	return nil
+}
+
+func listen(field, address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, &module.Error{Kind: module.Unavailable, Field: field, Value: address, Err: err,
+			Hint: fmt.Sprintf("free the address or choose another with --%s HOST:PORT", field)}
+	}
+	return l, nil
+}
+
+// openLogs opens what is kept in the state: records, events and the audit log.
+func (h *host) openLogs(ctx context.Context, store *state.Store) (*state.Bucket, error) {
+	bucket, err := store.Bucket(ctx, "modules", state.BucketConfig{History: 16})
+	if err != nil {
+		return nil, err
+	}
+	stored, err := store.Stream(ctx, "events", state.StreamConfig{MaxMsgs: eventsKept})
+	if err != nil {
+		return nil, err
+	}
+	metrics := telemetry.NewMetrics(telemetry.MetricsConfig{Traffic: h.traffic, Version: h.opts.Version})
+	if h.events, err = telemetry.OpenEvents(telemetry.EventsConfig{Stream: stored, Logger: h.opts.Logger, Observe: metrics.Observe}); err != nil {
+		return nil, err
+	}
+	h.closes(h.events.Close)
+	audited, err := store.Stream(ctx, "audit", state.StreamConfig{})
+	if err != nil {
+		return nil, err
+	}
+	if h.audit, err = audit.New(audit.Config{Stream: audited}); err != nil {
+		return nil, err
+	}
+	h.journal = newJournal(h.events, h.audit, h.opts.Logger)
+	h.closes(func() error { h.journal.close(); return nil })
+	h.api, err = api.New(api.Config{Runtime: runtime{h}, Metrics: metrics.Handler(), Logger: h.opts.Logger,
+		Socket: filepath.Join(h.cfg.StateDir, "run", "admin.sock"), Address: h.cfg.Admin, ConnContext: access.ConnContext,
+		Actor: actorOf})
+	return bucket, err
+}
+
+// actorOf says who asks for a change over the local socket.
+func actorOf(r *http.Request) (module.Actor, error) {
+	actor, ok := access.ActorFrom(r.Context())
+	if !ok {
+		return module.Actor{}, &module.Error{Kind: module.Denied, Msg: "nobody is known at the other end of this connection"}
+	}
+	return actor, nil
+}
+
+// openParts builds what runs modules and brings them traffic.
+func (h *host) openParts(bucket *state.Bucket) error {
+	runDir := filepath.Join(h.cfg.StateDir, "run", "instances")
+	if killed, err := instance.SweepOrphans(runDir); err != nil || killed > 0 {
+		h.log.Warn("leftovers of a former runtime were swept away", zap.Int("killed", killed), zap.Error(err))
+	}
+	artifacts, err := artifact.Open(artifact.Config{Dir: filepath.Join(h.cfg.StateDir, "artifacts"), Logger: h.opts.Logger})
+	if err != nil {
+		return err
+	}
+	if h.starter, err = instance.New(instance.Config{RunDir: runDir, Logger: h.opts.Logger}); err != nil {
+		return err
+	}
+	h.closes(func() error { h.starter.Close(); return nil })
+	h.instances = newInstances(artifacts, h.starter, h.cfg, h.log)
+	h.closes(func() error { h.instances.close(); return nil })
+	h.engine, err = rollout.New(rollout.Config{Instances: h.instances, Traffic: h.traffic, Records: records{bucket}, Claims: catalog.New(),
+		Log: h.journal, Logger: h.opts.Logger, DrainTimeout: h.cfg.DrainTimeout, Finished: func() { h.instances.forget(h.engine.Uses) }})
+	if err != nil {
+		return err
+	}
+	watcher, err := watch.Open(watch.Config{Dir: h.cfg.ModulesDir, Logger: h.opts.Logger})
+	if err != nil {
+		return err
+	}
+	h.intake = &intake{cfg: h.cfg, watcher: watcher, store: artifacts, instances: h.instances, engine: h.engine,
+		journal: h.journal, log: h.opts.Logger.Named("intake"), files: map[string]module.Release{}}
+	h.proxy = nethttp.New(nethttp.Config{Director: h.traffic.pool, Logger: h.opts.Logger, OmitRelease: !h.cfg.ReleaseHeader})
+	return nil
+}
+
+// run starts the parts, waits for the end, and stops them in order.
+func (h *host) run(ctx context.Context) error {
+	failed := make(chan error, 4)
+	rollouts := part(failed, "rollouts", h.engine.Run)
+	admin := part(failed, "admin API", func(ctx context.Context) error { return h.api.Run(ctx, h.local, h.admin) })
+	boot, cancel := context.WithTimeout(ctx, bootPatience)
+	if err := h.engine.Booted(boot); err != nil && ctx.Err() == nil {
+		h.log.Warn("some modules are still not up; traffic is served without them")
+	}
+	cancel()
+	traffic := part(failed, "traffic", func(context.Context) error { return h.proxy.Serve(h.listen) })
+	files := part(failed, "watched directory", h.watchFiles)
+	h.serving.Store(true)
+	h.events.Emit(module.Event{Type: module.HostStarted, Time: time.Now(), Message: fmt.Sprintf("segue %s serves on %s, admin on %s, watches %s", h.info.Version, h.info.ListenAddr, h.info.AdminAddr, h.info.ModulesDir)})
+	if h.opts.Ready != nil {
+		h.opts.Ready(h.info)
+	}
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	h.serving.Store(false)
+	h.events.Emit(module.Event{Type: module.HostStopping, Time: time.Now(), Message: "segue stops: no new offers, requests in flight end, modules stop"})
+	files.stop()
+	drain, cancel := context.WithTimeout(context.Background(), h.cfg.ShutdownGrace)
+	defer cancel()
+	if cut := h.proxy.Shutdown(drain); cut != nil {
+		h.log.Warn("requests were cut off at the end of the grace", zap.Error(cut))
+	}
+	traffic.stop()
+	rollouts.stop()
+	admin.stop()
+	return err
+}
+
+// watchFiles runs the watcher and the intake of what it finds.
+func (h *host) watchFiles(ctx context.Context) error {
+	var taking sync.WaitGroup
+	taking.Go(func() { h.intake.run(context.WithoutCancel(ctx)) })
+	defer taking.Wait()
+	return h.intake.watcher.Run(ctx)
+}
+
+// running is a part of the host that runs in a goroutine of its own.
+type running struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// part starts run; its failure is sent to failed.
+func part(failed chan<- error, name string, run func(context.Context) error) running {
+	ctx, cancel := context.WithCancel(context.Background())
+	r := running{cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(r.done)
+		if err := run(ctx); err != nil {
+			failed <- fmt.Errorf("%s: %w", name, err)
+		}
+	}()
+	return r
+}
+
+// stop ends the part and waits for its goroutine.
+func (r running) stop() {
+	r.cancel()
+	<-r.done
+}
+
+func (h *host) closes(f func() error) { h.closers = append(h.closers, f) }
+
+func (h *host) close() error {
+	var errs []error
+	for i := len(h.closers) - 1; i >= 0; i-- {
+		errs = append(errs, h.closers[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// closeQuietly closes a listener that its server may have closed before.
+func closeQuietly(l net.Listener) func() error {
+	return func() error {
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	}
+}

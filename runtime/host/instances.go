@@ -1,0 +1,136 @@
+package host
+
+import (
+	"context"
+	"sync"
+
+	"github.com/segue-run/segue/runtime/artifact"
+	"github.com/segue-run/segue/runtime/config"
+	"github.com/segue-run/segue/runtime/instance"
+	"github.com/segue-run/segue/runtime/launch"
+	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/rollout"
+	"github.com/segue-run/segue/sdk/manifest"
+	"go.uber.org/zap"
+)
+
+// instances starts processes from stored artifacts. It keeps an artifact open for as
+// long as a module needs it, so that a restart runs the bytes that were verified
+// without reading them again.
+type instances struct {
+	store   *artifact.Store
+	starter *instance.Starter
+	cfg     config.Config
+	log     *zap.Logger
+
+	mu   sync.Mutex
+	open map[module.Digest]*artifact.Artifact
+	pins map[module.Digest]int // offers under way: not to be forgotten yet
+}
+
+var _ rollout.Instances = (*instances)(nil)
+
+func newInstances(store *artifact.Store, starter *instance.Starter, cfg config.Config, log *zap.Logger) *instances {
+	return &instances{store: store, starter: starter, cfg: cfg, log: log,
+		open: map[module.Digest]*artifact.Artifact{}, pins: map[module.Digest]int{}}
+}
+
+// keep takes over a staged artifact, and holds it at least until unpin.
+func (s *instances) keep(a *artifact.Artifact) (unpin func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	digest := a.Digest
+	s.pins[digest]++
+	if s.open[digest] == nil {
+		s.open[digest] = a
+	} else {
+		a.Close()
+	}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.pins[digest]--; s.pins[digest] == 0 {
+			delete(s.pins, digest)
+		}
+	}
+}
+
+// artifact is the verified artifact of a digest, kept open.
+func (s *instances) artifact(ctx context.Context, digest module.Digest) (*artifact.Artifact, error) {
+	s.mu.Lock()
+	a := s.open[digest]
+	s.mu.Unlock()
+	if a != nil {
+		return a, nil
+	}
+	a, err := s.store.Load(ctx, digest)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if first := s.open[digest]; first != nil {
+		a.Close()
+		return first, nil
+	}
+	s.open[digest] = a
+	return a, nil
+}
+
+func (s *instances) Start(ctx context.Context, id string, plan rollout.Plan) (rollout.Instance, error) {
+	a, err := s.artifact(ctx, plan.Digest)
+	if err != nil {
+		return nil, err
+	}
+	set := s.cfg.Module(plan.Module)
+	inst, err := s.starter.Start(ctx, instance.Spec{
+		ID: id, Release: plan.Release, ManifestText: a.ManifestText, Binary: a.File(),
+		Limits:    launch.Limits{NoFile: set.Limits.NoFile, Data: set.Limits.Data, FSize: set.Limits.FSize, NProc: set.Limits.NProc},
+		StopGrace: set.StopGrace,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return started{Instance: inst, health: plan.Health}, nil
+}
+
+func (s *instances) Secure(ctx context.Context, digest module.Digest) error {
+	a, err := s.artifact(ctx, digest)
+	if err != nil {
+		return err
+	}
+	return a.Durable(ctx)
+}
+
+// forget closes and removes the artifacts that nobody needs any more.
+func (s *instances) forget(uses func(module.Digest) bool) {
+	s.mu.Lock()
+	for digest, a := range s.open {
+		if s.pins[digest] == 0 && !uses(digest) {
+			a.Close()
+			delete(s.open, digest)
+		}
+	}
+	s.mu.Unlock()
+	if _, err := s.store.Collect(uses); err != nil {
+		s.log.Warn("unused artifacts could not be removed", zap.Error(err))
+	}
+}
+
+func (s *instances) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for digest, a := range s.open {
+		a.Close()
+		delete(s.open, digest)
+	}
+}
+
+// started is an instance with the probe that its manifest asks for.
+type started struct {
+	*instance.Instance
+	health manifest.Health
+}
+
+func (s started) Stop(ctx context.Context) bool { return s.Instance.Stop(ctx, 0).Killed }
+func (s started) Exit() string                  { return s.Instance.Exit().String() }

@@ -1,0 +1,60 @@
+package host
+
+import (
+	"context"
+	"sync"
+
+	"github.com/segue-run/segue/runtime/audit"
+	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/rollout"
+	"github.com/segue-run/segue/runtime/telemetry"
+	"go.uber.org/zap"
+)
+
+// journal is where rollouts tell what happens: events, and audit records.
+type journal struct {
+	events *telemetry.Events
+	audit  *audit.Log
+	log    *zap.Logger
+
+	notes  chan module.AuditRecord
+	writer sync.WaitGroup
+}
+
+var _ rollout.Log = (*journal)(nil)
+
+// newJournal starts the goroutine that writes notes; close joins it.
+func newJournal(events *telemetry.Events, log *audit.Log, logger *zap.Logger) *journal {
+	j := &journal{events: events, audit: log, log: logger.Named("journal"), notes: make(chan module.AuditRecord, 1024)}
+	j.writer.Go(func() {
+		for rec := range j.notes {
+			if err := j.Audit(context.Background(), rec); err != nil {
+				j.log.Error("audit record could not be written", zap.String("action", rec.Action), zap.String("target", rec.Target), zap.Error(err))
+			}
+		}
+	})
+	return j
+}
+
+func (j *journal) Emit(ev module.Event) { j.events.Emit(ev) }
+
+func (j *journal) Audit(ctx context.Context, rec module.AuditRecord) error {
+	_, err := j.audit.Record(ctx, rec)
+	return err
+}
+
+// Note queues a record of what the runtime did by itself. Where the queue is full,
+// which takes a disk that stands still, the record goes to the log instead.
+func (j *journal) Note(rec module.AuditRecord) {
+	select {
+	case j.notes <- rec:
+	default:
+		j.log.Error("audit record was dropped: the audit log does not keep up", zap.String("action", rec.Action), zap.String("target", rec.Target), zap.String("reason", rec.Reason))
+	}
+}
+
+// close writes what is queued; no Note may follow.
+func (j *journal) close() {
+	close(j.notes)
+	j.writer.Wait()
+}

@@ -1,0 +1,71 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// endpoint is a unix socket that is known by a descriptor instead of a name.
+type endpoint struct{ file *os.File }
+
+func (e *endpoint) close() { _ = e.file.Close() }
+
+// dial connects. A full accept queue is waited out until ctx ends or stop is
+// closed; every other failure is final. After close it is os.ErrClosed.
+func (e *endpoint) dial(ctx context.Context, stop <-chan struct{}) (net.Conn, error) {
+	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
+		conn, err := e.connect(ctx)
+		if !errors.Is(err, syscall.EAGAIN) {
+			return conn, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-stop:
+			return nil, err
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// connect connects once. The descriptor cannot be closed, and its number taken by
+// another file, while Control runs.
+func (e *endpoint) connect(ctx context.Context) (conn net.Conn, err error) {
+	raw, err := e.file.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var dialer net.Dialer
+	closed := raw.Control(func(fd uintptr) {
+		conn, err = dialer.DialContext(ctx, "unix", "/proc/self/fd/"+strconv.Itoa(int(fd)))
+	})
+	if closed != nil {
+		return nil, os.ErrClosed
+	}
+	return conn, err
+}
+
+// peer is the pid of the process that listens at the other end.
+func peer(conn net.Conn) (pid int, err error) {
+	raw, err := conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var cred *unix.Ucred
+	if outer := raw.Control(func(fd uintptr) {
+		cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	}); outer != nil {
+		return 0, outer
+	}
+	if err != nil {
+		return 0, err
+	}
+	return int(cred.Pid), nil
+}

@@ -1,0 +1,64 @@
+// Command probe prints what it finds itself in: the process that the launcher
+// makes, seen from inside.
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Found is the report.
+type Found struct {
+	Args, Env  []string
+	PID, PPID  int
+	PGID, SID  int
+	Dir        string
+	Umask      int
+	Limits     map[string]string // "Max open files" → "soft hard"
+	Status     map[string]string // fields of /proc/self/status
+	FDs        map[int]string
+	ChildLimit string // hard limit of descriptors in a child
+}
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "wait" {
+		_, _ = os.Stdout.WriteString("waiting\n")
+		time.Sleep(time.Hour)
+	}
+	f := Found{
+		Args: os.Args, Env: os.Environ(), PID: os.Getpid(), PPID: os.Getppid(), PGID: syscall.Getpgrp(),
+		Limits: map[string]string{}, Status: map[string]string{}, FDs: map[int]string{},
+	}
+	sid, _, _ := syscall.RawSyscall(syscall.SYS_GETSID, 0, 0, 0)
+	f.SID = int(sid)
+	f.Dir, _ = os.Getwd()
+	f.Umask = syscall.Umask(0)
+	for _, line := range lines("/proc/self/limits") {
+		if len(line) > 65 {
+			f.Limits[strings.TrimSpace(line[:26])] = strings.Join(strings.Fields(line[26:66]), " ")
+		}
+	}
+	for _, line := range lines("/proc/self/status") {
+		key, value, _ := strings.Cut(line, ":")
+		f.Status[key] = strings.TrimSpace(value)
+	}
+	for fd := range 1024 {
+		if target, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd)); err == nil {
+			f.FDs[fd] = target
+		}
+	}
+	if out, err := exec.Command("/bin/sh", "-c", "ulimit -Hn").Output(); err == nil {
+		f.ChildLimit = strings.TrimSpace(string(out))
+	}
+	_ = json.NewEncoder(os.Stdout).Encode(f)
+}
+
+func lines(path string) []string {
+	raw, _ := os.ReadFile(path)
+	return strings.Split(string(raw), "\n")
+}

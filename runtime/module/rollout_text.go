@@ -1,0 +1,95 @@
+package module
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/segue-run/segue/sdk/manifest"
+)
+
+// RolloutFields are the fields of a manifest.Rollout as people write them: in
+// segue.yaml, in flags and in queries.
+var RolloutFields = []string{"strategy", "steps", "hold", "max_errors", "min_errors"}
+
+// SetRollout sets one field of r from its text; steps are separated by commas. It
+// gives an Invalid error that names the field.
+func SetRollout(r *manifest.Rollout, field, text string) error {
+	one, err := parseRolloutField(field, text)
+	if err == nil {
+		err = one.Validate()
+	}
+	if err != nil {
+		return invalidField(field, text, err)
+	}
+	*r = one.Over(*r)
+	return nil
+}
+
+// parseRolloutField is a rollout with this field alone.
+func parseRolloutField(field, text string) (r manifest.Rollout, err error) {
+	switch field {
+	case "strategy":
+		r.Strategy, err = manifest.ParseStrategy(text)
+	case "steps":
+		for part := range strings.SplitSeq(text, ",") {
+			step, err := manifest.ParseWeight(part)
+			if err != nil {
+				return r, err
+			}
+			r.Steps = append(r.Steps, step)
+		}
+	case "hold":
+		var hold manifest.Duration
+		hold, err = manifest.ParseDuration(text)
+		r.Hold = &hold
+	case "max_errors":
+		var share manifest.Weight
+		share, err = manifest.ParseWeight(text)
+		r.MaxErrors = &share
+	case "min_errors":
+		if r.MinErrors, err = strconv.Atoi(text); err != nil || r.MinErrors < 1 {
+			err = &manifest.Error{Value: text, Msg: "is no count", Hint: "write how many failed requests it takes, such as 3"}
+		}
+	default:
+		err = &manifest.Error{Value: text, Msg: "is no field of a rollout", Hint: "the fields are " + strings.Join(RolloutFields, ", ")}
+	}
+	return r, err
+}
+
+// invalidField is err as an error about a field whose whole text is known.
+func invalidField(field, text string, err error) error {
+	e := &Error{Kind: Invalid, Field: field, Value: text, Msg: err.Error()}
+	if problem, ok := errors.AsType[*manifest.Error](err); ok {
+		e.Msg, e.Hint = problem.Msg, problem.Hint
+		if problem.Value != "" && problem.Value != text {
+			e.Msg = problem.Value + " " + problem.Msg
+		}
+	}
+	return e
+}
+
+// RolloutText is the fields that r sets, each as SetRollout reads it.
+func RolloutText(r manifest.Rollout) map[string]string {
+	text := map[string]string{}
+	if r.Strategy != "" {
+		text["strategy"] = string(r.Strategy)
+	}
+	if len(r.Steps) > 0 {
+		steps := make([]string, len(r.Steps))
+		for i, step := range r.Steps {
+			steps[i] = step.String()
+		}
+		text["steps"] = strings.Join(steps, ",")
+	}
+	if r.Hold != nil {
+		text["hold"] = r.Hold.String()
+	}
+	if r.MaxErrors != nil {
+		text["max_errors"] = r.MaxErrors.String()
+	}
+	if r.MinErrors != 0 {
+		text["min_errors"] = strconv.Itoa(r.MinErrors)
+	}
+	return text
+}

@@ -1,0 +1,230 @@
+package rollout
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/segue-run/segue/runtime/module"
+	"go.uber.org/zap"
+)
+
+// Config is what an Engine stands on. All ports are required.
+type Config struct {
+	Instances Instances
+	Traffic   Traffic
+	Records   Records
+	Claims    Claims
+	Log       Log
+	Logger    *zap.Logger // nil logs nothing
+	// DrainTimeout is how long requests in flight may take to end once a process
+	// is being retired. Default 30 s.
+	DrainTimeout time.Duration
+	// Finished is called, in a goroutine of its own, when a rollout has ended and
+	// what it promoted is safe on the disk; nil for nothing.
+	Finished func()
+}
+
+// Engine owns the rollouts of all modules.
+type Engine struct {
+	cfg Config
+
+	mu      sync.Mutex
+	owners  map[string]*owner
+	ctx     context.Context // of Run; nil before and after
+	wg      sync.WaitGroup
+	restore chan struct{} // closed once the saved records are loaded
+}
+
+// New makes an engine; nothing runs before Run.
+func New(cfg Config) (*Engine, error) {
+	if cfg.Instances == nil || cfg.Traffic == nil || cfg.Records == nil || cfg.Claims == nil || cfg.Log == nil {
+		return nil, errors.New("rollout: a port is missing")
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = zap.NewNop()
+	}
+	cfg.Logger = cfg.Logger.Named("rollout")
+	cfg.DrainTimeout = cmp.Or(cfg.DrainTimeout, 30*time.Second)
+	return &Engine{cfg: cfg, owners: map[string]*owner{}, restore: make(chan struct{})}, nil
+}
+
+// Run loads the records, brings up what they ask for, and serves until ctx ends.
+// Then it stops every process and returns when all have gone; records stay as they
+// are, so that the next Run goes on from there.
+func (e *Engine) Run(ctx context.Context) error {
+	saved, err := e.cfg.Records.All(ctx)
+	if err != nil {
+		return fmt.Errorf("load the modules' records: %w", err)
+	}
+	e.mu.Lock()
+	e.ctx = ctx
+	for _, s := range saved {
+		e.ownLocked(s)
+	}
+	e.mu.Unlock()
+	close(e.restore)
+	<-ctx.Done()
+	e.mu.Lock()
+	e.ctx = nil
+	e.mu.Unlock()
+	e.wg.Wait()
+	return nil
+}
+
+// Booted blocks until every module that was active when the engine started serves,
+// or has failed once to come up.
+func (e *Engine) Booted(ctx context.Context) error {
+	select {
+	case <-e.restore:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	for _, o := range e.all() {
+		select {
+		case <-o.booted:
+		case <-o.closed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (e *Engine) ownLocked(s Saved) *owner {
+	o := newOwner(&e.cfg, s.Record.Module, s)
+	e.owners[s.Record.Module] = o
+	ctx := e.ctx
+	e.wg.Go(func() { o.run(ctx) })
+	return o
+}
+
+func (e *Engine) owner(name string) (*owner, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ctx == nil {
+		return nil, errStopping
+	}
+	if o := e.owners[name]; o != nil {
+		return o, nil
+	}
+	return nil, &module.Error{Kind: module.NotFound, Field: "module", Value: name, Msg: "no such module", Hint: "segue ls lists them"}
+}
+
+func (e *Engine) all() []*owner {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	owners := make([]*owner, 0, len(e.owners))
+	for _, o := range e.owners {
+		owners = append(owners, o)
+	}
+	slices.SortFunc(owners, func(a, b *owner) int { return cmp.Compare(a.name, b.name) })
+	return owners
+}
+
+// Offer is a validated release that wants to become stable.
+type Offer struct {
+	Plan   Plan // Key is given by the engine
+	Policy Policy
+	Actor  module.Actor
+	Source string             // the file's name, or what else it came from
+	Force  bool               // lifts a quarantine
+	Phases []module.PhaseTime // what was spent on it before
+}
+
+// Offer begins a rollout; it returns once the rollout is decided on, with its
+// status, or with the refusal (ErrUnchanged where there is nothing to do).
+func (e *Engine) Offer(ctx context.Context, of Offer) (module.RolloutStatus, error) {
+	name := of.Plan.Module
+	e.mu.Lock()
+	if e.ctx == nil {
+		e.mu.Unlock()
+		return module.RolloutStatus{}, errStopping
+	}
+	o := e.owners[name]
+	if o == nil {
+		o = e.ownLocked(Saved{Record: Record{Module: name}})
+	}
+	e.mu.Unlock()
+	err := o.ask(ctx, offered(of),
+		module.AuditRecord{Actor: of.Actor, Action: "deploy", Target: of.Plan.Release.String(), Digest: of.Plan.Digest})
+	if err != nil {
+		return module.RolloutStatus{}, err
+	}
+	if s := o.view.Load().status.Rollout; s != nil {
+		return *s, nil
+	}
+	return module.RolloutStatus{}, nil
+}
+
+// Promote finishes the rollout under way now: the candidate gets all traffic.
+func (e *Engine) Promote(ctx context.Context, actor module.Actor, name string) error {
+	return e.ask(ctx, name, "promote", actor, promote{Actor: actor})
+}
+
+// Abort takes the candidate back and puts it in quarantine.
+func (e *Engine) Abort(ctx context.Context, actor module.Actor, name string) error {
+	return e.ask(ctx, name, "abort", actor, abort{Actor: actor})
+}
+
+// Rollback takes back the candidate of the rollout under way, or goes back to the
+// previous release: by one change of weights while it is warm, else by starting it.
+// What is left behind goes to quarantine.
+func (e *Engine) Rollback(ctx context.Context, actor module.Actor, name string) error {
+	return e.ask(ctx, name, "rollback", actor, back{Actor: actor, Reason: "rolled back by " + actor.String()})
+}
+
+// Remove takes the module out of traffic and stops it. Its releases stay known.
+func (e *Engine) Remove(ctx context.Context, actor module.Actor, name, reason string) error {
+	return e.ask(ctx, name, "remove", actor, remove{Actor: actor, Reason: reason})
+}
+
+func (e *Engine) ask(ctx context.Context, name, action string, actor module.Actor, ev any) error {
+	o, err := e.owner(name)
+	if err != nil {
+		return err
+	}
+	return o.ask(ctx, ev, module.AuditRecord{Actor: actor, Action: action, Target: name})
+}
+
+// Status is a module as it stands now.
+func (e *Engine) Status(name string) (module.Status, error) {
+	o, err := e.owner(name)
+	if err != nil {
+		return module.Status{}, err
+	}
+	return o.view.Load().read(), nil
+}
+
+// Statuses are all modules, by name, without the list of their releases.
+func (e *Engine) Statuses() []module.Status {
+	var list []module.Status
+	for _, o := range e.all() {
+		s := o.view.Load().read()
+		s.Releases = nil
+		list = append(list, s)
+	}
+	return list
+}
+
+// Knows reports whether a digest was ever accepted for a module.
+func (e *Engine) Knows(rel module.Release) bool {
+	o, err := e.owner(rel.Module)
+	return err == nil && o.view.Load().rec.decision(rel.Digest) != nil
+}
+
+// Uses reports whether any module needs the artifact: it serves, is the way back, or
+// is on its way.
+func (e *Engine) Uses(d module.Digest) bool {
+	for _, o := range e.all() {
+		rec := o.view.Load().rec
+		if rec.uses(d) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,112 @@
+package rollout
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/sdk/manifest"
+)
+
+// Instances starts processes.
+type Instances interface {
+	// Start brings one process of the release up to where it serves; it blocks
+	// until then, and cleans up after itself when it fails or ctx ends.
+	Start(ctx context.Context, id string, plan Plan) (Instance, error)
+	// Secure sees to it that the release's artifact survives a power cut; it
+	// blocks until it does.
+	Secure(ctx context.Context, digest module.Digest) error
+}
+
+// Instance is one running process. Its owner must Stop it.
+type Instance interface {
+	PID() int
+	// Phases says how long each part of the start took, in order.
+	Phases() []module.PhaseTime
+	// Dial opens a connection to the module's HTTP listener.
+	Dial(ctx context.Context) (net.Conn, error)
+	// Probe asks once whether the instance is well.
+	Probe(ctx context.Context) error
+	// Drain tells the module that no new request will come; it does not wait for
+	// those in flight.
+	Drain(ctx context.Context) error
+	// Stop asks the module to exit, kills it after the grace, and reaps it. It
+	// reports whether it had to kill. It may be called on a dead process.
+	Stop(ctx context.Context) (killed bool)
+	// Done is closed when the process has ended, and Exit says how in words.
+	Done() <-chan struct{}
+	Exit() string
+}
+
+// Traffic is the data plane as a rollout sees it. None of its methods blocks but
+// Target.Drain.
+type Traffic interface {
+	// Target makes an instance routable; it gets no requests before Split names
+	// it. observe is called after each of its requests and must not block.
+	Target(id string, rel module.Release, inst Instance, observe func(Observation)) Target
+	// Split makes shares the whole of the module's traffic, at once. Without
+	// shares its requests wait a moment for the next Split (a lone release is
+	// being restarted).
+	Split(name string, routes []manifest.Route, shares []Share) error
+	// Remove takes the module out of the routes.
+	Remove(name string)
+}
+
+// Target is an instance as the data plane sees it.
+type Target interface {
+	// Drain waits until no request is in flight; when ctx ends first it cuts the
+	// rest off and says so. Call it after a Split without the target.
+	Drain(ctx context.Context) error
+	// Close gives up the target's resources; after Drain.
+	Close()
+	// Slow is the latency above which a request counts as slow next to this
+	// target: a high quantile of its own times a factor; 0 if too little is known.
+	Slow() time.Duration
+}
+
+// Share is a target's part of the traffic, in basis points.
+type Share struct {
+	Target Target
+	Weight manifest.Weight
+}
+
+// Observation is one finished request.
+type Observation struct {
+	Failed   bool // 5xx, transport error or timeout; not a client that went away
+	Duration time.Duration
+}
+
+// Records keeps the modules' records.
+type Records interface {
+	// All gives every record with its revision.
+	All(ctx context.Context) ([]Saved, error)
+	// Save writes the record if the saved one still has the revision rev (0: if
+	// there is none), durably, and gives the new revision. A lost race is an
+	// error of kind Conflict.
+	Save(ctx context.Context, rec Record, rev uint64) (uint64, error)
+}
+
+// Saved is a record with its revision.
+type Saved struct {
+	Record   Record
+	Revision uint64
+}
+
+// Claims guards the routes between modules.
+type Claims interface {
+	// Claim reserves the release's routes, or refuses and names who has them.
+	Claim(rel module.Release, routes []manifest.Route) error
+	// Keep gives up what the module has claimed for other releases than these.
+	Keep(name string, digests ...module.Digest)
+}
+
+// Log is where a rollout tells what happens.
+type Log interface {
+	// Emit tells an event; it never blocks.
+	Emit(module.Event)
+	// Audit writes an audit record durably before it returns.
+	Audit(ctx context.Context, rec module.AuditRecord) error
+	// Note writes an audit record soon; it never blocks.
+	Note(rec module.AuditRecord)
+}

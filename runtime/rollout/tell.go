@@ -1,0 +1,119 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/segue-run/segue/runtime/module"
+	"go.uber.org/zap"
+)
+
+// tell emits an event of the module; with a record it names the record's rollout.
+func (o *owner) tell(ev module.Event, rec *Record) {
+	ev.Module, ev.Time = o.name, time.Now()
+	if rec != nil && rec.Rollout != nil {
+		ro := rec.Rollout
+		ev.Rollout, ev.Version, ev.Digest = ro.ID, ro.Candidate.Version, ro.Candidate.Digest
+		if ev.Actor == "" {
+			ev.Actor = ro.Actor.String()
+		}
+	}
+	o.cfg.Log.Emit(ev)
+}
+
+// tellChange tells what a decision changed, and audits what nobody asked for.
+func (o *owner) tellChange(old, rec Record) {
+	before, after := old.Rollout, rec.Rollout
+	if before.Active() && (after == nil || after.ID != before.ID) {
+		ended := *before
+		ended.Phase, ended.Reason = Superseded, "superseded by "+after.Candidate.String()
+		o.tellEnd(Record{Module: rec.Module, Rollout: &ended, Stable: rec.Stable})
+		before = nil
+	}
+	fresh := after != nil && (before == nil || before.ID != after.ID)
+	if fresh && after.Source != "" {
+		o.tell(module.Event{Type: module.OfferAccepted, File: after.Source, Message: fmt.Sprintf("%s from %s is accepted (%s)", after.Candidate.Release, after.Source, after.Candidate.Digest.Short())}, &rec)
+	}
+	if fresh {
+		o.tell(module.Event{Type: module.RolloutStarting, Message: fmt.Sprintf("rollout %s: %s", after.ID, route(after))}, &rec)
+	}
+	if after != nil && (fresh || before.Phase != after.Phase || before.Step != after.Step) {
+		o.tellPhase(rec)
+	}
+	if old.Stable != nil && rec.Stable == nil {
+		o.tell(module.Event{Type: module.ModuleDeactivated, Version: old.Stable.Version, Digest: old.Stable.Digest, Reason: rec.reasonFor(old.Stable.Digest), Message: fmt.Sprintf("module %s is inactive: %s", rec.Module, rec.reasonFor(old.Stable.Digest))}, nil)
+	}
+	if after != nil && !after.Active() && (fresh || before.Active()) {
+		for _, digest := range []module.Digest{after.Candidate.Digest, after.Condemns} {
+			if d := rec.decision(digest); d != nil && d.State == module.Quarantined {
+				o.tell(module.Event{Type: module.ReleaseQuarantine, Rollout: after.ID, Version: d.Version, Digest: d.Digest, Reason: d.Reason,
+					Message: fmt.Sprintf("%s@%s is in quarantine until its bytes change or `segue deploy --force`", rec.Module, d.Version)}, nil)
+			}
+		}
+	}
+}
+
+func (o *owner) tellPhase(rec Record) {
+	ro := rec.Rollout
+	switch ro.Phase {
+	case Starting:
+	case Warming:
+		o.tell(module.Event{Type: module.RolloutWarming, Message: fmt.Sprintf("%s is up; its probes must pass", ro.Candidate.Release)}, &rec)
+	case Shifting:
+		weight := int(ro.Weight())
+		o.tell(module.Event{Type: module.RolloutStep, Weight: &weight, Message: fmt.Sprintf("%s has %s of the traffic (step %d of %d, hold %s)", ro.Candidate.Release, ro.Weight(), ro.Step, len(ro.Policy.Steps), ro.Policy.hold())}, &rec)
+	default:
+		o.tellEnd(rec)
+	}
+}
+
+func (o *owner) tellEnd(rec Record) {
+	ro := rec.Rollout
+	ev := module.Event{Reason: ro.Reason}
+	action := ""
+	switch ro.Phase {
+	case Promoted:
+		weight := 10000
+		ev.Type, ev.Weight = module.RolloutPromoted, &weight
+		ev.Message = fmt.Sprintf("%s is stable and has all the traffic", ro.Candidate.Release)
+		action = "promote"
+	case Failed:
+		ev.Type = module.RolloutFailed
+		ev.Message = fmt.Sprintf("%s was taken back before it had traffic: %s", ro.Candidate.Release, ro.Reason)
+		action = "fail"
+	case RolledBack:
+		ev.Type = module.RolloutRolledBack
+		ev.Message = fmt.Sprintf("%s was taken back: %s", ro.Candidate.Release, ro.Reason)
+		action = "rollback"
+	default:
+		ev.Type = module.RolloutAborted
+		ev.Message = fmt.Sprintf("%s was taken back: %s", ro.Candidate.Release, ro.Reason)
+	}
+	o.tell(ev, &rec)
+	if action != "" {
+		o.cfg.Log.Note(module.AuditRecord{Actor: module.Self, Action: action, Target: ro.Candidate.Release.String(), Digest: ro.Candidate.Digest, Outcome: "accepted", Reason: ro.Reason})
+	}
+}
+
+// audit writes a record of a change that is made already, or was refused: a log
+// that cannot be written is told, but does not undo the change.
+func (o *owner) audit(ctx context.Context, rec module.AuditRecord) {
+	if err := o.cfg.Log.Audit(context.WithoutCancel(ctx), rec); err != nil {
+		o.log.Error("audit record could not be written", zap.String("action", rec.Action), zap.String("target", rec.Target), zap.Stringer("actor", rec.Actor), zap.Error(err))
+	}
+}
+
+func (r *Record) reasonFor(d module.Digest) string {
+	if known := r.decision(d); known != nil {
+		return known.Reason
+	}
+	return ""
+}
+
+func route(ro *Rollout) string {
+	if ro.From.IsZero() {
+		return fmt.Sprintf("%s, the first release", ro.Candidate.Release)
+	}
+	return fmt.Sprintf("%s → %s, %s", ro.From, ro.Candidate.Release, ro.Policy.Strategy)
+}

@@ -1,0 +1,408 @@
+package rollout_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/rollout"
+	"github.com/segue-run/segue/sdk/manifest"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// world is a fake of all that an engine stands on. How a release behaves is set by
+// its version; everything that happens is kept.
+type world struct {
+	t      *testing.T
+	engine *rollout.Engine
+	stop   func()
+
+	mu        sync.Mutex
+	behaviour map[string]behaviour // by version
+	instances map[string]*fakeInstance
+	targets   map[string]*fakeTarget     // by instance id
+	split     map[string]manifest.Weight // by version, of the one module
+	routed    bool
+	saved     map[string]rollout.Saved
+	saveErr   error
+	auditErr  error
+	events    []module.Event
+	audits    []module.AuditRecord
+	journal   []string // what happened, in order
+	born      int      // how long the journal was when its end was set
+	deadline  int      // how long the journal may get before the host is dead; 0 for ever
+}
+
+// behaviour of a release's processes.
+type behaviour struct {
+	startErr  error
+	probeErr  error
+	diesEarly bool
+	ignores   bool // the stop
+	startTime time.Duration
+}
+
+type fakeInstance struct {
+	w     *world
+	id    string
+	plan  rollout.Plan
+	done  chan struct{}
+	once  sync.Once
+	exit  string
+	mu    sync.Mutex
+	probe error
+}
+
+type fakeTarget struct {
+	w       *world
+	rel     module.Release
+	observe func(rollout.Observation)
+	slow    time.Duration
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{t: t, behaviour: map[string]behaviour{}, instances: map[string]*fakeInstance{}, targets: map[string]*fakeTarget{},
+		split: map[string]manifest.Weight{}, saved: map[string]rollout.Saved{}}
+	w.start()
+	return w
+}
+
+func (w *world) start() {
+	engine, err := rollout.New(rollout.Config{Instances: w, Traffic: w, Records: w, Claims: w, Log: w, DrainTimeout: time.Second})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- engine.Run(ctx) }()
+	w.engine = engine
+	w.stop = func() {
+		cancel()
+		if err := <-done; err != nil {
+			w.t.Error(err)
+		}
+	}
+	synctest.Wait()
+}
+
+// crashHost ends the engine and forgets all that was not saved.
+func (w *world) crashHost() {
+	w.stop()
+	w.mu.Lock()
+	w.deadline = 0
+	w.instances, w.targets, w.split, w.routed = map[string]*fakeInstance{}, map[string]*fakeTarget{}, map[string]manifest.Weight{}, false
+	w.mu.Unlock()
+	w.start()
+}
+
+func plan(version string) rollout.Plan {
+	return rollout.Plan{
+		Release: module.Release{Module: "hello", Version: version, Digest: module.Digest(strings.Repeat(fmt.Sprintf("%x", version), 8))},
+		Routes:  []manifest.Route{{Path: "/hello"}},
+		Health: manifest.Health{Interval: manifest.Duration(time.Second), Timeout: manifest.Duration(time.Second), Passes: 2, Failures: 3,
+			Deadline: manifest.Duration(10 * time.Second)},
+	}
+}
+
+var (
+	gradual = rollout.Policy{Strategy: manifest.Gradual, Steps: []manifest.Weight{100, 2500, 10000}, Hold: manifest.Duration(10 * time.Second),
+		MaxErrors: 500, MinErrors: 3, Window: manifest.Duration(10 * time.Minute)}
+	instant = rollout.Policy{Strategy: manifest.Instant, Steps: []manifest.Weight{10000}, Hold: manifest.Duration(10 * time.Second),
+		MaxErrors: 500, MinErrors: 3, Window: manifest.Duration(10 * time.Minute)}
+	alice = module.Actor{Kind: "user", Name: "alice"}
+)
+
+func (w *world) offer(version string, policy rollout.Policy) error {
+	w.t.Helper()
+	_, err := w.engine.Offer(w.t.Context(), rollout.Offer{Plan: plan(version), Policy: policy, Actor: alice})
+	synctest.Wait()
+	return err
+}
+
+// activate offers a release and waits until it is stable.
+func (w *world) activate(version string) {
+	w.t.Helper()
+	if err := w.offer(version, instant); err != nil {
+		w.t.Fatalf("offer %s: %v", version, err)
+	}
+	w.pass(time.Second)
+	if s := w.status(); s.Stable == nil || s.Stable.Version != version {
+		w.t.Fatalf("%s is not stable: %+v", version, s)
+	}
+	w.pass(20 * time.Second) // past its trial
+}
+
+// pass lets virtual time go by.
+func (w *world) pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func (w *world) status() module.Status {
+	w.t.Helper()
+	s, err := w.engine.Status("hello")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+// serve lets the version answer n requests, failed of them.
+func (w *world) serve(version string, n, failed int, took time.Duration) {
+	w.mu.Lock()
+	var observe func(rollout.Observation)
+	for _, id := range w.ids() {
+		if w.targets[id].rel.Version == version {
+			observe = w.targets[id].observe
+		}
+	}
+	w.mu.Unlock()
+	if observe == nil {
+		w.t.Fatalf("no target of %s", version)
+	}
+	for i := range n {
+		observe(rollout.Observation{Failed: i < failed, Duration: took})
+	}
+	synctest.Wait()
+}
+
+func (w *world) ids() []string {
+	var ids []string
+	for id := range w.targets {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// instance is the newest living process of a version.
+func (w *world) instance(version string) *fakeInstance {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var found *fakeInstance
+	for _, inst := range w.instances {
+		if inst.plan.Version == version && !inst.isDone() && (found == nil || found.id < inst.id) {
+			found = inst
+		}
+	}
+	return found
+}
+
+func (w *world) wantSplit(want map[string]manifest.Weight) bool {
+	w.t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	got := map[string]manifest.Weight{}
+	for version, weight := range w.split {
+		got[version] = weight
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		w.t.Errorf("split is %v, want %v", got, want)
+		return false
+	}
+	return true
+}
+
+func (w *world) wantEvent(typ module.EventType, reason string) {
+	w.t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, ev := range w.events {
+		if ev.Type == typ && strings.Contains(ev.Reason+ev.Message, reason) {
+			return
+		}
+	}
+	w.t.Errorf("no event %s with %q in %v", typ, reason, w.events)
+}
+
+func (w *world) note(format string, args ...any) {
+	w.journal = append(w.journal, fmt.Sprintf(format, args...))
+}
+
+// done is what has happened after the first n things.
+func (w *world) done(n int) []string {
+	synctest.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.journal[n:])
+}
+
+// The ports.
+
+func (w *world) Start(ctx context.Context, id string, p rollout.Plan) (rollout.Instance, error) {
+	w.mu.Lock()
+	b := w.behaviour[p.Version]
+	w.note("start %s", p.Version)
+	w.mu.Unlock()
+	select {
+	case <-time.After(max(b.startTime, time.Millisecond)):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if b.startErr != nil {
+		return nil, b.startErr
+	}
+	inst := &fakeInstance{w: w, id: id, plan: p, done: make(chan struct{}), probe: b.probeErr}
+	w.mu.Lock()
+	w.instances[id] = inst
+	w.mu.Unlock()
+	if b.diesEarly {
+		inst.crash("exited with code 1")
+	}
+	return inst, nil
+}
+
+func (w *world) Secure(context.Context, module.Digest) error { return nil }
+
+func (i *fakeInstance) PID() int                   { return 4711 }
+func (i *fakeInstance) Phases() []module.PhaseTime { return []module.PhaseTime{{Name: "launch"}} }
+func (i *fakeInstance) Dial(context.Context) (net.Conn, error) {
+	return nil, errors.New("nobody dials a fake")
+}
+func (i *fakeInstance) Probe(context.Context) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.probe
+}
+func (i *fakeInstance) sicken(err error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.probe = err
+}
+func (i *fakeInstance) Drain(context.Context) error { return nil }
+func (i *fakeInstance) Stop(context.Context) bool {
+	i.w.mu.Lock()
+	killed := i.w.behaviour[i.plan.Version].ignores
+	i.w.note("stop %s", i.plan.Version)
+	i.w.mu.Unlock()
+	i.crash("stopped")
+	return killed
+}
+func (i *fakeInstance) Done() <-chan struct{} { return i.done }
+func (i *fakeInstance) Exit() string          { return i.exit }
+func (i *fakeInstance) crash(how string)      { i.once.Do(func() { i.exit = how; close(i.done) }) }
+func (i *fakeInstance) isDone() bool {
+	select {
+	case <-i.done:
+		return true
+	default:
+		return false
+	}
+}
+
+func (w *world) Target(id string, rel module.Release, _ rollout.Instance, observe func(rollout.Observation)) rollout.Target {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.targets[id] = &fakeTarget{w: w, rel: rel, observe: observe, slow: 100 * time.Millisecond}
+	return w.targets[id]
+}
+
+func (w *world) Split(_ string, _ []manifest.Route, shares []rollout.Share) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.split, w.routed = map[string]manifest.Weight{}, true
+	var sum manifest.Weight
+	for _, s := range shares {
+		w.split[s.Target.(*fakeTarget).rel.Version] = s.Weight
+		sum += s.Weight
+	}
+	if len(shares) > 0 && sum != manifest.Full {
+		w.t.Errorf("weights sum to %d: %v", sum, w.split)
+	}
+	w.note("split %v", w.split)
+	return nil
+}
+
+func (w *world) Remove(string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.split, w.routed = map[string]manifest.Weight{}, false
+	w.note("unroute")
+}
+
+func (t *fakeTarget) Drain(context.Context) error { return nil }
+func (t *fakeTarget) Close()                      {}
+func (t *fakeTarget) Slow() time.Duration         { return t.slow }
+
+func (w *world) All(context.Context) ([]rollout.Saved, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []rollout.Saved
+	for _, s := range w.saved {
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+func (w *world) Save(_ context.Context, rec rollout.Record, rev uint64) (uint64, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.saveErr != nil {
+		return 0, w.saveErr
+	}
+	if w.deadline > 0 && len(w.journal) >= w.deadline {
+		w.note("save, dead")
+		return 0, errDead
+	}
+	if w.saved[rec.Module].Revision != rev {
+		return 0, &module.Error{Kind: module.Conflict, Msg: "stale revision"}
+	}
+	w.saved[rec.Module] = rollout.Saved{Record: rec, Revision: rev + 1}
+	phase := rollout.Phase("")
+	if rec.Rollout != nil {
+		phase = rec.Rollout.Phase
+	}
+	w.note("save %s", phase)
+	return rev + 1, nil
+}
+
+func (w *world) Claim(rel module.Release, routes []manifest.Route) error {
+	if rel.Version == "9.9.9" {
+		return &module.Error{Kind: module.Conflict, Field: "routes[0].path", Msg: "claimed by another module"}
+	}
+	return nil
+}
+func (w *world) Keep(string, ...module.Digest) {}
+
+func (w *world) Emit(ev module.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.events = append(w.events, ev)
+}
+
+func (w *world) Audit(_ context.Context, rec module.AuditRecord) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.auditErr != nil {
+		return w.auditErr
+	}
+	w.audits = append(w.audits, rec)
+	return nil
+}
+func (w *world) Note(rec module.AuditRecord) { _ = w.Audit(context.Background(), rec) }
+
+func (w *world) setSaveErr(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.saveErr = err
+}
+
+func (w *world) behave(version string, b behaviour) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.behaviour[version] = b
+}
+
+var errDead = errors.New("the host is dead")
+
+var errFull = errors.New("no space left on device")

@@ -1,0 +1,24 @@
+// Package telemetry is how the runtime is watched: its log, its events and its
+// metrics.
+//
+// # What always holds
+//
+//   - Emit never blocks and never fails. What does not fit the queue is counted, and an
+//     event of type events.lost says so later.
+//   - Events are stored, logged and handed on in the order in which they were emitted,
+//     by one goroutine. A follower gets an event after it was stored, with its
+//     sequence: first the history, then what comes, without a gap or a duplicate.
+//   - When events cannot be stored, for a full disk, they still reach the log and the
+//     followers, with sequence 0, and an event of type events.lost says so in the
+//     history when it can be written again.
+//   - A slow follower delays nobody. When his buffer overflows he goes on from the
+//     history by sequence.
+//   - Metrics of requests are read when they are asked for; counting them costs the
+//     traffic nothing here.
+//
+// # Goroutines and locks
+//
+// Events has one goroutine, which OpenEvents starts and Close joins. Follow runs on its
+// caller's. Lock order: Events.emit, then Events.mu; under neither is anything waited
+// for.
+package telemetry

@@ -1,0 +1,73 @@
+package telemetry_test
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/telemetry"
+)
+
+type traffic []telemetry.TargetSample
+
+func (t traffic) Traffic() []telemetry.TargetSample { return t }
+
+func scrape(t *testing.T, m *telemetry.Metrics) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	if w.Code != 200 {
+		t.Fatalf("status %d: %s", w.Code, w.Body)
+	}
+	return w.Body.String()
+}
+
+func TestTrafficIsReadAtTheScrapeAndAddedUpByRelease(t *testing.T) {
+	sample := telemetry.TargetSample{Module: "hello", Version: "1.0.0", Weight: 7500, InFlight: 2,
+		Requests: map[string]uint64{"ok": 10, "server-error": 1, "timeout": 3},
+		Latency:  telemetry.Latency{Bounds: []float64{0.01, 0.1}, Counts: []uint64{8, 2, 1}, Sum: 0.5}}
+	other := sample
+	other.Version, other.Weight = "1.1.0", 2500
+	m := telemetry.NewMetrics(telemetry.MetricsConfig{Version: "0.1.0", Traffic: traffic{sample, sample, other}})
+	for range 2 { // a scrape changes nothing
+		text := scrape(t, m)
+		for _, line := range []string{
+			`segue_requests_total{class="ok",module="hello",version="1.0.0"} 20`,
+			`segue_requests_total{class="server-error",module="hello",version="1.0.0"} 2`,
+			`segue_requests_total{class="timeout",module="hello",version="1.0.0"} 6`,
+			`segue_requests_total{class="ok",module="hello",version="1.1.0"} 10`,
+			`segue_requests_in_flight{module="hello",version="1.0.0"} 4`,
+			`segue_module_weight{module="hello",version="1.0.0"} 7500`,
+			`segue_request_duration_seconds_bucket{module="hello",version="1.0.0",le="0.1"} 20`,
+			`segue_request_duration_seconds_count{module="hello",version="1.0.0"} 22`,
+			`segue_request_duration_seconds_sum{module="hello",version="1.0.0"} 1`,
+			`version="0.1.0"} 1`, "go_goroutines", "process_open_fds",
+		} {
+			if !strings.Contains(text, line+"\n") && !strings.Contains(text, line+" ") {
+				t.Errorf("no %s in\n%s", line, text)
+			}
+		}
+	}
+}
+
+func TestEventsAreCounted(t *testing.T) {
+	m := telemetry.NewMetrics(telemetry.MetricsConfig{})
+	for _, typ := range []module.EventType{
+		module.OfferAccepted, module.OfferRefused, module.OfferRefused,
+		module.RolloutPromoted, module.RolloutRolledBack, module.RolloutFailed, module.RolloutAborted,
+		module.InstanceStarted, module.InstanceCrashed, module.InstanceStarted, module.InstanceStarted,
+	} {
+		m.Observe(module.Event{Type: typ, Module: "hello"})
+	}
+	text := scrape(t, m)
+	for _, line := range []string{
+		`segue_offers_total{outcome="accepted"} 1`, `segue_offers_total{outcome="refused"} 2`, `segue_offers_total{outcome="unchanged"} 0`,
+		`segue_rollouts_total{module="hello",verdict="pass"} 1`, `segue_rollouts_total{module="hello",verdict="fail"} 2`,
+		`segue_rollouts_total{module="hello",verdict="aborted"} 1`, `segue_instance_restarts_total{module="hello"} 1`,
+	} {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("no %s in\n%s", line, text)
+		}
+	}
+}

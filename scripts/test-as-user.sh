@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# As root, runs the tests of what works differently without privileges once more
+# as an ordinary user, in a copy of the repository that is theirs. For everybody
+# else `make test` has done so already. Arguments are other packages to test.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=("$@")
+((${#packages[@]})) || packages=(runtime/watch runtime/artifact runtime/launch runtime/instance cmd/segue/e2e)
+
+if ((EUID != 0)); then
+  echo "test-as-user: this is an ordinary user"
+  exit
+fi
+
+user=65534
+# A short name: sockets below it must stay under 108 bytes.
+home=$(mktemp -d /tmp/su.XXXX)
+trap 'rm -rf "$home"' EXIT
+mkdir "$home/repo" "$home/t" "$home/cache" "$home/tests"
+
+# The compiled tests and what they run, built here, where the caches are.
+if [[ " ${packages[*]} " == *" cmd/segue/e2e "* ]]; then
+  scripts/e2e-build.sh "$home/built"
+fi
+for package in "${packages[@]}"; do
+  CGO_ENABLED=1 go test -race -c -o "$home/tests/${package//\//-}" "./$package"
+done
+
+# The repository, what was built, and the libraries for tests that build something.
+{
+  git ls-files -z --cached --others --exclude-standard
+  find bin build/modules -type f -print0 2>/dev/null || true
+} | tar --create --null --files-from=- --ignore-failed-read 2>/dev/null | tar --extract --directory "$home/repo"
+(cd "$home/repo" && go mod vendor)
+chmod 755 "$home"
+chown -R "$user:$user" "$home"
+
+for package in "${packages[@]}"; do
+  echo "test-as-user: $package"
+  (
+    cd "$home/repo/$package"
+    exec setpriv --reuid="$user" --regid="$user" --clear-groups --inh-caps=-all \
+      env -i PATH="$PATH" HOME="$home" TMPDIR="$home/t" GOCACHE="$home/cache" \
+      GOPROXY=off GOFLAGS=-buildvcs=false GOTOOLCHAIN=local \
+      SEGUE_E2E_BUILD="$home/built" CI="${CI:-}" \
+      "$home/tests/${package//\//-}" -test.timeout=10m
+  )
+done

@@ -154,7 +154,27 @@ func TestAModuleThatWasNeverStartedCanBeStopped(t *testing.T) {
 	if code := h.exited(); code != 0 {
 		t.Fatalf("exit code %d\n%s", code, h.log)
 	}
-	h.logged("hook stop")
+	if strings.Contains(h.log.String(), "hook stop") {
+		t.Error("the Stop hook was called")
+	}
+}
+
+func TestAModuleThatStillStartsIsStopped(t *testing.T) {
+	h := start(t, "start waits")
+	begun := make(chan error, 1)
+	go func() {
+		_, err := h.module.Start(t.Context(), &modulev1.StartRequest{})
+		begun <- err
+	}()
+	h.logged("hook start")
+	h.stop(patience)
+	if err := <-begun; err == nil {
+		t.Error("it has started")
+	}
+	if code := h.exited(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	h.logged("hook start over")
 }
 
 func TestSIGTERMStopsTheModuleAndSIGINTDoesNot(t *testing.T) {

@@ -35,6 +35,6 @@
 //
 // A Store is for use by many goroutines. Its one lock guards the table of what is
 // handed out and every change of a name in the directory; nothing slow happens under
-// it. Each Stage has one goroutine that flushes; [Store.Close] joins them all. The
-// goroutine that reads ahead while the caller hashes ends with the call.
+// it. Each Stage has one goroutine that flushes, and one that removes the copy of what
+// was stored already; [Store.Close] joins them all. The goroutine that reads ahead while the caller hashes ends with the call.
 package artifact

@@ -58,6 +58,13 @@ func (t *staged) discard() {
 	os.Remove(t.path)
 }
 
+// discardLater does not let the caller wait while the file system frees the blocks.
+func (s *Store) discardLater(t *staged) {
+	unwanted := *t
+	t.file = nil
+	s.syncs.Go(unwanted.discard)
+}
+
 // copyIn makes the copy and begins to flush it.
 func (s *Store) copyIn(ctx context.Context, src io.Reader) (_ *staged, err error) {
 	size, err := s.announced(src)
@@ -103,6 +110,7 @@ func (s *Store) settle(ctx context.Context, t *staged, c content) (*Artifact, er
 			return nil, s.storing(err, c.size)
 		}
 		flush.place(s.sidecarPaths(c)...)
+		s.discardLater(t)
 		return s.artifact(c, f, flush), nil
 	} else if module.KindOf(err) != module.NotFound {
 		if ctx.Err() != nil {

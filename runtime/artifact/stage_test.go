@@ -266,6 +266,9 @@ func TestTheSameBytesAgainKeepTheStoredFileWhileItIsIntact(t *testing.T) {
 				t.Fatal(err)
 			}
 			loaded.Close()
+			if err := s.Close(); err != nil { // waits for the copies that were not wanted
+				t.Error(err)
+			}
 			for _, name := range names(t, dir) {
 				if strings.HasPrefix(name, ".") {
 					t.Errorf("left behind: %s", name)
@@ -305,6 +308,9 @@ func TestManyMayStageLoadAndCollectAtOnce(t *testing.T) {
 		}
 	})
 	wg.Wait()
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
 	if _, err := s.Collect(func(module.Digest) bool { return false }); err != nil {
 		t.Error(err)
 	}

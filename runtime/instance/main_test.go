@@ -72,8 +72,10 @@ type bench struct {
 	dir     string
 	starter *instance.Starter
 	logs    *observer.ObservedLogs
-	next    int
-	mu      sync.Mutex
+	binary  *os.File
+
+	mu   sync.Mutex
+	next int
 }
 
 // newBench makes a Starter that lives as long as the test. change may be nil.
@@ -89,21 +91,21 @@ func newBench(t testing.TB, change func(*instance.Config)) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	return &bench{t: t, dir: cfg.RunDir, starter: s, logs: logs}
+	f, err := os.Open(modulePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return &bench{t: t, dir: cfg.RunDir, starter: s, logs: logs, binary: f}
 }
 
 func (b *bench) spec(mode string, env ...string) instance.Spec {
 	b.t.Helper()
-	f, err := os.Open(modulePath)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.t.Cleanup(func() { f.Close() })
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.next++
 	return instance.Spec{
-		ID: "i" + strconv.Itoa(b.next), Release: release, ManifestText: manifestText, Binary: f,
+		ID: "i" + strconv.Itoa(b.next), Release: release, ManifestText: manifestText, Binary: b.binary,
 		Env: append(env, "MODE="+mode),
 	}
 }

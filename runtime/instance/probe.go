@@ -33,7 +33,14 @@ func (i *Instance) Probe(ctx context.Context) error {
 	if i.manifest.Health.Path == "" {
 		return nil
 	}
-	return i.callFailed("probe", i.get(ctx, i.manifest.Health.Path))
+	if err := i.get(ctx, i.manifest.Health.Path); err != nil {
+		kind := module.Unavailable
+		if ctx.Err() != nil {
+			kind = module.Timeout
+		}
+		return fmt.Errorf("probe %s: %w", i.release, module.Errorf(kind, "GET %s: %w", i.manifest.Health.Path, err))
+	}
+	return nil
 }
 
 // get fetches path from the module. It follows no redirect and keeps no connection.
@@ -51,14 +58,14 @@ func (i *Instance) get(ctx context.Context, path string) error {
 	req.Header.Set("User-Agent", "segue-probe")
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
-		return fmt.Errorf("GET %s: %w", path, err)
+		return err
 	}
 	defer resp.Body.Close()
 	if _, err := io.Copy(io.Discard, io.LimitReader(resp.Body, maxProbeBody)); err != nil {
-		return fmt.Errorf("GET %s: %w", path, err)
+		return err
 	}
 	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("GET %s: the module answers %s", path, resp.Status)
+		return fmt.Errorf("the module answers %s", resp.Status)
 	}
 	return nil
 }

@@ -260,7 +260,6 @@ func TestAFileThatIsNoProgramIsRefusedByTheLauncher(t *testing.T) {
 		t.Fatal(err)
 	}
 	spec := b.spec("")
-	spec.Binary.Close()
 	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)

@@ -12,5 +12,5 @@ func abortCommand() *cobra.Command {
 		Short:   "Take the candidate of a running rollout back",
 		Long:    "Takes the candidate out of traffic. What was stable goes on serving.",
 		Example: "  segue abort hello",
-	}, (*client.Client).Abort, "the candidate is taken back")
+	}, "abort", (*client.Client).Abort, "the candidate is taken back")
 }

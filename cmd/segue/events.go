@@ -8,7 +8,6 @@ import (
 
 	"github.com/segue-run/segue/runtime/api/client"
 	"github.com/segue-run/segue/runtime/module"
-	"github.com/segue-run/segue/sdk/manifest"
 )
 
 func eventsCommand() *cobra.Command {
@@ -60,17 +59,10 @@ func printEvent(cmd *cobra.Command, event module.Event) error {
 	return err
 }
 
-// eventText is the message, with what it leaves out.
+// eventText is the message, with the reason where it leaves that out.
 func eventText(event module.Event) string {
-	text := event.Message
-	if event.Weight != nil {
-		weight := manifest.Weight(*event.Weight).String()
-		if !strings.Contains(text, weight) {
-			text += " (" + weight + ")"
-		}
+	if event.Reason == "" || strings.Contains(event.Message, event.Reason) {
+		return event.Message
 	}
-	if event.Reason != "" && !strings.Contains(text, event.Reason) {
-		text += ": " + event.Reason
-	}
-	return text
+	return event.Message + ": " + event.Reason
 }

@@ -12,5 +12,5 @@ func promoteCommand() *cobra.Command {
 		Short:   "Finish a running rollout now",
 		Long:    "Gives the candidate all the traffic at once, without the steps and verdicts that are left.",
 		Example: "  segue promote hello",
-	}, (*client.Client).Promote, "the candidate gets all the traffic now")
+	}, "promote", (*client.Client).Promote, "the candidate gets all the traffic now")
 }

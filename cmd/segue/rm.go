@@ -12,5 +12,5 @@ func rmCommand() *cobra.Command {
 		Short:   "Take a module out of traffic and stop it",
 		Long:    "Drains the module and stops it. Its files in the modules directory stay where they are.",
 		Example: "  segue rm hello",
-	}, (*client.Client).Remove, "it gets no more traffic and is stopped")
+	}, "remove", (*client.Client).Remove, "it gets no more traffic and is stopped")
 }

@@ -12,5 +12,5 @@ func rollbackCommand() *cobra.Command {
 		Short:   "Go back to the previous release",
 		Long:    "Gives all the traffic back to the release that served before. Data stays as it is.",
 		Example: "  segue rollback hello",
-	}, (*client.Client).Rollback, "the previous release gets the traffic back")
+	}, "rollback", (*client.Client).Rollback, "the previous release gets the traffic back")
 }

@@ -16,10 +16,9 @@ type accepted struct {
 	Outcome string `json:"outcome"` // always "accepted"; a refusal is an error
 }
 
-// verbCommand completes a command that changes one module: do asks for it, and
-// says is what is printed then.
-func verbCommand(cmd *cobra.Command, do func(c *client.Client, ctx context.Context, name string) error, says string) *cobra.Command {
-	action := cmd.Name()
+// verbCommand completes a command that changes one module: action is what the audit
+// calls it, do asks for it, and says is what is printed then.
+func verbCommand(cmd *cobra.Command, action string, do func(c *client.Client, ctx context.Context, name string) error, says string) *cobra.Command {
 	cmd.Use += " NAME"
 	cmd.Args = takes("NAME")
 	cmd.RunE = withClient(func(cmd *cobra.Command, c *client.Client, args []string) error {

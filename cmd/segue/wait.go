@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -33,7 +32,7 @@ func (d deployment) startAndWait(ctx context.Context, path string, in api.Deploy
 	if !status.Over() {
 		d.say("%s is accepted: %s", release(status), printable(way(&status)))
 		status, err = d.watch(ctx, status, after)
-		if errors.Is(err, context.DeadlineExceeded) {
+		if ctx.Err() != nil {
 			return &module.Error{Kind: module.Timeout, Msg: release(status) + " is still on its way: " + outcome(&status),
 				Hint: "the rollout goes on; follow it with `segue events -f --module " + status.Module + "`"}
 		}
@@ -50,7 +49,7 @@ func (d deployment) tellEnd(status module.RolloutStatus) error {
 			return err
 		}
 	}
-	d.say("%s: %s", release(status), printable(outcome(&status)))
+	d.say("%s: %s%s", release(status), printable(outcome(&status)), seen(status))
 	if !succeeded(&status) {
 		return errTold
 	}
@@ -92,17 +91,20 @@ func (d deployment) watch(ctx context.Context, status module.RolloutStatus, afte
 			if now, ok := d.current(ctx, status); ok && now.Over() {
 				return now, nil
 			}
-		case seen := <-events:
-			if seen.err != nil {
-				return status, seen.err
+		case next := <-events:
+			if next.err != nil {
+				return status, next.err
 			}
-			if seen.event.Rollout != status.ID {
+			if next.event.Rollout != status.ID {
 				continue
 			}
-			status = d.progress(ctx, status, seen.event)
-			if status.Over() {
-				return status, nil
+			if now, ok := d.current(ctx, status); ok {
+				status = now
 			}
+			if phase, ends := endOf[next.event.Type]; ends {
+				return ended(status, phase, next.event), nil
+			}
+			d.say("%s  %s%s", next.event.Time.Local().Format("15:04:05"), printable(eventText(next.event)), seen(status))
 		}
 	}
 }
@@ -118,23 +120,22 @@ func (d deployment) follow(ctx context.Context, name string, after uint64, to ch
 	}
 }
 
-// progress prints an event of the rollout and gives the status after it.
-func (d deployment) progress(ctx context.Context, status module.RolloutStatus, event module.Event) module.RolloutStatus {
-	now, known := d.current(ctx, status)
-	if known {
-		status = now
-	}
-	if phase, ends := endOf[event.Type]; ends && !status.Over() {
+// ended is the status after the event that ends the rollout, whether the runtime
+// shows it so already or has another rollout by now.
+func ended(status module.RolloutStatus, phase string, event module.Event) module.RolloutStatus {
+	if !status.Over() {
 		status.Phase, status.Reason, status.Ended = phase, event.Reason, event.Time
 	}
-	if !status.Over() {
-		line := event.Time.Local().Format("15:04:05") + "  " + printable(eventText(event))
-		if sample := status.CandidateSample; sample.Requests > 0 {
-			line += "  [" + traffic(sample.Requests, sample.Errors) + "]"
-		}
-		d.say("%s", line)
-	}
 	return status
+}
+
+// seen is what the candidate answered in its step; empty before it answered any.
+func seen(status module.RolloutStatus) string {
+	sample := status.CandidateSample
+	if sample.Requests == 0 {
+		return ""
+	}
+	return "  [" + traffic(sample.Requests, sample.Errors) + "]"
 }
 
 // endOf says how a rollout is after the event that ends it.

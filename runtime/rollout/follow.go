@@ -209,13 +209,13 @@ func (o *owner) lost(ctx context.Context, p *process) {
 		return
 	}
 	reason := "crashed: " + p.inst.Exit()
-	stable, candidate := o.samples()
+	o.observe()
 	delete(o.running, p.plan.Key)
 	defer o.retire(ctx, p) // once it has no traffic any more
 	o.tell(module.Event{Type: module.InstanceCrashed, Version: p.plan.Version, Digest: p.plan.Digest, Instance: p.id, Reason: p.inst.Exit(), Message: fmt.Sprintf("%s %s", p.plan.Release, reason)}, nil)
 	switch {
 	case o.isCandidate(p):
-		_ = o.decide(ctx, spoiled{Reason: reason, Stable: asModule(stable), Candidate: asModule(candidate)}, nil)
+		_ = o.decide(ctx, spoiled{Reason: reason}, nil)
 	case o.rec.Stable != nil && o.rec.Stable.Key == p.plan.Key:
 		o.stumbled(ctx, p, reason)
 	}
@@ -230,19 +230,13 @@ func (o *owner) sickened(ctx context.Context, m unwell) {
 	o.tell(module.Event{Type: module.InstanceUnwell, Version: m.p.plan.Version, Digest: m.p.plan.Digest, Instance: m.p.id, Reason: m.err.Error(), Message: fmt.Sprintf("%s %s", m.p.plan.Release, reason)}, nil)
 	switch {
 	case o.isCandidate(m.p):
-		o.spoil(ctx, reason)
+		_ = o.decide(ctx, spoiled{Reason: reason}, nil)
 	case o.rec.Stable != nil && o.rec.Stable.Key == m.p.plan.Key:
 		m.p.unwell = true // it serves until another process can take over
 		o.stumbled(ctx, m.p, reason)
 	default:
 		_ = o.decide(ctx, cooled{}, nil)
 	}
-}
-
-// spoil takes the candidate back with what the step has shown.
-func (o *owner) spoil(ctx context.Context, reason string) {
-	stable, candidate := o.samples()
-	_ = o.decide(ctx, spoiled{Reason: reason, Stable: asModule(stable), Candidate: asModule(candidate)}, nil)
 }
 
 // stumbled lets a stable release that crashed, fails its probes or does not start

@@ -72,6 +72,19 @@ func (o *owner) samples() (stable, candidate analysis.Sample) {
 	return stable, candidate
 }
 
+// observe notes in the record what the step has shown until now, where both sides
+// still run.
+func (o *owner) observe() {
+	candidate, stable := o.sides()
+	if candidate == nil || stable == nil || o.rec.Rollout.Phase != Shifting {
+		return
+	}
+	rec := o.rec.clone()
+	s, c := o.samples()
+	rec.Rollout.StableSample, rec.Rollout.CandidateSample = asModule(s), asModule(c)
+	o.rec = rec
+}
+
 // judge asks for the verdict, after any request that a side has answered.
 func (o *owner) judge(ctx context.Context) {
 	candidate, _ := o.sides()
@@ -85,7 +98,7 @@ func (o *owner) judge(ctx context.Context) {
 		return
 	}
 	if ro.Active() {
-		o.spoil(ctx, reason)
+		_ = o.decide(ctx, spoiled{Reason: reason}, nil)
 		return
 	}
 	o.giveWay(ctx, reason)
@@ -95,7 +108,6 @@ func (o *owner) judge(ctx context.Context) {
 func (o *owner) stepOver(ctx context.Context) {
 	o.judge(ctx) // whatever has come since the last look
 	if ro := o.rec.Rollout; ro.Active() && ro.Phase == Shifting {
-		stable, candidate := o.samples()
-		_ = o.decide(ctx, held{Stable: asModule(stable), Candidate: asModule(candidate)}, nil)
+		_ = o.decide(ctx, held{}, nil)
 	}
 }

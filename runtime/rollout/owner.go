@@ -199,6 +199,7 @@ func (o *owner) auditRefusal(ctx context.Context, rec module.AuditRecord, refusa
 // decide is the one way a record changes: narrow, save, widen, tell.
 func (o *owner) decide(ctx context.Context, ev any, audit *module.AuditRecord) error {
 	now := time.Now()
+	o.observe()
 	rec, err := next(o.rec, ev, now)
 	if err != nil {
 		return err

@@ -24,13 +24,10 @@ type (
 	started struct{ Phases []module.PhaseTime }
 	warmed  struct{ Took time.Duration }
 	// held: the step's hold has passed without a failing verdict.
-	held struct{ Stable, Candidate module.Sample }
+	held struct{}
 	// spoiled: the candidate must go: it did not start, its probes fail, it
 	// crashed, or the verdict is against it.
-	spoiled struct {
-		Reason            string
-		Stable, Candidate module.Sample
-	}
+	spoiled struct{ Reason string }
 	// promote, abort, back, remove: an actor's verbs. For back, Warm says that
 	// the previous release still runs.
 	promote struct{ Actor module.Actor }
@@ -68,12 +65,11 @@ func next(old Record, ev any, now time.Time) (Record, error) {
 	case warmed:
 		return rec.warm(ev, now), nil
 	case held:
-		return rec.step(ev, now), nil
+		return rec.step(now), nil
 	case spoiled:
 		if !rec.Rollout.Active() {
 			return rec, nil
 		}
-		rec.Rollout.StableSample, rec.Rollout.CandidateSample = ev.Stable, ev.Candidate
 		end := Failed
 		if rec.Rollout.Phase == Shifting {
 			end = RolledBack
@@ -191,11 +187,10 @@ func (r Record) warm(ev warmed, now time.Time) Record {
 	return r
 }
 
-func (r Record) step(ev held, now time.Time) Record {
+func (r Record) step(now time.Time) Record {
 	if !r.Rollout.Active() || r.Rollout.Phase != Shifting {
 		return r
 	}
-	r.Rollout.StableSample, r.Rollout.CandidateSample = ev.Stable, ev.Candidate
 	r.Rollout.timed(fmt.Sprintf("step %d", r.Rollout.Step), now.Sub(r.Rollout.StepStarted))
 	if r.Rollout.Step >= len(r.Rollout.Policy.Steps) {
 		r.finish(now)

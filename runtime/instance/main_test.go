@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -48,6 +49,7 @@ func TestMain(m *testing.M) {
 	}
 	modulePath = filepath.Join(dir, "module")
 	build := exec.Command("go", "build", "-o", modulePath, "./testdata/module")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as modules are built
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build the module: %v\n%s", err, out)
 		os.Exit(1)
@@ -188,13 +190,25 @@ func get(t testing.TB, i *instance.Instance, path string) (int, string) {
 }
 
 // alive reports whether a process is there and no zombie.
-func alive(pid int) bool {
+func alive(pid int) bool { return !strings.Contains("ZX", state(pid)) }
+
+// state is the letter by which the kernel tells a process's state; "X" for none.
+func state(pid int) string {
 	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
-		return false
+		return "X"
 	}
 	_, rest, _ := strings.Cut(string(raw), ") ")
-	return !strings.HasPrefix(rest, "Z") && !strings.HasPrefix(rest, "X")
+	return rest[:1]
+}
+
+// freeze stops a process by SIGSTOP, which does not act at once.
+func freeze(t testing.TB, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the process to stop", func() bool { return state(pid) == "T" })
 }
 
 // hostRole makes the test binary a host that starts one module a mode, prints their

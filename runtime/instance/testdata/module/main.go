@@ -87,9 +87,11 @@ func main() {
 	case "other-nonce":
 		os.Setenv(wire.EnvNonce, "0123456789abcdef")
 	case "grandchild":
-		m.Start = func(context.Context) error { return beget(false) }
+		m.Start = func(context.Context) error { return beget(false, os.Environ()) }
+	case "bare-grandchild":
+		m.Start = func(context.Context) error { return beget(false, nil) }
 	case "runaway-grandchild":
-		m.Start = func(context.Context) error { return beget(true) }
+		m.Start = func(context.Context) error { return beget(true, os.Environ()) }
 	case "names":
 		fmt.Printf("1|1|%s|%s|grpc|\n", os.Getenv("NETWORK"), os.Getenv("ADDRESS"))
 		forever()
@@ -152,9 +154,9 @@ func chat() {
 }
 
 // beget starts a grandchild that holds our output open, and writes its pid.
-func beget(runaway bool) error {
+func beget(runaway bool, env []string) error {
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), "MODE=sleep")
+	cmd.Env = append(env, "MODE=sleep")
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: runaway}
 	if err := cmd.Start(); err != nil {

@@ -20,11 +20,13 @@
 // in flight are finished, Stop is called, and the process exits.
 //
 // What always holds: no request is served before the Start hook has returned; the
-// Stop hook is called at most once, after the last request; a hook that panics is
-// a hook that failed; a control call without the secret of this launch is refused.
+// Stop hook is called at most once, after the last request and only if Start has
+// passed; a hook that panics is a hook that failed; a control call without the
+// secret of this launch is refused.
 //
 // Goroutines: Serve owns the process. It runs go-plugin's gRPC server and, from
 // Start on, the HTTP server, and the goroutine that ends both; it exits when that
 // one is done. Each hook runs on a goroutine of its own, at most one of a kind at a
-// time. There is one lock, process.mu, and nothing is called while it is held.
+// time. Locks: process.start is held through the Start hook, and process.mu may be
+// taken within it; nothing is called while process.mu is held.
 package sdk

@@ -36,7 +36,7 @@ func httpServer(handler http.Handler, base context.Context) *http.Server {
 func shutdown(ctx context.Context, s *http.Server, cutOff context.CancelFunc) {
 	if err := s.Shutdown(ctx); err != nil {
 		Logger().Warn("requests were cut off", "reason", err.Error())
+		_ = s.Close() // first: a handler that gives up must not seem to have answered
 		cutOff()
-		_ = s.Close()
 	}
 }

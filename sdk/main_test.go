@@ -94,7 +94,15 @@ func modules() map[string]sdk.Module {
 			}
 			m.Stop = func(context.Context) error { sdk.Logger().Info("hook stop"); return errors.New("not tidy") }
 		}),
-		"start fails":  with(func(m *sdk.Module) { m.Start = func(context.Context) error { return errors.New("no database") } }),
+		"start fails": with(func(m *sdk.Module) { m.Start = func(context.Context) error { return errors.New("no database") } }),
+		"start waits": with(func(m *sdk.Module) {
+			m.Start = func(ctx context.Context) error {
+				sdk.Logger().Info("hook start")
+				<-ctx.Done()
+				sdk.Logger().Info("hook start over")
+				return ctx.Err()
+			}
+		}),
 		"start panics": with(func(m *sdk.Module) { m.Start = func(context.Context) error { panic("no database") } }),
 		"sick":         with(func(m *sdk.Module) { m.Health = func(context.Context) error { return errors.New("no\ndatabase") } }),
 		"health panics": with(func(m *sdk.Module) {

@@ -21,7 +21,7 @@ type Module struct {
 
 	// Start is called once, before the first request. An error ends the launch:
 	// the runtime shows it and stops the process. ctx ends with the time that the
-	// runtime allows.
+	// runtime allows, and when the module is to stop.
 	Start func(ctx context.Context) error
 	// Health is called at every probe from Start on. An error says that the module
 	// is not well now, and why; after several in a row it gets no traffic. ctx ends
@@ -32,8 +32,8 @@ type Module struct {
 	// module is stopped, and then Drain must return.
 	Drain func(ctx context.Context)
 	// Stop is called at most once, after the last request has been answered or cut
-	// off. The process exits when it returns; an error is logged. ctx ends with the
-	// grace, after which the runtime kills the process.
+	// off, and only if Start has passed. The process exits when it returns; an error
+	// is logged. ctx ends with the grace, after which the runtime kills the process.
 	Stop func(ctx context.Context) error
 }
 

@@ -41,6 +41,7 @@ type process struct {
 
 	mu       sync.Mutex // guards what follows
 	http     *http.Server
+	started  bool // the Start hook has passed
 	serving  bool
 	drained  bool
 	stopping bool
@@ -83,12 +84,16 @@ func (p *process) Start(ctx context.Context, _ *modulev1.StartRequest) (*modulev
 	// go-plugin has put pipes of its own there, whose contents are lost when the
 	// process ends; the runtime reads the true ones to their end.
 	os.Stdout, os.Stderr = p.stdout, p.stderr
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(p.running, cancel)()
 	if err := call(ctx, "Start", p.module.Start); err != nil {
 		return nil, status.Error(codes.FailedPrecondition, err.Error())
 	}
 	server := httpServer(p.module.Handler, p.requests)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.started = true
 	if p.stopping {
 		return nil, status.Error(codes.FailedPrecondition, "the module is stopping")
 	}
@@ -140,7 +145,7 @@ func (p *process) stop(grace time.Duration, code int) {
 		return
 	}
 	p.stopping, p.code = true, code
-	go p.finish(grace, p.http)
+	go p.finish(grace)
 }
 
 // answerTime is what is left of the grace for the last control answers, and how
@@ -148,18 +153,24 @@ func (p *process) stop(grace time.Duration, code int) {
 const answerTime = 200 * time.Millisecond
 
 // finish ends the requests, the module and the control connection, in this order.
-// server is nil where the module was never started.
-func (p *process) finish(grace time.Duration, server *http.Server) {
+func (p *process) finish(grace time.Duration) {
 	defer close(p.stopped)
 	ctx, cancel := context.WithTimeout(context.Background(), max(grace-answerTime, grace/2))
 	defer cancel()
 	p.stopRunning()
+	p.start.Lock() // until a Start hook that still runs has returned
+	p.mu.Lock()
+	server, started := p.http, p.started
+	p.mu.Unlock()
+	p.start.Unlock()
 	if server != nil {
 		shutdown(ctx, server, p.cutOff)
 	}
 	p.drain.Wait()
-	if err := call(ctx, "Stop", p.module.Stop); err != nil {
-		Logger().Error("the Stop hook failed", "reason", err.Error())
+	if started {
+		if err := call(ctx, "Stop", p.module.Stop); err != nil {
+			Logger().Error("the Stop hook failed", "reason", err.Error())
+		}
 	}
 	p.end()
 	defer time.AfterFunc(answerTime, p.control.Stop).Stop()

@@ -62,7 +62,7 @@ func (s *stage) good(ctx context.Context) error {
 
 func (s *stage) bad(ctx context.Context) error {
 	say("cp hello-2.0.0-errors modules/: a bad release; its probes pass, and it answers every request with 500.")
-	status, err := s.rollout(ctx, "hello-2.0.0-errors", "2.0.0")
+	status, err := s.rollout(ctx, "hello-2.0.0-errors", "2.0.0-errors")
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func (s *stage) rollout(ctx context.Context, file, version string) (*module.Stat
 
 // reckon prints the whole load and refuses a failure that is nobody's canary's.
 func reckon(r load.Result) error {
-	canary := r.Reasons["500 from hello@2.0.0"]
+	canary := r.Reasons["500 from hello@2.0.0-errors"]
 	say("%d requests served, %d failed, in %.0f s.", r.Served, r.Failed, r.Seconds)
 	for line := range strings.Lines(r.String()) {
 		detail("%s", strings.TrimRight(line, "\n"))

@@ -79,8 +79,7 @@ const (
 	closePatience = 5 * time.Second
 )
 
-// Engine serves requests. It is an http.Handler too, for a server of one's own;
-// Shutdown then waits for its requests all the same.
+// Engine serves requests.
 type Engine struct {
 	cfg        Config
 	server     *http.Server
@@ -164,7 +163,7 @@ func (e *Engine) wait(ctx context.Context) error {
 	return nil
 }
 
-// ServeHTTP carries one request.
+// ServeHTTP carries one request. It is for the engine's own server.
 func (e *Engine) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 	e.inFlight.Add(1)
 	defer func() {

@@ -39,7 +39,7 @@ type Stats struct {
 	InFlight int    // upgraded ones too
 	Tunnels  int    // of these, upgraded
 	Retried  uint64 // tried a second time, having reached nobody
-	Broken   uint64 // answers that broke off
+	Broken   uint64 // answers that broke off after they had begun
 	// Own counts the answers that the engine gave by itself, by status: 400, 404,
 	// 500, 502, 503, 504.
 	Own map[int]uint64

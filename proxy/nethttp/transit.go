@@ -98,7 +98,9 @@ func (t *transit) finish() {
 
 // breakOff ends an answer that is not whole.
 func (t *transit) breakOff() {
-	t.e.counters.broken.Add(1)
+	if t.outcome.Reached {
+		t.e.counters.broken.Add(1)
+	}
 	t.end(time.Now())
 	if t.body != nil {
 		_ = t.in.Body.Close() // waits until the transport does not read any more

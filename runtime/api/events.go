@@ -121,7 +121,11 @@ func (o *eventStream) step(step followed) {
 		o.data("event: error\n", problemOf(step.err))
 		return
 	}
-	o.data(fmt.Sprintf("id: %d\n", step.event.Seq), step.event)
+	id := ""
+	if step.event.Seq != 0 { // one that was not stored is nothing to go on after
+		id = fmt.Sprintf("id: %d\n", step.event.Seq)
+	}
+	o.data(id, step.event)
 }
 
 func (o *eventStream) data(head string, v any) {

@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"iter"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +99,32 @@ func TestAStreamGoesOnAfterTheLastEventSeen(t *testing.T) {
 		if id := events.until(t, "id: "); id != "id: 3" {
 			t.Errorf("it goes on with %s", id)
 		}
+	}
+}
+
+// unstored is a runtime whose store takes no events.
+type unstored struct{ *apitest.Runtime }
+
+func (unstored) Follow(context.Context, module.EventFilter) iter.Seq2[module.Event, error] {
+	return func(yield func(module.Event, error) bool) {
+		yield(module.Event{Type: module.HostStarted, Message: "lost"}, nil)
+	}
+}
+
+func TestAnEventThatWasNotStoredIsNoPlaceToGoOnFrom(t *testing.T) {
+	s, err := api.New(api.Config{
+		Runtime: unstored{new(apitest.Runtime)}, Socket: "x", Metrics: http.NotFoundHandler(),
+		Actor: func(*http.Request) (module.Actor, error) { return apitest.Root, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := httptest.NewRequest(http.MethodGet, "/v1/events", nil)
+	req.Header.Set("Accept", "text/event-stream")
+	w := httptest.NewRecorder()
+	s.Local().ServeHTTP(w, req)
+	if body := w.Body.String(); !strings.Contains(body, `"message":"lost"`) || strings.Contains(body, "id:") {
+		t.Errorf("got %q", body)
 	}
 }
 

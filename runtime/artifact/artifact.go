@@ -1,8 +1,6 @@
 package artifact
 
 import (
-	"context"
-	"fmt"
 	"os"
 	"sync"
 
@@ -25,7 +23,7 @@ type Artifact struct {
 	ManifestText []byte
 
 	file    *os.File
-	flushed *flush
+	flush   func() error
 	release func()
 	close   sync.Once
 }
@@ -39,16 +37,10 @@ func (a *Artifact) Release() module.Release {
 	return module.Release{Module: a.Manifest.Name, Version: a.Manifest.Version, Digest: a.Digest}
 }
 
-// Durable waits until the artifact would survive the machine losing power. It may be
-// called often, also after Close. The error is that of the flush, or ctx's.
-func (a *Artifact) Durable(ctx context.Context) error {
-	select {
-	case <-a.flushed.done:
-		return a.flushed.err
-	case <-ctx.Done():
-		return fmt.Errorf("flush artifact %s: %w", a.Digest.Short(), context.Cause(ctx))
-	}
-}
+// Flush brings the artifact to the disk, where it survives the machine losing power.
+// It blocks as long as the disk does, tens of milliseconds for a big executable. It may
+// be called often, also after Close; it works once.
+func (a *Artifact) Flush() error { return a.flush() }
 
 // Close gives the reference back. It may be called more than once; all calls but the
 // first do nothing.

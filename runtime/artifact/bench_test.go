@@ -13,16 +13,16 @@ import (
 )
 
 // BenchmarkStage takes a file of the size of a usual Go service: new each time, and
-// stored already. "durable" waits for the disk as well.
+// stored already. "flushed" waits for the disk as well.
 func BenchmarkStage(b *testing.B) {
 	noise := make([]byte, 1<<20)
 	_, _ = rand.Read(noise) // never fails
 	bytes := executabletest.File{Size: 17 << 20, Fill: hex.EncodeToString(noise), Tail: embedded}.Bytes()
 	for _, c := range []struct {
 		name           string
-		fresh, durable bool
+		fresh, flushed bool
 	}{
-		{"new", true, false}, {"new and durable", true, true}, {"stored", false, false},
+		{"new", true, false}, {"new and flushed", true, true}, {"stored", false, false},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			dir := b.TempDir()
@@ -41,15 +41,15 @@ func BenchmarkStage(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				if c.durable {
-					err = a.Durable(b.Context())
+				if c.flushed {
+					err = a.Flush()
 				}
 				if err != nil {
 					b.Fatal(err)
 				}
 				b.StopTimer()
 				f.Close()
-				if err := a.Durable(b.Context()); err != nil {
+				if err := a.Flush(); err != nil {
 					b.Fatal(err)
 				}
 				a.Close()

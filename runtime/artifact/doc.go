@@ -19,9 +19,10 @@
 //
 // # Durability
 //
-// [Store.Stage] does not wait for the disk. The executable is flushed in the background
-// from the moment it is copied; [Artifact.Durable] waits for that, for the sidecar and
-// for the directory. Whoever writes the digest down as a decision calls it before.
+// [Store.Stage] does not bring anything to the disk; [Artifact.Flush] does. A flush is
+// slow, and a file system's journal makes every small write that comes meanwhile wait
+// for it, so the caller chooses the moment. What a power cut damages before that is
+// found by its digest at the next Load.
 //
 // # Text file busy
 //
@@ -35,6 +36,6 @@
 //
 // A Store is for use by many goroutines. Its one lock guards the table of what is
 // handed out and every change of a name in the directory; nothing slow happens under
-// it. Each Stage has one goroutine that flushes; [Store.Close] joins them all. The
-// goroutine that reads ahead while the caller hashes ends with the call.
+// it. The copy of what was stored already is removed in the background; [Store.Close]
+// joins that. The goroutine that reads ahead while the caller hashes ends with the call.
 package artifact

@@ -59,12 +59,7 @@ func (s *Store) load(ctx context.Context, d module.Digest) (_ *Artifact, err err
 	if err := c.declare(scanner, sidecar); err != nil {
 		return nil, err
 	}
-	flush, err := s.beginFlush(s.path(d))
-	if err != nil {
-		return nil, s.damaged(d, err)
-	}
-	flush.place(s.sidecarPaths(c)...)
-	return s.artifact(c, f, flush), nil
+	return s.artifact(c, f), nil
 }
 
 // stored opens the file of a digest and reads its sidecar.

@@ -43,9 +43,8 @@ func (s *Store) Stage(ctx context.Context, src io.Reader, sidecar []byte) (*Arti
 
 // staged is a copy under a temporary name: closed for writing and open for reading.
 type staged struct {
-	path  string
-	file  *os.File // nil once somebody else owns it
-	flush *flush
+	path string
+	file *os.File // nil once somebody else owns it
 }
 
 // discard removes the copy, unless it was placed.
@@ -53,12 +52,18 @@ func (t *staged) discard() {
 	if t.file == nil {
 		return
 	}
-	t.flush.abandon()
 	t.file.Close()
 	os.Remove(t.path)
 }
 
-// copyIn makes the copy and begins to flush it.
+// discardLater does not let the caller wait while the file system frees the blocks.
+func (s *Store) discardLater(t *staged) {
+	unwanted := *t
+	t.file = nil
+	s.removals.Go(unwanted.discard)
+}
+
+// copyIn makes the copy.
 func (s *Store) copyIn(ctx context.Context, src io.Reader) (_ *staged, err error) {
 	size, err := s.announced(src)
 	if err != nil {
@@ -85,25 +90,15 @@ func (s *Store) copyIn(ctx context.Context, src io.Reader) (_ *staged, err error
 	if err != nil {
 		return nil, s.storing(err, n)
 	}
-	flush, err := s.beginFlush(w.Name())
-	if err != nil {
-		r.Close()
-		return nil, s.storing(err, n)
-	}
-	return &staged{path: w.Name(), file: r, flush: flush}, nil
+	return &staged{path: w.Name(), file: r}, nil
 }
 
 // settle gives the copy its name, or finds that the store has it already. The digest is
 // held.
 func (s *Store) settle(ctx context.Context, t *staged, c content) (*Artifact, error) {
 	if f, err := s.intact(ctx, c); err == nil {
-		flush, err := s.beginFlush(s.path(c.digest))
-		if err != nil {
-			f.Close()
-			return nil, s.storing(err, c.size)
-		}
-		flush.place(s.sidecarPaths(c)...)
-		return s.artifact(c, f, flush), nil
+		s.discardLater(t)
+		return s.artifact(c, f), nil
 	} else if module.KindOf(err) != module.NotFound {
 		if ctx.Err() != nil {
 			return nil, err
@@ -113,8 +108,7 @@ func (s *Store) settle(ctx context.Context, t *staged, c content) (*Artifact, er
 	if err := s.place(t, c); err != nil {
 		return nil, s.storing(err, c.size)
 	}
-	t.flush.place(s.sidecarPaths(c)...)
-	a := s.artifact(c, t.file, t.flush)
+	a := s.artifact(c, t.file)
 	t.file = nil
 	return a, nil
 }
@@ -171,10 +165,10 @@ func (s *Store) sidecarPaths(c content) []string {
 	return []string{s.path(c.digest) + sidecarSuffix}
 }
 
-func (s *Store) artifact(c content, f *os.File, flush *flush) *Artifact {
+func (s *Store) artifact(c content, f *os.File) *Artifact {
 	return &Artifact{
 		Digest: c.digest, Size: c.size, Manifest: c.manifest, ManifestText: c.text, Executable: c.executable,
-		file: f, flushed: flush, release: func() { s.release(c.digest) },
+		file: f, flush: s.flusher(c), release: func() { s.release(c.digest) },
 	}
 }
 

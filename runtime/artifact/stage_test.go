@@ -60,7 +60,7 @@ func TestAStagedFileIsKnownByItsDigestAndReadOnly(t *testing.T) {
 			if _, err := a.File().WriteAt([]byte("x"), 0); err == nil {
 				t.Error("the descriptor can be written to")
 			}
-			if err := a.Durable(t.Context()); err != nil {
+			if err := a.Flush(); err != nil {
 				t.Error(err)
 			}
 			if got := names(t, dir); len(got) != 1 {
@@ -245,7 +245,7 @@ func TestTheSameBytesAgainKeepTheStoredFileWhileItIsIntact(t *testing.T) {
 			for range 3 {
 				time.Sleep(60 * time.Millisecond) // until the file's time of change is past
 				again := stage(t, s, want, sidecar)
-				if err := again.Durable(t.Context()); err != nil {
+				if err := again.Flush(); err != nil {
 					t.Error(err)
 				}
 				if again.Digest != first.Digest || inode(t, path) != before {
@@ -266,6 +266,9 @@ func TestTheSameBytesAgainKeepTheStoredFileWhileItIsIntact(t *testing.T) {
 				t.Fatal(err)
 			}
 			loaded.Close()
+			if err := s.Close(); err != nil { // waits for the copies that were not wanted
+				t.Error(err)
+			}
 			for _, name := range names(t, dir) {
 				if strings.HasPrefix(name, ".") {
 					t.Errorf("left behind: %s", name)
@@ -305,6 +308,9 @@ func TestManyMayStageLoadAndCollectAtOnce(t *testing.T) {
 		}
 	})
 	wg.Wait()
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
 	if _, err := s.Collect(func(module.Digest) bool { return false }); err != nil {
 		t.Error(err)
 	}

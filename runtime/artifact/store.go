@@ -36,7 +36,8 @@ type Store struct {
 	maxSize int64
 	log     *zap.Logger
 	sys     system
-	syncs   sync.WaitGroup
+	// removals are the copies being removed in the background.
+	removals sync.WaitGroup
 
 	mu    sync.Mutex
 	out   map[module.Digest]int  // artifacts handed out and not closed
@@ -99,10 +100,10 @@ func prepare(dir string) error {
 	return err
 }
 
-// Close waits until everything staged is flushed. Artifacts that are out stay usable
+// Close waits for what is being removed. Artifacts that are out stay usable
 // and are closed by who has them.
 func (s *Store) Close() error {
-	s.syncs.Wait()
+	s.removals.Wait()
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package artifact_test
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -70,7 +69,7 @@ func TestLoadChecksWhatItFinds(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer b.Close()
-				if b.Release() != a.Release() || b.Size != a.Size || b.Durable(t.Context()) != nil {
+				if b.Release() != a.Release() || b.Size != a.Size || b.Flush() != nil {
 					t.Errorf("loaded %+v", b)
 				}
 				return
@@ -121,40 +120,33 @@ func TestCollectRemovesWhatNobodyWantsAndNobodyHas(t *testing.T) {
 	}
 }
 
-func TestDurableWaitsForTheDiskAndTellsItsError(t *testing.T) {
+func TestFlushBringsAllToTheDiskOnceAndTellsItsError(t *testing.T) {
 	s, dir := openIn(t)
-	goOn, failure := make(chan struct{}), errors.New("the disk is broken")
-	synced := make(chan string, 10)
+	failure := errors.New("the disk is broken")
+	var synced []string
 	s.Inject(artifact.Faults{Sync: func(f *os.File) error {
-		<-goOn
-		synced <- f.Name()
+		synced = append(synced, strings.TrimPrefix(f.Name(), dir+"/"))
 		if strings.HasSuffix(f.Name(), ".module.yaml") {
 			return failure
 		}
 		return f.Sync()
 	}})
 	good, bad := stage(t, s, executable(""), nil), stage(t, s, plain(), []byte(body))
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := good.Durable(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("durable before it was flushed: %v", err)
+	if len(synced) > 0 {
+		t.Errorf("staging flushed %q", synced)
 	}
-	close(goOn)
-	if err := good.Durable(t.Context()); err != nil {
-		t.Error(err)
-	}
-	if err := bad.Durable(t.Context()); !errors.Is(err, failure) {
-		t.Errorf("got %v", err)
-	}
-	close(synced)
-	directories := 0
-	for name := range synced {
-		if name == dir {
-			directories++
+	for range 2 {
+		if err := good.Flush(); err != nil {
+			t.Error(err)
 		}
 	}
-	if directories != 1 {
-		t.Errorf("the directory was flushed %d times for one durable artifact", directories)
+	if want := []string{string(good.Digest), dir}; !slices.Equal(synced, want) {
+		t.Errorf("flushed %q, want %q", synced, want)
+	}
+	for range 2 {
+		if err := bad.Flush(); !errors.Is(err, failure) {
+			t.Errorf("got %v", err)
+		}
 	}
 }
 

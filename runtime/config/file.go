@@ -121,7 +121,7 @@ func parse(name string, text []byte) (leaves []leaf, err error) {
 	// The YAML library is not ours: a panic in it is a bad file.
 	defer func() {
 		if r := recover(); r != nil {
-			err = &module.Error{Kind: module.Invalid, Field: "--config", Value: name, Msg: fmt.Sprintf("cannot be read as YAML (%v)", r), Hint: "write a plain YAML mapping"}
+			err = &module.Error{Kind: module.Invalid, Field: name, Msg: fmt.Sprintf("cannot be read as YAML (%v)", r), Hint: "write a plain YAML mapping"}
 		}
 	}()
 	file, err := parser.ParseBytes(text, 0)
@@ -145,7 +145,7 @@ func parse(name string, text []byte) (leaves []leaf, err error) {
 }
 
 func syntaxError(name string, err error) error {
-	e := &module.Error{Kind: module.Invalid, Field: "--config", Value: name, Msg: err.Error(), Hint: "mend the YAML"}
+	e := &module.Error{Kind: module.Invalid, Field: name, Msg: err.Error(), Hint: "mend the YAML"}
 	if problem, ok := errors.AsType[yaml.Error](err); ok {
 		e.Msg = problem.GetMessage()
 		if t := problem.GetToken(); t != nil && t.Position != nil {

@@ -98,7 +98,7 @@ func readFile(named string) (name string, text []byte, err error) {
 		return name, nil, fmt.Errorf("read configuration: %w", err)
 	}
 	if len(text) > maxFile {
-		return name, nil, &module.Error{Kind: module.Invalid, Field: "--config", Value: name, Msg: "larger than 1 MiB", Hint: "is it a configuration?"}
+		return name, nil, &module.Error{Kind: module.Invalid, Field: name, Msg: "larger than 1 MiB", Hint: "is it a configuration?"}
 	}
 	return name, text, nil
 }

@@ -187,6 +187,7 @@ func (h *host) openParts(bucket *state.Bucket) error {
 	if err != nil {
 		return err
 	}
+	h.closes(artifacts.Close)
 	if h.starter, err = instance.New(instance.Config{RunDir: runDir, Logger: h.opts.Logger}); err != nil {
 		return err
 	}

@@ -99,7 +99,7 @@ func (s *instances) Secure(ctx context.Context, digest module.Digest) error {
 	if err != nil {
 		return err
 	}
-	return a.Durable(ctx)
+	return a.Flush()
 }
 
 // forget closes and removes the artifacts that nobody needs any more.

@@ -60,12 +60,12 @@ func (in *intake) file(ctx context.Context, of *watch.Offer) {
 	actor := fileActor(of.Path, of.UID)
 	began := time.Now()
 	a, err := in.store.Stage(ctx, of.File, of.Sidecar)
-	if err == nil {
-		if err = of.Verify(); err != nil {
+	if changed := of.Verify(); changed != nil {
+		if err == nil {
 			a.Close()
-			in.log.Info("file changed while it was staged; it is taken again", zap.String("file", of.Name))
-			return
 		}
+		in.log.Info("file changed while it was staged; it is taken again", zap.String("file", of.Name))
+		return
 	}
 	if err != nil {
 		delete(in.files, of.Name)

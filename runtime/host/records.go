@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/segue-run/segue/runtime/rollout"
@@ -35,8 +36,22 @@ func (r records) Save(ctx context.Context, rec rollout.Record, rev uint64) (uint
 	if err != nil {
 		return 0, err
 	}
-	if rev == 0 {
-		return r.bucket.Create(ctx, rec.Module, data)
+	saved, err := r.put(ctx, rec.Module, data, rev)
+	if !errors.Is(err, state.ErrConflict) {
+		return saved, err
 	}
-	return r.bucket.Update(ctx, rec.Module, data, rev)
+	// The lock on the state directory makes this the only writer, so what is ahead is
+	// an earlier write of our own, whose answer was lost.
+	_, ahead, getErr := r.bucket.Get(ctx, rec.Module)
+	if getErr != nil || ahead <= rev {
+		return 0, err
+	}
+	return r.put(ctx, rec.Module, data, ahead)
+}
+
+func (r records) put(ctx context.Context, name string, data []byte, rev uint64) (uint64, error) {
+	if rev == 0 {
+		return r.bucket.Create(ctx, name, data)
+	}
+	return r.bucket.Update(ctx, name, data, rev)
 }

@@ -109,7 +109,7 @@ func (e *Engine) owner(name string) (*owner, error) {
 	if e.ctx == nil {
 		return nil, errStopping
 	}
-	if o := e.owners[name]; o != nil {
+	if o := e.owners[name]; o != nil && o.view.Load().known() {
 		return o, nil
 	}
 	return nil, &module.Error{Kind: module.NotFound, Field: "module", Value: name, Msg: "no such module", Hint: "segue ls lists them"}
@@ -120,7 +120,9 @@ func (e *Engine) all() []*owner {
 	defer e.mu.Unlock()
 	owners := make([]*owner, 0, len(e.owners))
 	for _, o := range e.owners {
-		owners = append(owners, o)
+		if o.view.Load().known() {
+			owners = append(owners, o)
+		}
 	}
 	slices.SortFunc(owners, func(a, b *owner) int { return cmp.Compare(a.name, b.name) })
 	return owners

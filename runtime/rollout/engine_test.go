@@ -482,3 +482,51 @@ func TestAfterACrashOfTheHostARolloutGoesOnWhereItWas(t *testing.T) {
 		w.wantSplit(map[string]manifest.Weight{"1.1.0": 10000})
 	})
 }
+
+func TestAReleaseBringsItsRoutesWhenItIsPromoted(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		wider := plan("1.1.0")
+		wider.Routes = append(wider.Routes, manifest.Route{Path: "/more"})
+		if _, err := w.engine.Offer(t.Context(), rollout.Offer{Plan: wider, Policy: gradual, Actor: alice}); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(25 * time.Second)
+		if len(w.routes()) != 1 {
+			t.Errorf("routes while shifting: %v", w.routes())
+		}
+		w.pass(10 * time.Second)
+		if len(w.routes()) != 2 || w.status().Stable.Version != "1.1.0" {
+			t.Errorf("routes after the promotion: %v", w.routes())
+		}
+	})
+}
+
+func TestAnOfferThatIsRefusedLeavesNoModuleBehind(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		if err := w.offer("9.9.9", gradual); module.KindOf(err) != module.Conflict {
+			t.Errorf("offer: %v", err)
+		}
+		if _, err := w.engine.Status("hello"); module.KindOf(err) != module.NotFound {
+			t.Errorf("status: %v", err)
+		}
+		if all := w.engine.Statuses(); len(all) != 0 {
+			t.Errorf("modules %v", all)
+		}
+	})
+}
+
+func TestTheCountsOfTheStepAreSeenWhileItLasts(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		w.serve("1.0.0", 7, 0, 0)
+		_ = w.offer("1.1.0", gradual)
+		w.pass(time.Second)
+		w.serve("1.0.0", 5, 1, 0)
+		w.serve("1.1.0", 4, 0, 0)
+		ro := w.status().Rollout
+		if ro.StableSample != (module.Sample{Requests: 5, Errors: 1}) || ro.CandidateSample != (module.Sample{Requests: 4}) {
+			t.Errorf("stable %+v, candidate %+v", ro.StableSample, ro.CandidateSample)
+		}
+	})
+}

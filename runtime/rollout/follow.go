@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/segue-run/segue/runtime/module"
@@ -71,18 +72,19 @@ func (o *owner) split(d desire, rec Record) {
 	if heaviest != "" {
 		weights[heaviest] += manifest.Full - sum
 	}
-	if o.routed && maps.Equal(live, o.applied) && maps.Equal(weights, o.weights) {
+	routes := o.routes(rec)
+	if o.routed && maps.Equal(live, o.applied) && maps.Equal(weights, o.weights) && slices.Equal(routes, o.answers) {
 		return
 	}
 	shares := make([]Share, 0, len(live))
 	for key, p := range live {
 		shares = append(shares, Share{Target: p.target, Weight: weights[key]})
 	}
-	if err := o.cfg.Traffic.Split(o.name, o.routes(rec), shares); err != nil {
+	if err := o.cfg.Traffic.Split(o.name, routes, shares); err != nil {
 		o.log.Error("traffic could not be set", zap.Error(err))
 		return
 	}
-	o.applied, o.weights, o.routed = live, weights, true
+	o.applied, o.weights, o.answers, o.routed = live, weights, routes, true
 }
 
 // routes are those of the release that serves, or will be the first to.
@@ -176,7 +178,7 @@ func (o *owner) becameReady(ctx context.Context, m ready) {
 	if was != nil {
 		o.retire(ctx, was)
 	}
-	o.tell(module.Event{Type: module.InstanceStarted, Instance: m.p.id, Message: fmt.Sprintf("%s serves (pid %d)", m.p.plan.Release, m.p.inst.PID())}, nil)
+	o.tell(module.Event{Type: module.InstanceStarted, Version: m.p.plan.Version, Digest: m.p.plan.Digest, Instance: m.p.id, Message: fmt.Sprintf("%s serves (pid %d)", m.p.plan.Release, m.p.inst.PID())}, nil)
 	o.bootOver()
 }
 

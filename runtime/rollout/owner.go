@@ -34,9 +34,12 @@ type owner struct {
 	running  map[string]*process   // by key: up and warm
 	coming   map[string]*process   // by key: on the way up
 	retiring map[*process]struct{} // on the way down
-	applied  map[string]*process   // who has traffic now, and
-	weights  map[string]manifest.Weight
-	routed   bool
+
+	// What the data plane was told last: who has traffic, how much, and for what.
+	applied map[string]*process
+	weights map[string]manifest.Weight
+	answers []manifest.Route
+	routed  bool
 
 	base     map[string]analysis.Sample // tallies when the step began
 	hold     *time.Timer                // end of the step's hold

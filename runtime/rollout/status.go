@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"github.com/segue-run/segue/runtime/analysis"
 	"github.com/segue-run/segue/runtime/module"
 )
 
@@ -10,7 +11,12 @@ type view struct {
 	status                      module.Status
 	stable, candidate, previous *process
 	rec                         Record
+	// base are the tallies of stable and candidate when the step began.
+	base [2]analysis.Sample
 }
+
+// known reports whether anything was ever decided about the module.
+func (v *view) known() bool { return v.rec.Count > 0 }
 
 // publish makes the owner's present state readable by others.
 func (o *owner) publish() {
@@ -33,6 +39,9 @@ func (o *owner) publish() {
 	}
 	for _, d := range o.rec.Decisions {
 		v.status.Releases = append(v.status.Releases, module.ReleaseStatus{Version: d.Version, Digest: d.Digest, State: d.State, Reason: d.Reason, Since: d.At})
+	}
+	if candidate, stable := o.sides(); candidate != nil && stable != nil && o.rec.Rollout.Phase == Shifting {
+		v.base = [2]analysis.Sample{o.base[stable.plan.Key], o.base[candidate.plan.Key]}
 	}
 	o.view.Store(v)
 }
@@ -112,6 +121,12 @@ func rolloutStatus(ro *Rollout) *module.RolloutStatus {
 func (v *view) read() module.Status {
 	s := v.status
 	s.Stable, s.Candidate, s.Previous = counted(s.Stable, v.stable), counted(s.Candidate, v.candidate), counted(s.Previous, v.previous)
+	if v.stable != nil && v.candidate != nil && v.rec.Rollout.Phase == Shifting {
+		ro := *s.Rollout
+		ro.StableSample = asModule(since(v.stable.tally.sample(), v.base[0]))
+		ro.CandidateSample = asModule(since(v.candidate.tally.sample(), v.base[1]))
+		s.Rollout = &ro
+	}
 	return s
 }
 

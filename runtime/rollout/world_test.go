@@ -33,6 +33,7 @@ type world struct {
 	targets   map[string]*fakeTarget     // by instance id
 	split     map[string]manifest.Weight // by version, of the one module
 	routed    bool
+	answers   []manifest.Route
 	saved     map[string]rollout.Saved
 	saveErr   error
 	auditErr  error
@@ -229,6 +230,13 @@ func (w *world) note(format string, args ...any) {
 	w.journal = append(w.journal, fmt.Sprintf(format, args...))
 }
 
+// routes are those that the data plane was told last.
+func (w *world) routes() []manifest.Route {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.answers
+}
+
 // done is what has happened after the first n things.
 func (w *world) done(n int) []string {
 	synctest.Wait()
@@ -307,9 +315,10 @@ func (w *world) Target(id string, rel module.Release, _ rollout.Instance, observ
 	return w.targets[id]
 }
 
-func (w *world) Split(_ string, _ []manifest.Route, shares []rollout.Share) error {
+func (w *world) Split(_ string, routes []manifest.Route, shares []rollout.Share) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.answers = routes
 	w.split, w.routed = map[string]manifest.Weight{}, true
 	var sum manifest.Weight
 	for _, s := range shares {

@@ -228,3 +228,28 @@ func TestAWriterWaitsUntilTheOfferIsClosed(t *testing.T) {
 		t.Error("what was written then was not offered")
 	}
 }
+
+func TestAWriterIsLetInWhileNobodyTakesTheOffer(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	notices := r.bare()
+	if _, ok := (<-notices).(*watch.Scanned); !ok {
+		t.Fatal("the start was not told")
+	}
+	r.mv("hello", r.file("one", megabyte))
+	time.Sleep(100 * time.Millisecond) // it is held for a consumer who does not come
+	next := r.file("two", megabyte)
+	written := make(chan error, 1)
+	go func() { written <- r.try(`cat $SRC > hello`, next) }()
+	select {
+	case err := <-written:
+		if err != nil {
+			t.Fatal(err)
+		}
+	case <-time.After(deadline): // less than the kernel gives a lease
+		t.Fatal("the writer is kept waiting")
+	}
+	if got := tell(t, nextOffer(t, notices)); !bytes.Equal(got.bytes, read(t, next)) {
+		t.Error("the older version was offered")
+	}
+}

@@ -129,9 +129,8 @@ func (w *Watcher) patrol(now time.Time) {
 	}
 	switch err := w.attach(); {
 	case err == nil:
-		w.plight = ""
+		w.plight, w.rescan = "", now.Add(w.cfg.Rescan)
 		w.log.Info("the watched directory is back", zap.String("file", w.dir))
-		w.rescan = now.Add(w.cfg.Rescan)
 	default:
 		w.rescan = now.Add(retryPause)
 		if w.plight != err.Error() {

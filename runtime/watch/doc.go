@@ -34,7 +34,8 @@
 // of editors: a final "~", "#…#", and the suffixes .tmp, .part, .partial, .filepart,
 // .crdownload, .swp and .swx. NAME.module.yaml is the sidecar of NAME and no offer
 // itself. A symbolic link offers the file that it points to; a change behind the link
-// is noticed at the next rescan only.
+// is noticed at the next rescan only. A link, symbolic or hard, is taken when it has
+// rested, not at once: ln makes it under a passing name first.
 //
 // # Concurrency
 //

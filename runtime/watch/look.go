@@ -2,6 +2,7 @@ package watch
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -23,7 +24,7 @@ const (
 	busy                 // somebody writes to it
 	incomplete           // nobody writes to it, and something is missing
 	unfit                // no module
-	resting              // whole as far as one can see without a lease
+	resting              // whole as far as one can see, to be taken when it has rested
 	whole                // whole, and a lease says that nobody writes
 )
 
@@ -32,6 +33,7 @@ type sight struct {
 	condition condition
 	edition   edition
 	uid       uint32
+	linked    bool          // there are other ways to the file than this name
 	err       *module.Error // of incomplete and unfit
 	offer     *Offer        // of resting and whole; whoever has the sight closes it
 }
@@ -47,7 +49,9 @@ func look(dir, name string, reported edition) sight {
 	}
 	s := sight{uid: st.Uid}
 	s.edition.main = newStamp(&st)
+	s.linked = st.Nlink > 1
 	if s.edition.main.format == unix.S_IFLNK {
+		s.linked = true
 		if err := unix.Stat(path, &st); err != nil {
 			return s.unfit("file", name, "it is a link that leads nowhere", "make it point to an executable", err)
 		}
@@ -56,7 +60,7 @@ func look(dir, name string, reported edition) sight {
 	if what, ok := irregular[s.edition.main.format]; ok {
 		return s.unfit("file", name, "it is "+what+", not an executable", "keep it elsewhere, or give it a name that begins with a dot", nil)
 	}
-	if err := unix.Stat(path+sidecarSuffix, &st); err == nil {
+	if err := unix.Lstat(path+sidecarSuffix, &st); err == nil {
 		s.edition.sidecar = newStamp(&st)
 	}
 	if s.edition == reported {
@@ -77,7 +81,7 @@ var irregular = map[uint32]string{
 
 // enter looks into the file and its sidecar.
 func (s sight) enter(name, path string) sight {
-	main, err := take(path)
+	main, err := take(path, 0)
 	s.edition.main = main.stamp
 	switch {
 	case errors.Is(err, unix.ENOENT):
@@ -94,7 +98,7 @@ func (s sight) enter(name, path string) sight {
 	}
 	o.held.Store(o.leased)
 	s.condition = whole
-	if !o.leased {
+	if !o.leased || s.linked {
 		s.condition = resting
 	}
 	if s = s.readSidecar(o).inspect(o); s.condition == whole || s.condition == resting {
@@ -105,16 +109,18 @@ func (s sight) enter(name, path string) sight {
 	return s
 }
 
-// readSidecar adds the text of the sidecar to o, where there is one.
+// readSidecar adds the text of the sidecar to o, where there is one. A link is not
+// followed: what is wrong with a manifest is told with its words, and a link could
+// have those of any file told that the runtime may read.
 func (s sight) readSidecar(o *Offer) sight {
 	name := o.Name + sidecarSuffix
-	side, err := take(o.Path + sidecarSuffix)
+	side, err := take(o.Path+sidecarSuffix, unix.O_NOFOLLOW)
 	s.edition.sidecar = side.stamp
 	switch {
 	case errors.Is(err, unix.ENOENT):
 		return s
 	case err != nil:
-		return s.unfit("sidecar", name, "it cannot be read", "make it a file that the user whom the runtime runs as may read", err)
+		return s.unfit("sidecar", name, "it cannot be read", "make it a file, not a link, that the user whom the runtime runs as may read", err)
 	case side.grip == gripBusy:
 		s.condition = busy
 		return s
@@ -131,7 +137,7 @@ func (s sight) readSidecar(o *Offer) sight {
 		s = s.unfit("sidecar", name, "it is empty", "write the manifest into it, or remove it", nil)
 		s.condition = incomplete
 	case len(text) > manifest.MaxSize:
-		return s.unfit("sidecar", name, "it is too big for a manifest", "see docs/writing-a-module.md", nil)
+		return s.unfit("sidecar", name, fmt.Sprintf("it is too big: a manifest has at most %d KiB", manifest.MaxSize>>10), "see docs/writing-a-module.md", nil)
 	}
 	o.Sidecar = text
 	return s
@@ -170,17 +176,22 @@ type taken struct {
 	stamp stamp
 }
 
-// take opens the regular file at path and asks for a lease. Where the error is not nil
-// the stamp says what is known of the file all the same.
-func take(path string) (taken, error) {
+// take opens the regular file at path, with more flags than those for reading, and
+// asks for a lease. Where the error is not nil the stamp says what is known of the file
+// all the same.
+func take(path string, flags int) (taken, error) {
 	var t taken
-	fd, err := openRead(path)
+	fd, err := openRead(path, flags)
 	if errors.Is(err, unix.EWOULDBLOCK) { // somebody else's lease on it is being given up
 		return t, nil
 	}
 	if err != nil {
 		var st unix.Stat_t
-		if unix.Stat(path, &st) == nil {
+		stat := unix.Stat
+		if flags&unix.O_NOFOLLOW != 0 {
+			stat = unix.Lstat
+		}
+		if stat(path, &st) == nil {
 			t.stamp = newStamp(&st)
 		}
 		return t, err
@@ -199,9 +210,9 @@ func take(path string) (taken, error) {
 
 // openRead opens without waiting for anybody: not for the other end of a pipe, not for
 // a lease.
-func openRead(path string) (int, error) {
+func openRead(path string, flags int) (int, error) {
 	for {
-		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
+		fd, err := unix.Open(path, flags|unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
 		if !errors.Is(err, unix.EINTR) {
 			return fd, err
 		}

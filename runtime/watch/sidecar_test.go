@@ -47,6 +47,7 @@ func TestASidecarThatCannotBeIsRefusedWithItsFile(t *testing.T) {
 	for name, c := range map[string]struct{ script, want string }{
 		"too big":     {`head -c 300000 /dev/zero > hello.module.yaml`, "too big"},
 		"a directory": {`mkdir hello.module.yaml`, "cannot be read"},
+		"a link":      {`echo name: secret > ../src/secret; ln -s ../src/secret hello.module.yaml`, "cannot be read"},
 		"a pipe":      {`mkfifo hello.module.yaml`, "cannot be read"},
 		"empty":       {`: > hello.module.yaml`, "empty"},
 	} {

@@ -30,8 +30,9 @@ type Watcher struct {
 	entries map[string]*entry
 	ready   []*entry // to be looked at now, in order
 	later   agenda
-	head    Notice // waits for the consumer; while it does, nothing is looked at
-	of      *entry // whom head concerns; nil for Scanned
+	head    Notice    // waits for the consumer; while it does, nothing is looked at
+	of      *entry    // whom head concerns; nil for Scanned
+	letInAt time.Time // when to see whether a writer waits for head
 	rescan  time.Time
 	scanned bool // Scanned was told
 	// starting are the entries that Scanned still waits for.
@@ -80,7 +81,6 @@ func (w *Watcher) Run(ctx context.Context) error {
 		case out <- w.head:
 			w.delivered()
 		case <-timer.C:
-			w.letIn()
 		case <-more:
 		}
 	}
@@ -88,17 +88,13 @@ func (w *Watcher) Run(ctx context.Context) error {
 
 // nextWake is when something is to be done that no event tells of.
 func (w *Watcher) nextWake() time.Time {
-	next := w.rescan
-	if w.head != nil {
-		if o, ok := w.head.(*Offer); ok && o.leased {
-			return earlier(next, time.Now().Add(contestPause))
-		}
-		return next
+	switch {
+	case w.head != nil:
+		return earlier(w.rescan, w.letInAt)
+	case len(w.later) > 0:
+		return earlier(w.rescan, w.later[0].due)
 	}
-	if len(w.later) > 0 {
-		next = earlier(next, w.later[0].due)
-	}
-	return next
+	return w.rescan
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -108,8 +104,12 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// wake moves what is due to the entries that are looked at now.
+// wake does what is due: the entries whose time has come are looked at next.
 func (w *Watcher) wake(now time.Time) {
+	if w.head != nil && !now.Before(w.letInAt) {
+		w.letInAt = now.Add(contestPause)
+		w.letIn(now)
+	}
 	if !now.Before(w.rescan) {
 		w.patrol(now)
 	}
@@ -135,7 +135,7 @@ func (w *Watcher) lookNext(now time.Time) {
 	}
 	if !w.scanned && len(w.starting) == 0 {
 		w.scanned = true
-		w.head = &Scanned{Unsettled: w.unsettled()}
+		w.head, w.letInAt = &Scanned{Unsettled: w.unsettled()}, w.rescan
 		return
 	}
 	if len(w.ready) == 0 {
@@ -185,7 +185,7 @@ func (w *Watcher) follow(e *entry, s sight, step step, now time.Time) {
 		}
 		return
 	}
-	w.of = e
+	w.of, w.letInAt = e, now.Add(contestPause)
 }
 
 // delivered notes that the consumer has taken the head.
@@ -213,11 +213,11 @@ func (w *Watcher) withdraw() {
 }
 
 // letIn withdraws an offer that nobody has taken and that a writer waits for.
-func (w *Watcher) letIn() {
+func (w *Watcher) letIn(now time.Time) {
 	if o, ok := w.head.(*Offer); ok && o.contested() {
 		e := w.of
 		w.withdraw()
-		w.later.set(e, time.Now().Add(firstPause))
+		w.later.set(e, now.Add(firstPause))
 	}
 }
 

@@ -1,8 +1,10 @@
 package e2e_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,6 +33,12 @@ func TestAfterARollbackTheFileStaysAndIsNotTriedAgain(t *testing.T) {
 	s.stop()
 	s.start()
 	s.awaitStable("1.0.0")
+	s.eventually("the directory was scanned", func() error {
+		if strings.Count(s.log.String(), "watched directory was scanned") < 2 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
 	now := time.Now()
 	must(t, os.Chtimes(filepath.Join(s.modules, "hello-2.0.0"), now, now))
 	s.awaitEvent(module.OfferRefused, "hello-2.0.0", "quarantine")

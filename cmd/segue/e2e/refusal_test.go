@@ -128,8 +128,8 @@ func TestABadManifestIsRefusedAndNamesTheField(t *testing.T) {
 		"wrong-version": {strings.Replace(good, "1.0.0", "one", 1), "version"},
 		"path-name":     {strings.Replace(good, "name: other", "name: ../x", 1), "name"},
 		"no-routes":     {"name: other\nversion: 1.0.0\n", "routes"},
-		"not-yaml":      {"name: [\n", "yaml"},
-		"ten-megabytes": {good + "description: " + strings.Repeat("x", 10<<20) + "\n", "large"},
+		"not-yaml":      {"name: [\n", "line 1"},
+		"ten-megabytes": {good + "description: " + strings.Repeat("x", 10<<20) + "\n", "too big"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -18,6 +18,7 @@ import (
 
 	"github.com/segue-run/segue/runtime/api"
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/sdk/manifest"
 )
 
 // ErrUnreachable is in the chain of every error that says that no runtime answers.
@@ -95,27 +96,31 @@ func (c *Client) Modules(ctx context.Context) ([]module.Status, error) {
 
 // Module is one module; module.NotFound if there is none of that name.
 func (c *Client) Module(ctx context.Context, name string) (module.Status, error) {
-	return get[module.Status](ctx, c, modulePath(name), nil)
+	path, err := modulePath(name)
+	if err != nil {
+		return module.Status{}, err
+	}
+	return get[module.Status](ctx, c, path, nil)
 }
 
 // Promote finishes the module's rollout now.
 func (c *Client) Promote(ctx context.Context, name string) error {
-	return c.change(ctx, http.MethodPost, modulePath(name)+"/promote")
+	return c.change(ctx, http.MethodPost, name, "/promote")
 }
 
 // Abort takes the module's candidate back.
 func (c *Client) Abort(ctx context.Context, name string) error {
-	return c.change(ctx, http.MethodPost, modulePath(name)+"/abort")
+	return c.change(ctx, http.MethodPost, name, "/abort")
 }
 
 // Rollback goes back to the module's previous release.
 func (c *Client) Rollback(ctx context.Context, name string) error {
-	return c.change(ctx, http.MethodPost, modulePath(name)+"/rollback")
+	return c.change(ctx, http.MethodPost, name, "/rollback")
 }
 
 // Remove drains and stops the module.
 func (c *Client) Remove(ctx context.Context, name string) error {
-	return c.change(ctx, http.MethodDelete, modulePath(name))
+	return c.change(ctx, http.MethodDelete, name, "")
 }
 
 // Audit are the newest limit records, oldest first; 0 for the runtime's default.
@@ -139,10 +144,12 @@ func (c *Client) Ready(ctx context.Context) error {
 	return err
 }
 
-// modulePath keeps a name in its own segment. A name of dots cannot be written in
-// a path; it is no name either, and the runtime says so.
-func modulePath(name string) string {
-	return "/v1/modules/" + strings.ReplaceAll(url.PathEscape(name), ".", "%2E")
+// modulePath is a module's path; what cannot be a name is nobody's.
+func modulePath(name string) (string, error) {
+	if manifest.CheckName(name) != nil {
+		return "", &module.Error{Kind: module.NotFound, Field: "module", Value: name, Msg: "no such module", Hint: "segue ls shows which there are"}
+	}
+	return "/v1/modules/" + name, nil
 }
 
 func get[T any](ctx context.Context, c *Client, path string, query url.Values) (answer T, err error) {
@@ -154,8 +161,13 @@ func get[T any](ctx context.Context, c *Client, path string, query url.Values) (
 	return answer, err
 }
 
-func (c *Client) change(ctx context.Context, method, path string) error {
-	req, err := c.request(ctx, method, path, nil, nil)
+// change asks for a change of a module; verb stands after its path.
+func (c *Client) change(ctx context.Context, method, name, verb string) error {
+	path, err := modulePath(name)
+	if err != nil {
+		return err
+	}
+	req, err := c.request(ctx, method, path+verb, nil, nil)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/segue-run/segue/runtime/api"
+	"github.com/segue-run/segue/runtime/api/client"
+	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/sdk/manifest"
+)
+
+// sidecarSuffix after an executable's name is the name of the manifest beside it.
+const sidecarSuffix = ".module.yaml"
+
+func deployCommand() *cobra.Command {
+	var force, wait bool
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "deploy FILE",
+		Short: "Hand an executable to the runtime and roll it out",
+		Long: `Hands an executable to the runtime, with FILE.module.yaml beside it where there is
+one. Without --wait it returns when the rollout has begun; with --wait it shows the
+rollout to its end, and exits with 1 where the release was taken back.`,
+		Example: `  segue deploy hello-1.1.0
+  segue deploy hello-1.1.0 --wait --strategy instant
+  segue deploy hello-1.1.0 --wait --steps 1%,25%,100% --hold 10s`,
+		Args: takes("FILE"),
+		RunE: withClient(func(cmd *cobra.Command, c *client.Client, args []string) error {
+			wish, err := wishedRollout(cmd)
+			if err != nil {
+				return err
+			}
+			d := deployment{cmd: cmd, client: c}
+			in := api.DeployInput{FileName: filepath.Base(args[0]), Rollout: wish, Force: force}
+			if !wait {
+				if timeout != 0 {
+					return usagef(cmd, "--timeout goes with --wait")
+				}
+				return d.start(cmd.Context(), args[0], in)
+			}
+			ctx, cancel := cmd.Context(), context.CancelFunc(func() {})
+			if timeout > 0 {
+				ctx, cancel = context.WithTimeout(ctx, timeout)
+			}
+			defer cancel()
+			return d.startAndWait(ctx, args[0], in)
+		}),
+	}
+	cmd.Flags().String("strategy", "", "gradual or instant")
+	cmd.Flags().String("steps", "", "the candidate's shares, rising to 100%, as 1%,25%,100%")
+	cmd.Flags().String("hold", "", "the least time at each step, as 10s")
+	cmd.Flags().BoolVar(&force, "force", false, "take it out of quarantine")
+	cmd.Flags().BoolVar(&wait, "wait", false, "show the rollout to its end")
+	cmd.Flags().DurationVar(&timeout, "timeout", 0, "with --wait, stop watching after this long (the rollout goes on)")
+	stateFlag(cmd)
+	outputFlag(cmd)
+	return cmd
+}
+
+// wishedRollout is what the flags say of the rollout.
+func wishedRollout(cmd *cobra.Command) (wish manifest.Rollout, err error) {
+	for _, field := range []string{"strategy", "steps", "hold"} {
+		if !cmd.Flags().Changed(field) {
+			continue
+		}
+		if err := module.SetRollout(&wish, field, cmd.Flags().Lookup(field).Value.String()); err != nil {
+			e := usagef(cmd, "--%v", err)
+			if known, ok := errors.AsType[*module.Error](err); ok {
+				e.text, e.hint = fmt.Sprintf("--%s %q %s", field, known.Value, known.Msg), known.Hint
+			}
+			return wish, e
+		}
+	}
+	return wish, nil
+}
+
+// deployment is one run of the command.
+type deployment struct {
+	cmd    *cobra.Command
+	client *client.Client
+}
+
+// start begins the rollout and says how to follow it.
+func (d deployment) start(ctx context.Context, path string, in api.DeployInput) error {
+	status, err := d.offer(ctx, path, in)
+	if err != nil {
+		return err
+	}
+	if wantsJSON(d.cmd) {
+		return printJSON(d.cmd, status)
+	}
+	out := d.cmd.OutOrStdout()
+	name := printable(status.Module)
+	if status.Over() {
+		fmt.Fprintf(out, "%s is there already: %s\n", release(status), printable(outcome(&status)))
+		return nil
+	}
+	fmt.Fprintf(out, "%s is accepted: %s\n", release(status), printable(way(&status)))
+	fmt.Fprintf(out, "follow it with `segue events -f --module %s`, or see `segue show %s`\n", name, name)
+	return nil
+}
+
+// offer sends the file and what stands beside it.
+func (d deployment) offer(ctx context.Context, path string, in api.DeployInput) (module.RolloutStatus, error) {
+	file, err := openExecutable(path)
+	if err != nil {
+		return module.RolloutStatus{}, err
+	}
+	defer file.Close()
+	in.Source = file
+	if in.Sidecar, err = readSidecar(path + sidecarSuffix); err != nil {
+		return module.RolloutStatus{}, err
+	}
+	return d.client.Deploy(ctx, in)
+}
+
+func release(r module.RolloutStatus) string { return printable(r.Module + "@" + r.To) }
+
+// openExecutable opens a regular file; it waits for nothing that is none.
+func openExecutable(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &module.Error{Kind: module.NotFound, Field: "FILE", Value: path, Msg: "no such file"}
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, &module.Error{Kind: module.Invalid, Field: "FILE", Value: path, Msg: "is no file", Hint: "name an executable"}
+	}
+	return os.Open(path)
+}
+
+// readSidecar is the manifest at path; nil where there is none.
+func readSidecar(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, manifest.MaxSize+1))
+	if err == nil && strings.TrimSpace(string(text)) == "" {
+		err = &module.Error{Kind: module.Invalid, Field: "manifest", Value: path, Msg: "is empty", Hint: "write it, or remove it for the embedded one"}
+	}
+	return text, err
+}

@@ -1,0 +1,16 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/segue-run/segue/runtime/api/client"
+)
+
+func rmCommand() *cobra.Command {
+	return verbCommand(&cobra.Command{
+		Use:     "rm",
+		Short:   "Take a module out of traffic and stop it",
+		Long:    "Drains the module and stops it. Its files in the modules directory stay where they are.",
+		Example: "  segue rm hello",
+	}, "remove", (*client.Client).Remove, "it gets no more traffic and is stopped")
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// execute runs one command line and gives its exit code.
+func execute(args []string, out, errs io.Writer) int {
+	ctx, stop := untilSignal(context.Background())
+	defer stop()
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(out)
+	root.SetErr(errs)
+	err := root.ExecuteContext(ctx)
+	return report(errs, err)
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "segue",
+		Short: "Hot-reload modules with progressive rollouts",
+		Long: `Segue watches a directory for executables, starts each as a module, moves traffic
+over to it step by step, and takes it back when it is worse than what served before.`,
+		Example: `  segue run                              start a runtime here
+  cp hello-1.1.0 modules/                drop an executable, or
+  segue deploy hello-1.1.0 --wait        hand it over and watch
+  segue show hello                       see where it stands`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			e := usagef(cmd, "no such command: %s", args[0])
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				e.hint = "did you mean " + strings.Join(near, " or ") + "?"
+			}
+			return e
+		},
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		SuggestionsMinimumDistance: 2,
+		CompletionOptions:          cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usagef(cmd, "%v", err) })
+	root.AddCommand(
+		runCommand(), deployCommand(), lsCommand(), showCommand(),
+		promoteCommand(), abortCommand(), rollbackCommand(), rmCommand(),
+		inspectCommand(), eventsCommand(), auditCommand(), infoCommand(), versionCommand(),
+	)
+	return root
+}
+
+// untilSignal gives a context that ends with SIGINT or SIGTERM; a second of them
+// exits at once. stop gives the signals back.
+func untilSignal(parent context.Context) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(parent)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	over, joined := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(joined)
+		for _, act := range []func(){cancel, func() { os.Exit(exitFailed) }} {
+			select {
+			case <-signals:
+				act()
+			case <-over:
+				return
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(over)
+		<-joined
+		cancel()
+	}
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/segue-run/segue/runtime/api"
+	"github.com/segue-run/segue/runtime/api/apitest"
+	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/sdk/manifest"
+)
+
+// noon is a moment in sessions that show dates.
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+// scenarios are what a session's runtime is like.
+var scenarios = map[string]func(rt *apitest.Runtime){
+	"without modules": func(*apitest.Runtime) {},
+	"shifting":        shifting,
+	"after a rollback": func(rt *apitest.Runtime) {
+		rt.Put(takenBack("4 of 10 requests failed\x1b[2J"))
+	},
+	"of noon":         ofNoon,
+	"that takes all":  func(rt *apitest.Runtime) { rt.OnDeploy = take(rt) },
+	"with quarantine": func(rt *apitest.Runtime) { rt.OnDeploy = quarantine },
+}
+
+func digestOf(c string) module.Digest { return module.Digest(strings.Repeat(c, 64)) }
+
+func stable(since time.Time) *module.ReleaseStatus {
+	return &module.ReleaseStatus{Version: "1.0.0", Digest: digestOf("a"), Weight: 7500, State: module.Serving, PID: 11, Since: since, Requests: 900, Errors: 1}
+}
+
+func rolloutOf(to, phase string, step int) *module.RolloutStatus {
+	return &module.RolloutStatus{
+		ID: "hello-2", Module: "hello", From: "1.0.0", To: to, Digest: digestOf("b"), Strategy: manifest.Gradual, Phase: phase, Step: step,
+		Steps: []manifest.Weight{100, 2500, 10000}, Hold: manifest.Duration(10 * time.Second), Verdict: module.Pending, Actor: "user:root",
+	}
+}
+
+func shifting(rt *apitest.Runtime) {
+	now := time.Now()
+	began := now.Add(-3*time.Minute - 5*time.Second)
+	r := rolloutOf("1.1.0", "shifting", 2)
+	r.Started, r.CandidateSample, r.StableSample = began, module.Sample{Requests: 30}, module.Sample{Requests: 90, Errors: 1}
+	rt.Put(module.Status{
+		Name: "hello", State: module.RollingOut, Routes: []manifest.Route{{Path: "/hello"}, {Host: "hi.example", Path: "/"}},
+		Stable:    stable(now.Add(-50 * time.Hour)),
+		Candidate: &module.ReleaseStatus{Version: "1.1.0", Digest: digestOf("b"), Weight: 2500, State: module.Shifting, PID: 12, Since: began, Requests: 41, Errors: 0},
+		Rollout:   r,
+	})
+	rt.Put(module.Status{Name: "billing", State: module.Inactive})
+	rt.OnVerb = func(_ module.Actor, verb, name string) error {
+		if name == "billing" {
+			return &module.Error{Kind: module.Conflict, Msg: "billing has no rollout to " + verb, Hint: "segue show billing tells where it stands"}
+		}
+		return nil
+	}
+}
+
+func takenBack(reason string) module.Status {
+	now := time.Now()
+	r := rolloutOf("2.0.0", "rolled-back", 1)
+	r.Verdict, r.Reason, r.Started, r.Ended = module.Fail, reason, now.Add(-time.Minute), now.Add(-57*time.Second)
+	s := stable(now.Add(-2 * time.Hour))
+	s.Weight = manifest.Full
+	return module.Status{
+		Name: "hello", State: module.Active, Stable: s, Rollout: r,
+		Releases: []module.ReleaseStatus{{Version: "2.0.0", Digest: digestOf("b"), State: module.Quarantined, Since: r.Ended, Reason: reason}, *s},
+	}
+}
+
+// ofNoon is a runtime whose answers never change.
+func ofNoon(rt *apitest.Runtime) {
+	r := rolloutOf("1.0.0", "promoted", 3)
+	r.From, r.Verdict, r.Started, r.Ended, r.Phases = "", module.Pass, noon, noon.Add(time.Second), []module.PhaseTime{{Name: "stage", Micros: 14000}}
+	s := stable(noon)
+	s.Weight = manifest.Full
+	rt.Put(module.Status{Name: "hello", State: module.Active, Routes: []manifest.Route{{Path: "/hello"}}, Stable: s, Rollout: r})
+	rt.About = api.Info{Version: "1.2.3", Started: noon, PID: 7, ListenAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081", ModulesDir: "/srv/modules", StateDir: "/srv/.segue"}
+	rt.Emit(
+		module.Event{Time: noon, Type: module.HostStarted, Message: "segue serves"},
+		module.Event{Time: noon.Add(time.Second), Type: module.OfferRefused, File: "notes.txt", Message: "notes.txt is refused", Reason: "it is a text file\x1b[31m"},
+		module.Event{Time: noon.Add(2 * time.Second), Type: module.RolloutPromoted, Module: "hello", Version: "1.0.0", Message: "hello@1.0.0 is stable"},
+	)
+	uid := uint32(1000)
+	rt.AuditRecords = []module.AuditRecord{
+		{Seq: 1, Time: noon, Actor: module.Actor{Kind: "user", Name: "ann", UID: &uid}, Action: "deploy", Target: "hello@1.0.0", Outcome: "accepted", Hash: "h1"},
+		{Seq: 2, Time: noon, Actor: module.Self, Action: "promote", Target: "hello@1.0.0", Outcome: "accepted", Prev: "h1", Hash: "h2"},
+	}
+}
+
+// take accepts every offer. How it goes on is what the offered file says: "good",
+// "bad", "endless", or "known" for one that serves already.
+func take(rt *apitest.Runtime) func(apitest.Offer) (module.RolloutStatus, error) {
+	return func(o apitest.Offer) (module.RolloutStatus, error) {
+		r := rolloutOf("1.1.0", "starting", 0)
+		if text := module.RolloutText(o.Input.Rollout); len(text) > 0 {
+			r.Actor = fmt.Sprint(text) // for the session to see
+		}
+		r.Started = time.Now()
+		tell := func(typ module.EventType, message, reason string) {
+			rt.Emit(module.Event{Time: noon, Type: typ, Module: "hello", Rollout: r.ID, Message: message, Reason: reason})
+		}
+		begun := *r
+		rt.Emit(module.Event{Time: noon, Type: module.RolloutStep, Module: "hello", Rollout: "hello-1", Message: "of another rollout"})
+		switch strings.TrimSpace(string(o.Bytes)) {
+		case "good":
+			tell(module.RolloutStep, "hello@1.1.0 has 1% of the traffic", "")
+			tell(module.RolloutPromoted, "hello@1.1.0 is stable", "")
+			r.Phase, r.Verdict, r.Ended, r.CandidateSample = "promoted", module.Pass, time.Now(), module.Sample{Requests: 12}
+		case "bad":
+			tell(module.RolloutStep, "hello@1.1.0 has 1% of the traffic", "")
+			tell(module.RolloutRolledBack, "hello@1.1.0 was taken back", "3 of 3 requests failed")
+			r.Phase, r.Verdict, r.Reason, r.Ended, r.CandidateSample = "rolled-back", module.Fail, "3 of 3 requests failed", time.Now(), module.Sample{Requests: 3, Errors: 3}
+		case "endless":
+			tell(module.RolloutStep, "hello@1.1.0 has 1% of the traffic", "")
+			r.Phase, r.Step = "shifting", 1
+		case "silent":
+			r.Phase, r.Reason, r.Ended = "failed", "it was never ready", time.Now()
+		case "known":
+			begun.Phase, begun.Ended = "promoted", time.Now()
+		}
+		rt.Put(module.Status{Name: "hello", State: module.Active, Rollout: r})
+		if len(o.Input.Sidecar) > 0 {
+			begun.To += "+" + strings.TrimSpace(string(o.Input.Sidecar))
+		}
+		return begun, nil
+	}
+}
+
+// quarantine refuses what is not forced.
+func quarantine(o apitest.Offer) (module.RolloutStatus, error) {
+	if !o.Input.Force {
+		return module.RolloutStatus{}, &module.Error{Kind: module.Conflict, Field: "digest", Value: "abc", Msg: "is in quarantine", Hint: "lift it with --force"}
+	}
+	return *rolloutOf("1.1.0", "starting", 0), nil
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/sdk/manifest"
+)
+
+// age is how long ago t was, in its largest unit.
+func age(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	since := max(0, time.Since(t))
+	switch {
+	case since < time.Minute:
+		return strconv.Itoa(int(since/time.Second)) + "s"
+	case since < time.Hour:
+		return strconv.Itoa(int(since/time.Minute)) + "m"
+	case since < 48*time.Hour:
+		return strconv.Itoa(int(since/time.Hour)) + "h"
+	}
+	return strconv.Itoa(int(since/(24*time.Hour))) + "d"
+}
+
+// clock is a moment in the operator's time zone.
+func clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+
+// counted is "1 error" or "3 errors".
+func counted(n uint64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.FormatUint(n, 10) + " " + what + "s"
+}
+
+// traffic is "30 requests, 1 error".
+func traffic(requests, errors uint64) string {
+	return counted(requests, "request") + ", " + counted(errors, "error")
+}
+
+// share is a release with its weight, "1.0.0 75%".
+func share(r *module.ReleaseStatus) string {
+	if r == nil {
+		return "-"
+	}
+	return r.Version + " " + r.Weight.String()
+}
+
+// way is a rollout's strategy with its steps, "gradual 1% → 25% → 100%, hold 10s".
+func way(r *module.RolloutStatus) string {
+	if r.Strategy == manifest.Instant || len(r.Steps) == 0 {
+		return string(r.Strategy)
+	}
+	steps := make([]string, len(r.Steps))
+	for i, step := range r.Steps {
+		steps[i] = step.String()
+	}
+	return fmt.Sprintf("%s %s, hold %s", r.Strategy, strings.Join(steps, " → "), r.Hold)
+}
+
+// outcome says in a sentence how far a rollout is.
+func outcome(r *module.RolloutStatus) string {
+	switch r.Phase {
+	case "starting":
+		return "its process is being started"
+	case "warming":
+		return "it runs; its probes must pass"
+	case "shifting":
+		if r.Step < 1 || r.Step > len(r.Steps) {
+			return "traffic moves to it"
+		}
+		return fmt.Sprintf("step %d of %d: it has %s of the traffic", r.Step, len(r.Steps), r.Steps[r.Step-1])
+	case "promoted":
+		return "it has all the traffic"
+	case "failed":
+		return because("it never got traffic", r.Reason)
+	case "aborted":
+		return because("it was stopped on its way", r.Reason)
+	}
+	if r.Over() {
+		return because("it was taken back", r.Reason)
+	}
+	return because("it is being taken back", r.Reason)
+}
+
+func because(what, why string) string {
+	if why == "" {
+		return what
+	}
+	return what + ": " + why
+}
+
+// succeeded reports whether a rollout that is over brought its release in.
+func succeeded(r *module.RolloutStatus) bool { return r.Phase == "promoted" }

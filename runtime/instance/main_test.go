@@ -170,14 +170,27 @@ func waitFor(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// get asks the module over its own listener.
-func get(t testing.TB, i *instance.Instance, path string) (int, string) {
-	t.Helper()
-	transport := &http.Transport{
+// client speaks to the module over its own listener.
+func client(i *instance.Instance) *http.Client {
+	return &http.Client{Timeout: patience, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return i.Dial(ctx) },
+	}}
+}
+
+// say makes the module write text on its standard output.
+func say(t testing.TB, i *instance.Instance, text string) {
+	t.Helper()
+	resp, err := client(i).Post("http://module/say", "text/plain", strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
 	}
-	resp, err := (&http.Client{Transport: transport, Timeout: patience}).Get("http://module" + path)
+	resp.Body.Close()
+}
+
+func get(t testing.TB, i *instance.Instance, path string) (int, string) {
+	t.Helper()
+	resp, err := client(i).Get("http://module" + path)
 	if err != nil {
 		t.Fatalf("GET %s: %v", path, err)
 	}

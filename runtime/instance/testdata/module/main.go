@@ -3,11 +3,11 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -80,6 +80,8 @@ func main() {
 		m.Stop = func(context.Context) error { forever(); return nil }
 	case "crashes-later":
 		m.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { os.Exit(7) })
+	case "plain":
+		servePlain()
 	case "other-version":
 		m.Manifest = strings.Replace(manifest, "1.0.0", "1.0.1", 1)
 	case "other-spelling":
@@ -199,10 +201,7 @@ func handler() http.Handler {
 		_ = json.NewEncoder(w).Encode(s)
 	})
 	mux.HandleFunc("/say", func(_ http.ResponseWriter, r *http.Request) {
-		lines := bufio.NewScanner(r.Body)
-		for lines.Scan() {
-			fmt.Println(lines.Text())
-		}
+		_, _ = io.Copy(os.Stdout, r.Body)
 	})
 	return mux
 }

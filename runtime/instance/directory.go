@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -93,8 +94,15 @@ const backlog = 4096
 // pin opens the socket that lies in the control directory under name. It follows
 // no link, and what is opened stays the same socket whatever happens to the name.
 func (d *directory) pin(name string) (*endpoint, error) {
-	fd, err := unix.Openat(int(d.control.Fd()), name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	raw, err := d.control.SyscallConn()
 	if err != nil {
+		return nil, err
+	}
+	fd := -1
+	closed := raw.Control(func(dir uintptr) {
+		fd, err = unix.Openat(int(dir), name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	})
+	if err := errors.Join(closed, err); err != nil {
 		return nil, fmt.Errorf("open socket %s: %w", name, err)
 	}
 	var st unix.Stat_t

@@ -54,7 +54,7 @@ func (e Exit) words() (what, why string) {
 	case e.launchFailure() != "":
 		return e.launchFailure(), ""
 	case strings.Contains(why, "out of memory") || strings.Contains(why, "cannot allocate memory"):
-		return fmt.Sprintf("out of memory (exit code %d)", e.Code), ""
+		return fmt.Sprintf("out of memory (exit code %d)", e.Code), why
 	case e.Signal != "":
 		return "killed by " + e.Signal, why
 	case e.Code < 0:

@@ -20,10 +20,12 @@ const settle = 200 * time.Millisecond
 // giveUp ends an instance whose start failed and says why, as well as it can be
 // known.
 func (i *Instance) giveUp(ctx, bounded context.Context, failed *step) error {
-	select {
-	case <-i.proc.gone:
-	case <-bounded.Done():
-	case <-time.After(settle):
+	if code := status.Code(failed.err); code == codes.Unavailable || code == codes.Canceled {
+		select {
+		case <-i.proc.gone:
+		case <-bounded.Done():
+		case <-time.After(settle):
+		}
 	}
 	i.abandon()
 	i.awaitRelease(reapPatience + 2*afterExit)

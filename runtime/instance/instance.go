@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -50,9 +51,10 @@ type Instance struct {
 	out     *output
 	words   *moduleLog
 	streams []*lines
-	// handedDown are the module's ends of the listener and the pipes, until it is
-	// started.
+	// handedDown are the module's ends of the listener and the pipes; the host
+	// gives them up once, after the process was started or could not be.
 	handedDown []*os.File
+	giveDown   sync.Once
 
 	launchTook time.Duration
 	started    time.Time
@@ -107,7 +109,7 @@ func (i *Instance) Dial(ctx context.Context) (net.Conn, error) {
 // supervise sees the process to its end and gives back all that it held.
 func (i *Instance) supervise() {
 	<-i.proc.gone
-	closeAll(i.handedDown) // where it was never started
+	i.handOver() // where it was never started
 	i.hello.close()
 	i.out.drain()
 	for _, s := range i.streams {
@@ -126,6 +128,9 @@ func (i *Instance) supervise() {
 	i.starter.forget(i)
 	close(i.released)
 }
+
+// handOver closes the module's ends, which it holds by now.
+func (i *Instance) handOver() { i.giveDown.Do(func() { closeAll(i.handedDown) }) }
 
 // abandon kills the process without a word to it.
 func (i *Instance) abandon() {

@@ -14,9 +14,13 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// linesPerSecond is how many lines of one instance reach the log in a second. The
-// rest are counted and dropped, so that a module cannot fill the operator's disk.
-const linesPerSecond = 1000
+// linesPerSecond and bytesPerSecond are how much of one instance's words reaches the
+// log in a second. The lines beyond either are counted and dropped, so that a
+// module cannot fill the operator's disk.
+const (
+	linesPerSecond = 1000
+	bytesPerSecond = 1 << 20
+)
 
 // The streams that a module's lines come on.
 const (
@@ -33,7 +37,8 @@ type moduleLog struct {
 	tail    tail
 	panics  bool // standard error shows a stack trace
 	second  int64
-	count   int
+	count   int // lines in this second
+	size    int // their bytes
 	dropped int
 }
 
@@ -51,7 +56,7 @@ func (m *moduleLog) line(stream string, line []byte, dropped int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.tail.add(line)
-	if !m.admitLocked(time.Now()) {
+	if !m.admitLocked(time.Now(), len(line)) {
 		return
 	}
 	level, text, fields := m.readLocked(stream, line)
@@ -69,14 +74,15 @@ func (m *moduleLog) line(stream string, line []byte, dropped int) {
 	entry.Write(out...)
 }
 
-// admitLocked counts lines by the second.
-func (m *moduleLog) admitLocked(now time.Time) bool {
+// admitLocked counts by the second.
+func (m *moduleLog) admitLocked(now time.Time, size int) bool {
 	if second := now.Unix(); second != m.second {
 		m.reportLocked()
-		m.second, m.count = second, 0
+		m.second, m.count, m.size = second, 0, 0
 	}
 	m.count++
-	if m.count > linesPerSecond {
+	m.size += size
+	if m.count > linesPerSecond || m.size > bytesPerSecond {
 		m.dropped++
 		return false
 	}

@@ -1,9 +1,11 @@
 package instance_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
+	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 )
 
@@ -43,6 +45,36 @@ func TestWhatAModuleWritesIsLoggedWithItsNameAndLevel(t *testing.T) {
 		if strings.Contains(e.Message, "1|1|unix") {
 			t.Error("the handshake is in the log")
 		}
+	}
+}
+
+func TestTheOutputThatGoPluginTakesIsLoggedToo(t *testing.T) {
+	b := newBench(t, nil)
+	i := b.start("plain")
+	if e := b.logged("plain output"); e.Level != zapcore.InfoLevel || e.ContextMap()["stream"] != "stdout" {
+		t.Errorf("%+v", e)
+	}
+	if e := b.logged("plain error"); e.Level != zapcore.ErrorLevel || e.ContextMap()["stream"] != "stderr" {
+		t.Errorf("%+v", e)
+	}
+	if r := i.Stop(t.Context(), 0); r.Killed {
+		t.Error("it had to be killed")
+	}
+}
+
+func TestLinesArriveWholeHoweverTheyAreCut(t *testing.T) {
+	b := newBench(t, nil)
+	i := b.start("")
+	lines := []string{"short", strings.Repeat("a", 10<<10), "", "middle", strings.Repeat("b", 60<<10), "unfinished"}
+	say(t, i, strings.Join(lines, "\n"))
+	i.Stop(t.Context(), 0)
+	var got []string
+	for _, e := range b.logs.FilterField(zap.String("stream", "stdout")).All() {
+		got = append(got, e.Message)
+	}
+	want := slices.DeleteFunc(lines, func(l string) bool { return l == "" })
+	if !slices.Equal(got, want) {
+		t.Errorf("%d lines arrived, want %d", len(got), len(want))
 	}
 }
 

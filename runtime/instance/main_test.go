@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -48,6 +49,7 @@ func TestMain(m *testing.M) {
 	}
 	modulePath = filepath.Join(dir, "module")
 	build := exec.Command("go", "build", "-o", modulePath, "./testdata/module")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as modules are built
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build the module: %v\n%s", err, out)
 		os.Exit(1)
@@ -168,14 +170,27 @@ func waitFor(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// get asks the module over its own listener.
-func get(t testing.TB, i *instance.Instance, path string) (int, string) {
-	t.Helper()
-	transport := &http.Transport{
+// client speaks to the module over its own listener.
+func client(i *instance.Instance) *http.Client {
+	return &http.Client{Timeout: patience, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return i.Dial(ctx) },
+	}}
+}
+
+// say makes the module write text on its standard output.
+func say(t testing.TB, i *instance.Instance, text string) {
+	t.Helper()
+	resp, err := client(i).Post("http://module/say", "text/plain", strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
 	}
-	resp, err := (&http.Client{Transport: transport, Timeout: patience}).Get("http://module" + path)
+	resp.Body.Close()
+}
+
+func get(t testing.TB, i *instance.Instance, path string) (int, string) {
+	t.Helper()
+	resp, err := client(i).Get("http://module" + path)
 	if err != nil {
 		t.Fatalf("GET %s: %v", path, err)
 	}
@@ -188,13 +203,25 @@ func get(t testing.TB, i *instance.Instance, path string) (int, string) {
 }
 
 // alive reports whether a process is there and no zombie.
-func alive(pid int) bool {
+func alive(pid int) bool { return !strings.Contains("ZX", state(pid)) }
+
+// state is the letter by which the kernel tells a process's state; "X" for none.
+func state(pid int) string {
 	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
-		return false
+		return "X"
 	}
 	_, rest, _ := strings.Cut(string(raw), ") ")
-	return !strings.HasPrefix(rest, "Z") && !strings.HasPrefix(rest, "X")
+	return rest[:1]
+}
+
+// freeze stops a process by SIGSTOP, which does not act at once.
+func freeze(t testing.TB, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the process to stop", func() bool { return state(pid) == "T" })
 }
 
 // hostRole makes the test binary a host that starts one module a mode, prints their

@@ -89,8 +89,11 @@ func killLeft(left []record) (killed int, err error) {
 	return killed, nil
 }
 
-// belongs reports whether a process is what one of the records launched, or has the
-// mark of one in its environment and so descends from it.
+// belongs reports whether a process is what one of the records launched or descends
+// from it: it has the launch's mark in its environment, or is in the session that
+// the module led. A session keeps its number from being given to another process,
+// so the number alone is wrong only if all of it ended and the number came round;
+// what cannot gain privileges and began later is none of the system's daemons.
 func belongs(pid int, boot string, left []record) bool {
 	dir := "/proc/" + strconv.Itoa(pid)
 	environ, err := os.ReadFile(dir + "/environ")
@@ -98,20 +101,26 @@ func belongs(pid int, boot string, left []record) bool {
 		return false // another user's
 	}
 	env := strings.Split(string(environ), "\x00")
-	start, err := startTime(pid)
+	stat, err := readStat(pid)
 	if err != nil {
 		return false
 	}
-	for _, r := range left {
-		if r.Boot != boot {
-			continue
-		}
-		if r.PID == pid && r.Start == start {
+	return slices.ContainsFunc(left, func(r record) bool {
+		switch {
+		case r.Boot != boot || r.PID <= 1:
+			return false
+		case r.PID == pid:
+			return r.Start == stat.start
+		case r.Launch != "" && slices.Contains(env, envLaunch+"="+r.Launch):
 			return true
 		}
-		if r.Launch != "" && slices.Contains(env, envLaunch+"="+r.Launch) {
-			return true
-		}
-	}
-	return false
+		return stat.session == r.PID && stat.start >= r.Start && confined(dir)
+	})
+}
+
+// confined reports whether a process has no_new_privs, as all that the launcher
+// made and their descendants have.
+func confined(dir string) bool {
+	status, err := os.ReadFile(dir + "/status")
+	return err == nil && strings.Contains(string(status), "\nNoNewPrivs:\t1\n")
 }

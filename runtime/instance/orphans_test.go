@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/segue-run/segue/runtime/instance"
@@ -17,9 +16,7 @@ func TestModulesEndWithAHostThatIsKilled(t *testing.T) {
 		t.Fatalf("the host started %v", pids)
 	}
 	// One cannot even run.
-	if err := syscall.Kill(pids[2], syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	freeze(t, pids[2])
 	for _, pid := range pids {
 		if !alive(pid) {
 			t.Fatalf("module %d is not there", pid)
@@ -35,9 +32,12 @@ func TestModulesEndWithAHostThatIsKilled(t *testing.T) {
 
 func TestTheSweepEndsWhatAKilledHostsModulesLeft(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
-	cmd, pids := host(t, dir, "runaway-grandchild,grandchild")
-	children := append(childrenOf(t, pids[0]), childrenOf(t, pids[1])...)
-	if len(children) != 2 {
+	cmd, pids := host(t, dir, "runaway-grandchild,grandchild,bare-grandchild")
+	var children []int
+	for _, pid := range pids {
+		children = append(children, childrenOf(t, pid)...)
+	}
+	if len(children) != 3 {
 		t.Fatalf("the modules' children are %v", children)
 	}
 	if err := cmd.Process.Kill(); err != nil {
@@ -52,7 +52,7 @@ func TestTheSweepEndsWhatAKilledHostsModulesLeft(t *testing.T) {
 		}
 	}
 	killed, err := instance.SweepOrphans(dir)
-	if err != nil || killed != 2 {
+	if err != nil || killed != 3 {
 		t.Errorf("swept %d, %v", killed, err)
 	}
 	for _, pid := range children {

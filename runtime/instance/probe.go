@@ -18,10 +18,10 @@ const maxProbeBody = 64 << 10
 
 // Probe asks the module for its health: the gRPC health check and, where the
 // manifest names a health path, a GET that must answer 2xx over a connection of its
-// own. Nil means healthy. It blocks for at most the call timeout, or ctx's own
-// deadline where that is earlier.
+// own. Nil means healthy. It blocks for at most the manifest's health.timeout, or
+// ctx's own deadline where that is earlier.
 func (i *Instance) Probe(ctx context.Context) error {
-	ctx, cancel := i.starter.withCallTimeout(ctx)
+	ctx, cancel := context.WithTimeout(ctx, i.manifest.Health.WithDefaults().Timeout.Std())
 	defer cancel()
 	answer, err := i.health.Check(ctx, &healthpb.HealthCheckRequest{Service: wire.HealthService})
 	if err != nil {

@@ -50,8 +50,7 @@ func (r *moduleRunner) Start(context.Context) error {
 	begin := time.Now()
 	err := r.i.proc.start(r.i.starter.spawner, r.cmd)
 	r.i.launchTook = time.Since(begin)
-	closeAll(r.i.handedDown)
-	r.i.handedDown = nil
+	r.i.handOver()
 	if err != nil {
 		return err
 	}

@@ -103,7 +103,7 @@ func (s *Starter) prepare(spec Spec) (_ *Instance, err error) {
 	}
 	defer func() {
 		if err != nil {
-			closeAll(i.handedDown)
+			i.handOver()
 			_ = i.dir.remove()
 		}
 	}()

@@ -28,7 +28,8 @@ type Config struct {
 	Limits launch.Limits
 	// StartTimeout bounds Start as a whole; default 10 s.
 	StartTimeout time.Duration
-	// CallTimeout bounds one control call or probe; default 2 s.
+	// CallTimeout bounds one control call; default 2 s. (A probe has the manifest's
+	// own timeout, and Start what is left of the start timeout.)
 	CallTimeout time.Duration
 	// StopGrace is what a module may take to finish its requests and exit before it
 	// is killed, where Stop names none; default 5 s.

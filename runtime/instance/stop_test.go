@@ -26,21 +26,17 @@ func (b *bench) grandchild() int {
 func TestAModuleThatDoesNotStopIsKilledAfterTheGrace(t *testing.T) {
 	for name, c := range map[string]struct {
 		mode   string
-		before func(*instance.Instance)
+		frozen bool
 	}{
-		"it ignores stop": {mode: "ignores-stop"},
-		"it is stopped by a signal": {before: func(i *instance.Instance) {
-			if err := syscall.Kill(i.PID(), syscall.SIGSTOP); err != nil {
-				t.Error(err)
-			}
-		}},
+		"it ignores stop":           {mode: "ignores-stop"},
+		"it is stopped by a signal": {frozen: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, nil)
 			i := b.start(c.mode)
-			if c.before != nil {
-				c.before(i)
+			if c.frozen {
+				freeze(t, i.PID())
 			}
 			r := i.Stop(context.Background(), 300*time.Millisecond)
 			if !r.Killed || r.Took < 300*time.Millisecond {
@@ -159,9 +155,7 @@ func TestAProbeFindsOutWhatIsWrong(t *testing.T) {
 func TestAProbeOfAFrozenModuleEndsByItsDeadline(t *testing.T) {
 	b := newBench(t, func(c *instance.Config) { c.CallTimeout = 200 * time.Millisecond })
 	i := b.start("")
-	if err := syscall.Kill(i.PID(), syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	freeze(t, i.PID())
 	for what, err := range map[string]error{"probe": i.Probe(t.Context()), "drain": i.Drain(t.Context())} {
 		if module.KindOf(err) != module.Timeout {
 			t.Errorf("%s: %v", what, err)

@@ -41,7 +41,7 @@ func (t *tail) lines() []string {
 // isPanic reports whether line is how the Go runtime announces the end.
 func isPanic(line string) bool { return announcement.MatchString(line) }
 
-var announcement = regexp.MustCompile(`^(panic|fatal error|SIG[A-Z]+): `)
+var announcement = regexp.MustCompile(`^(panic|fatal error|runtime/cgo|SIG[A-Z]+): `)
 
 // causeOf is the line that says best why a process ended, or "".
 func causeOf(lines []string) string {

@@ -3,11 +3,11 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -80,6 +80,8 @@ func main() {
 		m.Stop = func(context.Context) error { forever(); return nil }
 	case "crashes-later":
 		m.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { os.Exit(7) })
+	case "plain":
+		servePlain()
 	case "other-version":
 		m.Manifest = strings.Replace(manifest, "1.0.0", "1.0.1", 1)
 	case "other-spelling":
@@ -87,9 +89,11 @@ func main() {
 	case "other-nonce":
 		os.Setenv(wire.EnvNonce, "0123456789abcdef")
 	case "grandchild":
-		m.Start = func(context.Context) error { return beget(false) }
+		m.Start = func(context.Context) error { return beget(false, os.Environ()) }
+	case "bare-grandchild":
+		m.Start = func(context.Context) error { return beget(false, nil) }
 	case "runaway-grandchild":
-		m.Start = func(context.Context) error { return beget(true) }
+		m.Start = func(context.Context) error { return beget(true, os.Environ()) }
 	case "names":
 		fmt.Printf("1|1|%s|%s|grpc|\n", os.Getenv("NETWORK"), os.Getenv("ADDRESS"))
 		forever()
@@ -152,9 +156,9 @@ func chat() {
 }
 
 // beget starts a grandchild that holds our output open, and writes its pid.
-func beget(runaway bool) error {
+func beget(runaway bool, env []string) error {
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), "MODE=sleep")
+	cmd.Env = append(env, "MODE=sleep")
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: runaway}
 	if err := cmd.Start(); err != nil {
@@ -197,10 +201,7 @@ func handler() http.Handler {
 		_ = json.NewEncoder(w).Encode(s)
 	})
 	mux.HandleFunc("/say", func(_ http.ResponseWriter, r *http.Request) {
-		lines := bufio.NewScanner(r.Body)
-		for lines.Scan() {
-			fmt.Println(lines.Text())
-		}
+		_, _ = io.Copy(os.Stdout, r.Body)
 	})
 	return mux
 }

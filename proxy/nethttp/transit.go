@@ -52,6 +52,7 @@ type transit struct {
 	exchange proxy.Exchange
 	began    time.Time
 	outcome  proxy.Outcome
+	settled  bool // the exchange is done
 
 	mu       sync.Mutex
 	answered bool // the round trip is over: nothing informational goes out any more
@@ -183,13 +184,8 @@ func (t *transit) prepare() {
 
 // try makes one attempt. It asks for another where nothing was sent and may is true.
 func (t *transit) try(exchange proxy.Exchange, may bool) (end ending, again bool) {
-	t.exchange, t.began, t.outcome = exchange, time.Now(), proxy.Outcome{}
-	// Whatever happens, also a panic of ours, the exchange is done.
-	defer func() {
-		t.outcome.Duration = time.Since(t.began)
-		t.outcome.BytesIn += t.body.bytes()
-		exchange.Done(t.outcome)
-	}()
+	t.exchange, t.began, t.outcome, t.settled = exchange, time.Now(), proxy.Outcome{}, false
+	defer t.settle() // whatever happens, also a panic of ours
 	res, err := t.e.transport(exchange.Target()).RoundTrip(t.out)
 	if _, unreached := errors.AsType[*dialError](err); unreached && may && t.ctx.Err() == nil {
 		t.outcome.Class, t.outcome.Err = proxy.ClassTransport, err
@@ -203,6 +199,18 @@ func (t *transit) try(exchange proxy.Exchange, may bool) (end ending, again bool
 	}
 	t.failed(err)
 	return t.apologise(), false
+}
+
+// settle reports the outcome, once, and before the client sees the end of its answer:
+// what it has got has been counted.
+func (t *transit) settle() {
+	if t.settled {
+		return
+	}
+	t.settled = true
+	t.outcome.Duration = time.Since(t.began)
+	t.outcome.BytesIn += t.body.bytes()
+	t.exchange.Done(t.outcome)
 }
 
 // failed notes why the module's answer did not come, or not wholly.

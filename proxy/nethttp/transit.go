@@ -92,9 +92,17 @@ func (t *transit) cutOff(cause error) {
 }
 
 // finish ends a whole answer. What the client still sends of its body is waited for
-// briefly: net/http reads it, having sent the answer, and then closes the connection.
+// briefly, so that it comes to read the answer; a client that waits to be asked for
+// its body is not.
 func (t *transit) finish() {
-	t.end(time.Now().Add(lastWords))
+	wait := lastWords
+	if t.body.unread() {
+		_ = t.client.Flush()
+		if t.body.bytes() == 0 && t.in.Header.Get("Expect") != "" {
+			wait = 0
+		}
+	}
+	t.end(wait)
 }
 
 // breakOff ends an answer that is not whole.
@@ -102,28 +110,27 @@ func (t *transit) breakOff() {
 	if t.outcome.Reached {
 		t.e.counters.broken.Add(1)
 	}
-	t.end(time.Now())
-	if t.body != nil {
-		_ = t.in.Body.Close() // waits until the transport does not read any more
-	}
+	t.end(0)
 	resetIfUnframed(t.in)
 }
 
-// end gives the client until deadline to send the rest of its body, if any, and lifts
-// the deadlines of a cut-off that came too late to matter.
-func (t *transit) end(deadline time.Time) {
+// end gives the client time to send the rest of its body, if any, and lifts the
+// deadlines of a cut-off that came too late to matter. Nobody reads the body any more
+// when it returns: net/http would wait for the rest without a limit, and the
+// transport may have been reading still.
+func (t *transit) end(wait time.Duration) {
 	t.cancel(nil)
+	unread := t.body.unread()
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.over = true
-	switch {
-	case t.body.unread():
-		_ = t.client.SetReadDeadline(deadline)
-	case t.cutting:
-		_ = t.client.SetReadDeadline(time.Time{})
-	}
 	if t.cutting {
+		_ = t.client.SetReadDeadline(time.Time{})
 		_ = t.client.SetWriteDeadline(time.Time{})
+	}
+	t.mu.Unlock()
+	if unread {
+		_ = t.client.SetReadDeadline(time.Now().Add(wait))
+		_ = t.in.Body.Close()
 	}
 }
 

@@ -8,8 +8,9 @@
 //   - Bodies are streamed both ways in constant memory, and flushed as they come.
 //   - An answer that breaks off at the module breaks off at the client.
 //   - Only a request of which nothing was sent is tried again, once.
-//   - Every exchange gets its Done when the last byte has been passed on, and its
-//     target's connections are closed when the target retires.
+//   - Every exchange gets its Done when the last byte from the module has been passed
+//     on, before the client sees the end of its answer; the target's connections are
+//     closed when the target retires.
 //
 // Goroutines: http.Server owns one for each connection and http.Transport two for
 // each connection to a module; an upgraded connection has two more, joined by its

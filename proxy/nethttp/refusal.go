@@ -60,6 +60,7 @@ func (t *transit) refuse(err error) ending {
 
 // apologise answers for a module that did not.
 func (t *transit) apologise() ending {
+	t.settle()
 	module := t.exchange.Target().Labels().Module
 	t.setRelease(t.w.Header())
 	switch t.outcome.Class {

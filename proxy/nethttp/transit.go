@@ -52,6 +52,7 @@ type transit struct {
 	exchange proxy.Exchange
 	began    time.Time
 	outcome  proxy.Outcome
+	settled  bool // the exchange is done
 
 	mu       sync.Mutex
 	answered bool // the round trip is over: nothing informational goes out any more
@@ -91,9 +92,17 @@ func (t *transit) cutOff(cause error) {
 }
 
 // finish ends a whole answer. What the client still sends of its body is waited for
-// briefly: net/http reads it, having sent the answer, and then closes the connection.
+// briefly, so that it comes to read the answer; a client that waits to be asked for
+// its body is not.
 func (t *transit) finish() {
-	t.end(time.Now().Add(lastWords))
+	wait := lastWords
+	if t.body.unread() {
+		_ = t.client.Flush()
+		if t.body.bytes() == 0 && t.in.Header.Get("Expect") != "" {
+			wait = 0
+		}
+	}
+	t.end(wait)
 }
 
 // breakOff ends an answer that is not whole.
@@ -101,28 +110,27 @@ func (t *transit) breakOff() {
 	if t.outcome.Reached {
 		t.e.counters.broken.Add(1)
 	}
-	t.end(time.Now())
-	if t.body != nil {
-		_ = t.in.Body.Close() // waits until the transport does not read any more
-	}
+	t.end(0)
 	resetIfUnframed(t.in)
 }
 
-// end gives the client until deadline to send the rest of its body, if any, and lifts
-// the deadlines of a cut-off that came too late to matter.
-func (t *transit) end(deadline time.Time) {
+// end gives the client time to send the rest of its body, if any, and lifts the
+// deadlines of a cut-off that came too late to matter. Nobody reads the body any more
+// when it returns: net/http would wait for the rest without a limit, and the
+// transport may have been reading still.
+func (t *transit) end(wait time.Duration) {
 	t.cancel(nil)
+	unread := t.body.unread()
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.over = true
-	switch {
-	case t.body.unread():
-		_ = t.client.SetReadDeadline(deadline)
-	case t.cutting:
-		_ = t.client.SetReadDeadline(time.Time{})
-	}
 	if t.cutting {
+		_ = t.client.SetReadDeadline(time.Time{})
 		_ = t.client.SetWriteDeadline(time.Time{})
+	}
+	t.mu.Unlock()
+	if unread {
+		_ = t.client.SetReadDeadline(time.Now().Add(wait))
+		_ = t.in.Body.Close()
 	}
 }
 
@@ -183,13 +191,8 @@ func (t *transit) prepare() {
 
 // try makes one attempt. It asks for another where nothing was sent and may is true.
 func (t *transit) try(exchange proxy.Exchange, may bool) (end ending, again bool) {
-	t.exchange, t.began, t.outcome = exchange, time.Now(), proxy.Outcome{}
-	// Whatever happens, also a panic of ours, the exchange is done.
-	defer func() {
-		t.outcome.Duration = time.Since(t.began)
-		t.outcome.BytesIn += t.body.bytes()
-		exchange.Done(t.outcome)
-	}()
+	t.exchange, t.began, t.outcome, t.settled = exchange, time.Now(), proxy.Outcome{}, false
+	defer t.settle() // whatever happens, also a panic of ours
 	res, err := t.e.transport(exchange.Target()).RoundTrip(t.out)
 	if _, unreached := errors.AsType[*dialError](err); unreached && may && t.ctx.Err() == nil {
 		t.outcome.Class, t.outcome.Err = proxy.ClassTransport, err
@@ -203,6 +206,18 @@ func (t *transit) try(exchange proxy.Exchange, may bool) (end ending, again bool
 	}
 	t.failed(err)
 	return t.apologise(), false
+}
+
+// settle reports the outcome, once, and before the client sees the end of its answer:
+// what it has got has been counted.
+func (t *transit) settle() {
+	if t.settled {
+		return
+	}
+	t.settled = true
+	t.outcome.Duration = time.Since(t.began)
+	t.outcome.BytesIn += t.body.bytes()
+	t.exchange.Done(t.outcome)
 }
 
 // failed notes why the module's answer did not come, or not wholly.

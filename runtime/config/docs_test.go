@@ -1,0 +1,42 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/segue-run/segue/runtime/config"
+	"github.com/segue-run/segue/sdk/manifest"
+)
+
+func TestTheDocumentedSettingsAreTheDefaults(t *testing.T) {
+	text, err := os.ReadFile("../../docs/operating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(text), "```yaml\n")
+	block, _, closed := strings.Cut(rest, "```")
+	if !found || !closed {
+		t.Fatal("docs/operating.md has no yaml block")
+	}
+	file := filepath.Join(t.TempDir(), "segue.yaml")
+	if err := os.WriteFile(file, []byte(block), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := config.Load(config.Sources{File: file, Env: func(string) (string, bool) { return "", false }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Default()
+	want.Rollout = config.DefaultRollout()
+	want.Modules = map[string]config.Module{"hello": {
+		Rollout: manifest.Rollout{Strategy: manifest.Instant}, StopGrace: 5 * time.Second,
+		Limits: config.Limits{NoFile: 4096, Data: 1 << 30, FSize: 1 << 30, NProc: 4096},
+	}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("documented\n%+v\ndefaults\n%+v", got, want)
+	}
+}

@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,7 +58,8 @@ func (i *Instance) giveUp(ctx, bounded context.Context, failed *step) error {
 		*e = *told
 	case status.Code(failed.err) == codes.DeadlineExceeded:
 		e.Kind = module.Timeout
-		e.Msg = fmt.Sprintf("did not %s within %s%s", failed.goal, i.starter.cfg.CallTimeout, i.lastWords())
+		// The module's own clock, or the call's, was first.
+		e.Msg = fmt.Sprintf("did not %s within %s%s", failed.goal, cmp.Or(failed.limit, i.starter.cfg.StartTimeout), i.lastWords())
 	default:
 		e.Msg = fmt.Sprintf("could not %s: %s%s", failed.goal, plain(failed.err), i.lastWords())
 	}

@@ -191,7 +191,9 @@ type step struct {
 	goal string // what the module did not do
 	when string // when it ended instead
 	run  func(context.Context) error
-	err  error
+	// limit is the step's own; zero means what is left of the start timeout.
+	limit time.Duration
+	err   error
 }
 
 // bringUp takes the process from nothing to serving. It returns the step that
@@ -200,7 +202,7 @@ func (i *Instance) bringUp(ctx context.Context) *step {
 	for _, s := range []step{
 		{name: "handshake", goal: "shake hands", when: "before the handshake", run: i.shakeHands},
 		{name: "connect", goal: "take the control connection", when: "after the handshake", run: i.connect},
-		{name: "describe", goal: "describe itself", when: "when asked to describe itself", run: i.describe},
+		{name: "describe", goal: "describe itself", when: "when asked to describe itself", run: i.describe, limit: i.starter.cfg.CallTimeout},
 		{name: "start", goal: "start", when: "while it started", run: i.serve},
 	} {
 		begin := time.Now()

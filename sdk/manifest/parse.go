@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -47,6 +48,10 @@ func Parse(text []byte) (_ *Manifest, err error) {
 
 // document is the root mapping of the one YAML document in text.
 func document(text []byte) (ast.Node, error) {
+	if len(text) > MaxSize {
+		return nil, &Error{Msg: fmt.Sprintf("the manifest has %d bytes", len(text)), Hint: fmt.Sprintf("write at most %d", MaxSize)}
+	}
+	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
 	if err := checkText(text); err != nil {
 		return nil, err
 	}
@@ -75,20 +80,28 @@ func document(text []byte) (ast.Node, error) {
 	return bodies[0], nil
 }
 
+// maxBlank bounds the blank lines in a row: the YAML library takes time by the
+// square of those in a block of text.
+const maxBlank = 50
+
 func checkText(text []byte) error {
-	if len(text) > MaxSize {
-		return &Error{Msg: fmt.Sprintf("the manifest has %d bytes", len(text)), Hint: fmt.Sprintf("write at most %d", MaxSize)}
-	}
 	if !utf8.Valid(text) {
 		return &Error{Msg: "the manifest is no UTF-8 text", Hint: "is the closing line `...` missing?"}
 	}
-	line := 1
-	for _, c := range text {
-		switch {
-		case c == '\n':
-			line++
-		case c < ' ' && c != '\t' && c != '\r', c == 0x7f:
-			return &Error{Line: line, Msg: fmt.Sprintf("the manifest has the control character %#02x", c), Hint: "is the closing line `...` missing?"}
+	line, blank := 0, 0
+	for content := range bytes.Lines(text) {
+		line++
+		blank++
+		for _, c := range bytes.TrimSuffix(content, []byte("\n")) {
+			switch {
+			case c < ' ' && c != '\t', c == 0x7f:
+				return &Error{Line: line, Msg: fmt.Sprintf("the manifest has the control character %#02x", c), Hint: "is the closing line `...` missing?"}
+			case c != ' ' && c != '\t':
+				blank = 0
+			}
+		}
+		if blank > maxBlank {
+			return &Error{Line: line, Msg: fmt.Sprintf("the manifest has more than %d blank lines in a row", maxBlank), Hint: "leave them out"}
 		}
 	}
 	return nil
@@ -97,7 +110,7 @@ func checkText(text []byte) error {
 // What the YAML library is given: its parser recurses, and takes time by the
 // square of what it is fed.
 const (
-	maxTokens  = 10000
+	maxTokens  = 4000
 	maxNesting = 16
 )
 

@@ -165,6 +165,10 @@ func TestADocumentCannotBlowUp(t *testing.T) {
 		"colons":             fill("a: "),
 		"many keys":          fill("a: 1\n"),
 		"closing brackets":   fill("]"),
+		"blank lines":        "a: |\n " + fill("\n")[:manifest.MaxSize/2],
+		"lines of spaces":    "a: >\n " + fill(" \n")[:manifest.MaxSize/2],
+		"old line breaks":    "a: |\n " + fill("\r")[:manifest.MaxSize/2],
+		"many blocks":        "a: |\n" + fill(" x" + strings.Repeat("\n", 50))[:manifest.MaxSize/2],
 		"10 MB":              strings.Repeat("# a comment\n", 10<<20/12) + least,
 	} {
 		t.Run(name, func(t *testing.T) {

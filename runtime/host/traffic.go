@@ -90,15 +90,17 @@ func (t target) Close() {
 func (t *traffic) Split(name string, routes []manifest.Route, shares []rollout.Share) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	all := make([]balance.Share, 0, len(shares))
+	all, left := make([]balance.Share, 0, len(shares)+1), balance.Full
 	for _, s := range shares {
 		own, ok := s.Target.(target)
 		if !ok {
 			return fmt.Errorf("split of %s: a target that is not ours", name)
 		}
-		// Whoever is up takes over from one that is gone: only a lone release that
-		// restarts has its requests wait.
-		all = append(all, balance.Share{Target: own.Target, Weight: int(s.Weight), Stable: true})
+		all = append(all, balance.Share{Target: own.Target, Weight: int(s.Weight), Stable: s.Stable})
+		left -= int(s.Weight)
+	}
+	if left > 0 && len(all) > 0 {
+		all = append(all, balance.Share{Target: nobody(name), Weight: left})
 	}
 	slices.SortFunc(all, func(a, b balance.Share) int { return cmp.Compare(b.Weight, a.Weight) })
 	m := t.modules[name]
@@ -120,6 +122,13 @@ func (t *traffic) Split(name string, routes []manifest.Route, shares []rollout.S
 		return err
 	}
 	return nil
+}
+
+// nobody is a target that takes no request: what falls to it waits.
+func nobody(name string) *balance.Target {
+	t := balance.NewTarget(balance.TargetConfig{Labels: proxy.Labels{Module: name}})
+	t.Down()
+	return t
 }
 
 func (t *traffic) Remove(name string) {

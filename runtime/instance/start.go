@@ -28,7 +28,7 @@ import (
 
 // Spec is one instance to be.
 type Spec struct {
-	// ID names the instance: 1 to 64 letters, digits, '-' and '_', and no other
+	// ID names the instance: 1 to 96 letters, digits, '-' and '_', and no other
 	// instance's of the same run directory.
 	ID string
 	// Release is what Binary is.
@@ -48,7 +48,7 @@ type Spec struct {
 	StopGrace time.Duration
 }
 
-var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,96}$`)
 
 // Start starts the process and returns when the module has shaken hands, has
 // described itself as the manifest says, and serves. It blocks for at most the

@@ -530,3 +530,17 @@ func TestTheCountsOfTheStepAreSeenWhileItLasts(t *testing.T) {
 		}
 	})
 }
+
+func TestWhileStableRestartsTheCandidateGetsNoMoreThanItsShare(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		_ = w.offer("1.1.0", gradual)
+		w.pass(time.Second)
+		w.behave("1.0.0", behaviour{startTime: time.Second})
+		w.instance("1.0.0").crash("exited with code 2")
+		w.pass(time.Millisecond)
+		w.wantSplit(map[string]manifest.Weight{"1.1.0": 100})
+		w.pass(2 * time.Second)
+		w.wantSplit(map[string]manifest.Weight{"1.0.0": 9900, "1.1.0": 100})
+	})
+}

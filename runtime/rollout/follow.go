@@ -42,8 +42,9 @@ func (o *owner) follow(ctx context.Context, d desire, rec Record) {
 	}
 }
 
-// split gives the traffic to those of d.shares that run. The share of one that does
-// not run goes to the others; where none runs the module's requests wait.
+// split gives the traffic to those of d.shares that run. What a candidate that is gone
+// had goes to stable. What stable had waits for its next process: a candidate never
+// gets more than was decided.
 func (o *owner) split(d desire, rec Record) {
 	if len(d.shares) == 0 {
 		if o.routed {
@@ -54,23 +55,19 @@ func (o *owner) split(d desire, rec Record) {
 		clear(o.weights)
 		return
 	}
-	live := map[string]*process{}
-	weights := map[string]manifest.Weight{}
-	var sum manifest.Weight
-	heaviest := ""
+	live, weights := map[string]*process{}, map[string]manifest.Weight{}
+	lost := manifest.Full
 	for key, weight := range d.shares {
-		p := o.running[key]
-		if p == nil {
-			continue
-		}
-		live[key], weights[key] = p, weight
-		sum += weight
-		if heaviest == "" || weight > weights[heaviest] {
-			heaviest = key
+		if p := o.running[key]; p != nil {
+			live[key], weights[key] = p, weight
+			lost -= weight
 		}
 	}
-	if heaviest != "" {
-		weights[heaviest] += manifest.Full - sum
+	stable := ""
+	if rec.Stable != nil && o.running[rec.Stable.Key] != nil {
+		stable = rec.Stable.Key
+		live[stable] = o.running[stable]
+		weights[stable] += lost
 	}
 	routes := o.routes(rec)
 	if o.routed && maps.Equal(live, o.applied) && maps.Equal(weights, o.weights) && slices.Equal(routes, o.answers) {
@@ -78,7 +75,7 @@ func (o *owner) split(d desire, rec Record) {
 	}
 	shares := make([]Share, 0, len(live))
 	for key, p := range live {
-		shares = append(shares, Share{Target: p.target, Weight: weights[key]})
+		shares = append(shares, Share{Target: p.target, Weight: weights[key], Stable: key == stable})
 	}
 	if err := o.cfg.Traffic.Split(o.name, routes, shares); err != nil {
 		o.log.Error("traffic could not be set", zap.Error(err))

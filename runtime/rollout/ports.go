@@ -45,9 +45,9 @@ type Traffic interface {
 	// Target makes an instance routable; it gets no requests before Split names
 	// it. observe is called after each of its requests and must not block.
 	Target(id string, rel module.Release, inst Instance, observe func(Observation)) Target
-	// Split makes shares the whole of the module's traffic, at once. Without
-	// shares its requests wait a moment for the next Split (a lone release is
-	// being restarted).
+	// Split makes shares the whole of the module's traffic, at once. Requests that
+	// the weights leave over, all of them where there are no shares, wait a moment
+	// for the next Split: stable is being restarted.
 	Split(name string, routes []manifest.Route, shares []Share) error
 	// Remove takes the module out of the routes.
 	Remove(name string)
@@ -69,6 +69,8 @@ type Target interface {
 type Share struct {
 	Target Target
 	Weight manifest.Weight
+	// Stable marks the target that takes over what another one cannot serve.
+	Stable bool
 }
 
 // Observation is one finished request.

@@ -321,11 +321,15 @@ func (w *world) Split(_ string, routes []manifest.Route, shares []rollout.Share)
 	w.answers = routes
 	w.split, w.routed = map[string]manifest.Weight{}, true
 	var sum manifest.Weight
+	stable := false
 	for _, s := range shares {
-		w.split[s.Target.(*fakeTarget).rel.Version] = s.Weight
+		if s.Weight > 0 {
+			w.split[s.Target.(*fakeTarget).rel.Version] = s.Weight
+		}
 		sum += s.Weight
+		stable = stable || s.Stable
 	}
-	if len(shares) > 0 && sum != manifest.Full {
+	if sum > manifest.Full || stable && sum != manifest.Full {
 		w.t.Errorf("weights sum to %d: %v", sum, w.split)
 	}
 	w.note("split %v", w.split)

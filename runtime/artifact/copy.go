@@ -13,10 +13,11 @@ import (
 )
 
 // piece is how much is copied between two looks at the context.
-const piece = 32 << 20
+const piece = 1 << 20
 
-// fill copies src into w and gives the number of bytes.
-func (s *Store) fill(ctx context.Context, w *os.File, src io.Reader) (int64, error) {
+// fill copies src into w, tells each time how much is there, and gives the number of
+// bytes.
+func (s *Store) fill(ctx context.Context, w *os.File, src io.Reader, there chan<- int64) (int64, error) {
 	var total int64
 	for {
 		if ctx.Err() != nil {
@@ -29,7 +30,9 @@ func (s *Store) fill(ctx context.Context, w *os.File, src io.Reader) (int64, err
 			return total, err
 		case total > s.maxSize:
 			return total, s.tooBig(total)
-		case n < piece:
+		}
+		there <- total
+		if n < piece {
 			return total, nil
 		}
 	}

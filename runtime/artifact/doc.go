@@ -10,8 +10,9 @@
 //
 // # What always holds
 //
-//   - What is hashed is a descriptor opened read-only after the writer was closed, and
-//     that very descriptor is handed out to be executed.
+//   - What is hashed is read through a descriptor opened read-only, behind the only
+//     writer there ever is, which is closed before anything is believed. That very
+//     descriptor is handed out to be executed.
 //   - A file under a digest's name is whole, mode 0500, and never written again. Its
 //     sidecar is there before it and goes after it.
 //   - A failed Stage leaves nothing behind, whatever failed.

@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/segue-run/segue/runtime/executable"
@@ -24,23 +22,22 @@ type content struct {
 	sidecar    []byte // nil where it does not count
 }
 
-// examine checks that f is an executable for this machine, hashes it and reads its
-// manifest.
-func examine(ctx context.Context, f *os.File, sidecar []byte) (content, error) {
+// examine checks that f is an executable for this machine whose bytes were passed over,
+// and reads its manifest.
+func examine(f *os.File, p passed, sidecar []byte) (content, error) {
 	var c content
 	err := c.describe(f)
 	if err == nil {
 		err = c.executable.Check()
 	}
+	if err == nil {
+		err = p.err
+	}
 	if err != nil {
 		return c, err
 	}
-	sum, scanner, err := digest(ctx, f)
-	if err != nil {
-		return c, err
-	}
-	err = c.declare(scanner, sidecar)
-	c.digest = combine(sum, c.sidecar)
+	err = c.declare(p.scanner, sidecar)
+	c.digest = combine(p.sum, c.sidecar)
 	return c, err
 }
 
@@ -70,10 +67,18 @@ const (
 	readAhead = 4
 )
 
-// digest hashes all of f in one pass and looks for a manifest in it. Hashing is the
-// slow part: a second goroutine reads and scans ahead of it.
-func digest(ctx context.Context, f *os.File) (sum [sha256.Size]byte, scanner *manifest.Scanner, err error) {
-	scanner = new(manifest.Scanner)
+// passed is what one pass over a file has found.
+type passed struct {
+	sum     [sha256.Size]byte
+	scanner *manifest.Scanner
+	err     error
+}
+
+// digest hashes f in one pass and looks for a manifest in it, up to the last of the
+// rising sizes; it waits for each and ends when they do, so that it can follow a writer.
+// Hashing is the slow part: a second goroutine reads and scans ahead of it.
+func digest(ctx context.Context, f *os.File, sizes <-chan int64) passed {
+	p := passed{scanner: new(manifest.Scanner)}
 	free, full := make(chan []byte, readAhead), make(chan []byte, readAhead)
 	for range readAhead {
 		free <- make([]byte, readSize)
@@ -81,30 +86,45 @@ func digest(ctx context.Context, f *os.File) (sum [sha256.Size]byte, scanner *ma
 	var failed error // of the reader; read after full is closed
 	go func() {
 		defer close(full)
-		for at := int64(0); ; at += readSize {
-			if ctx.Err() != nil {
-				failed = context.Cause(ctx)
-				return
-			}
-			buf := <-free
-			n, err := f.ReadAt(buf[:readSize], at)
-			_, _ = scanner.Write(buf[:n]) // never fails
-			full <- buf[:n]
-			if err != nil {
-				if !errors.Is(err, io.EOF) {
-					failed = err
+		at := int64(0)
+		for size := range sizes {
+			for at < size {
+				if ctx.Err() != nil {
+					failed = context.Cause(ctx)
+					return
 				}
-				return
+				buf := <-free
+				n, err := f.ReadAt(buf[:min(readSize, size-at)], at)
+				if err != nil {
+					failed = err
+					return
+				}
+				_, _ = p.scanner.Write(buf[:n]) // never fails
+				full <- buf[:n]
+				at += int64(n)
 			}
 		}
 	}()
 	h := sha256.New()
 	for buf := range full {
 		h.Write(buf)
-		free <- buf
+		free <- buf[:readSize]
 	}
 	if failed != nil {
-		return sum, nil, fmt.Errorf("hash file: %w", failed)
+		p.err = fmt.Errorf("hash file: %w", failed)
 	}
-	return [sha256.Size]byte(h.Sum(nil)), scanner, nil
+	p.sum = [sha256.Size]byte(h.Sum(nil))
+	return p
+}
+
+// digestAll is digest for a file that nobody writes to.
+func digestAll(ctx context.Context, f *os.File) passed {
+	info, err := f.Stat()
+	if err != nil {
+		return passed{err: fmt.Errorf("hash file: %w", err)}
+	}
+	sizes := make(chan int64, 1)
+	sizes <- info.Size()
+	close(sizes)
+	return digest(ctx, f, sizes)
 }

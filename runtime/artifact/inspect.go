@@ -47,17 +47,17 @@ func Inspect(ctx context.Context, path string) (*Inspection, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum, scanner, err := digest(ctx, f)
-	if err != nil {
-		return nil, fmt.Errorf("inspect %s: %w", path, err)
+	p := digestAll(ctx, f)
+	if p.err != nil {
+		return nil, fmt.Errorf("inspect %s: %w", path, p.err)
 	}
 	i := &Inspection{Path: path, Size: c.size, Executable: c.executable}
-	for _, err := range []error{c.executable.Check(), c.declare(scanner, sidecar)} {
+	for _, err := range []error{c.executable.Check(), c.declare(p.scanner, sidecar)} {
 		if err != nil {
 			i.Problems = append(i.Problems, err)
 		}
 	}
-	i.Digest, i.Manifest, i.ManifestText = combine(sum, c.sidecar), c.manifest, c.text
+	i.Digest, i.Manifest, i.ManifestText = combine(p.sum, c.sidecar), c.manifest, c.text
 	switch {
 	case c.sidecar != nil:
 		i.Source = "sidecar"

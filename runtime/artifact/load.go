@@ -42,11 +42,11 @@ func (s *Store) load(ctx context.Context, d module.Digest) (_ *Artifact, err err
 			f.Close()
 		}
 	}()
-	sum, scanner, err := digest(ctx, f)
-	if err != nil {
-		return nil, err
+	p := digestAll(ctx, f)
+	if p.err != nil {
+		return nil, p.err
 	}
-	if combine(sum, sidecar) != d {
+	if combine(p.sum, sidecar) != d {
 		return nil, s.damaged(d, errDigest)
 	}
 	c := content{digest: d}
@@ -56,7 +56,7 @@ func (s *Store) load(ctx context.Context, d module.Digest) (_ *Artifact, err err
 	if err := c.executable.Check(); err != nil {
 		return nil, err
 	}
-	if err := c.declare(scanner, sidecar); err != nil {
+	if err := c.declare(p.scanner, sidecar); err != nil {
 		return nil, err
 	}
 	return s.artifact(c, f), nil
@@ -121,11 +121,11 @@ func (s *Store) compare(ctx context.Context, f *os.File, sidecar []byte, c conte
 	if err != nil || s.sealed(c.digest, now) {
 		return err
 	}
-	sum, _, err := digest(ctx, f)
-	if err != nil {
-		return err
+	p := digestAll(ctx, f)
+	if p.err != nil {
+		return p.err
 	}
-	if combine(sum, sidecar) != c.digest {
+	if combine(p.sum, sidecar) != c.digest {
 		return errDigest
 	}
 	if now.changed.Before(asked.Add(-tick)) {

@@ -23,12 +23,12 @@ import (
 // what is wrong with the file (Invalid, Conflict), that it is too big (Quota) or that
 // the disk is full (Unavailable, Quota). After an error the store is as it was.
 func (s *Store) Stage(ctx context.Context, src io.Reader, sidecar []byte) (*Artifact, error) {
-	temp, err := s.copyIn(ctx, src)
+	temp, p, err := s.copyIn(ctx, src)
 	if err != nil {
 		return nil, err
 	}
 	defer temp.discard()
-	c, err := examine(ctx, temp.file, sidecar)
+	c, err := examine(temp.file, p, sidecar)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (s *Store) Stage(ctx context.Context, src io.Reader, sidecar []byte) (*Arti
 	return a, nil
 }
 
-// staged is a copy under a temporary name: closed for writing and open for reading.
+// staged is a copy under a temporary name, open for reading.
 type staged struct {
 	path string
 	file *os.File // nil once somebody else owns it
@@ -52,7 +52,11 @@ func (t *staged) discard() {
 	if t.file == nil {
 		return
 	}
-	t.file.Close()
+	t.remove()
+}
+
+func (t *staged) remove() {
+	t.file.Close() // nil where it was never opened
 	os.Remove(t.path)
 }
 
@@ -63,34 +67,40 @@ func (s *Store) discardLater(t *staged) {
 	s.removals.Go(unwanted.discard)
 }
 
-// copyIn makes the copy.
-func (s *Store) copyIn(ctx context.Context, src io.Reader) (_ *staged, err error) {
+// copyIn makes the copy, and hashes it through the descriptor that is handed out: close
+// behind the writer, which is the only one there is and never goes back.
+func (s *Store) copyIn(ctx context.Context, src io.Reader) (_ *staged, p passed, err error) {
 	size, err := s.announced(src)
 	if err != nil {
-		return nil, err
+		return nil, p, err
 	}
 	w, err := os.CreateTemp(s.dir, stagingPrefix)
 	if err != nil {
-		return nil, s.storing(err, size)
+		return nil, p, s.storing(err, size)
 	}
+	temp := &staged{path: w.Name()}
 	defer func() {
 		if err != nil {
 			w.Close()
-			os.Remove(w.Name())
+			temp.remove()
 		}
 	}()
-	n, err := s.fill(ctx, w, src)
+	if temp.file, err = os.Open(temp.path); err != nil {
+		return nil, p, s.storing(err, size)
+	}
+	there := make(chan int64, s.maxSize/piece+2) // room for all: the writer never waits
+	hashed := make(chan passed, 1)
+	go func() { hashed <- digest(ctx, temp.file, there) }()
+	n, err := s.fill(ctx, w, src, there)
+	close(there)
+	p = <-hashed
+	if err == nil {
+		err = errors.Join(w.Chmod(0o500), w.Close())
+	}
 	if err != nil {
-		return nil, s.storing(err, max(size, n))
+		return nil, p, s.storing(err, max(size, n))
 	}
-	if err := errors.Join(w.Chmod(0o500), w.Close()); err != nil {
-		return nil, s.storing(err, n)
-	}
-	r, err := os.Open(w.Name())
-	if err != nil {
-		return nil, s.storing(err, n)
-	}
-	return &staged{path: w.Name(), file: r}, nil
+	return temp, p, nil
 }
 
 // settle gives the copy its name, or finds that the store has it already. The digest is

@@ -7,7 +7,9 @@ import (
 	"net"
 	"net/http"
 
+	"google.golang.org/grpc"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/sdk/wire"
@@ -23,12 +25,13 @@ const maxProbeBody = 64 << 10
 func (i *Instance) Probe(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, i.manifest.Health.WithDefaults().Timeout.Std())
 	defer cancel()
-	answer, err := i.health.Check(ctx, &healthpb.HealthCheckRequest{Service: wire.HealthService})
+	var trailer metadata.MD
+	answer, err := i.health.Check(ctx, &healthpb.HealthCheckRequest{Service: wire.HealthService}, grpc.Trailer(&trailer))
 	if err != nil {
 		return i.callFailed("probe", err)
 	}
 	if got := answer.GetStatus(); got != healthpb.HealthCheckResponse_SERVING {
-		return fmt.Errorf("probe %s: %w", i.release, module.Errorf(module.Unavailable, "the module says %s", got))
+		return fmt.Errorf("probe %s: %w", i.release, module.Errorf(module.Unavailable, "the module says %s%s", got, reasonIn(trailer)))
 	}
 	if i.manifest.Health.Path == "" {
 		return nil
@@ -41,6 +44,17 @@ func (i *Instance) Probe(ctx context.Context) error {
 		return fmt.Errorf("probe %s: %w", i.release, module.Errorf(kind, "GET %s: %w", i.manifest.Health.Path, err))
 	}
 	return nil
+}
+
+// reasonIn is what the module says to its answer, in one bounded line; the words are a
+// stranger's.
+func reasonIn(trailer metadata.MD) string {
+	given := trailer.Get(wire.ReasonHeader)
+	if len(given) == 0 || given[0] == "" {
+		return ""
+	}
+	reason := given[0]
+	return fmt.Sprintf(": %q", reason[:min(len(reason), wire.MaxReason)])
 }
 
 // get fetches path from the module. It follows no redirect and keeps no connection.

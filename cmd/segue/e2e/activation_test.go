@@ -2,8 +2,11 @@ package e2e_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/segue-run/segue/runtime/module"
@@ -54,7 +57,7 @@ func TestABadReleaseIsTakenBack(t *testing.T) {
 		{"2.0.0-errors", "rolled-back", "requests failed"},
 		{"2.0.0-crash", "rolled-back", "crashed"},
 		{"2.0.0-slow", "rolled-back", "were slow"},
-		{"2.0.0-unready", "failed", "not ready"},
+		{"2.0.0-unready", "failed", "this release is never ready"},
 	} {
 		t.Run(c.version, func(t *testing.T) {
 			t.Parallel()
@@ -94,4 +97,68 @@ func TestAReleaseThatIgnoresStopIsKilledAfterItsGrace(t *testing.T) {
 	s.drop(release("1.1.0"), "hello-1.1.0")
 	s.awaitStable("1.1.0")
 	s.awaitEvent(module.InstanceStopped, "", "killed after the grace")
+}
+
+func TestNoRequestFailsWhileReleasesAreExchanged(t *testing.T) {
+	s := started(t, "rollout: {strategy: instant, hold: 0s}\nrollback_window: 0s\n")
+	s.drop(release("1.0.0"), "hello")
+	s.awaitStable("1.0.0")
+	done := make(chan struct{})
+	var load sync.WaitGroup
+	var served atomic.Int64
+	for worker := range 4 {
+		load.Go(func() {
+			transport := &http.Transport{DisableKeepAlives: worker%2 == 0}
+			defer transport.CloseIdleConnections()
+			c := &http.Client{Transport: transport, Timeout: patience}
+			for n := 0; ; n++ {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if err := exchange(c, s, n); err != nil {
+					t.Error(err)
+					return
+				}
+				served.Add(1)
+			}
+		})
+	}
+	for i := range 10 {
+		version := []string{"1.1.0", "1.0.0"}[i%2]
+		s.drop(release(version), "hello")
+		s.awaitStable(version)
+	}
+	close(done)
+	load.Wait()
+	if served.Load() < 100 {
+		t.Errorf("only %d requests were sent", served.Load())
+	}
+}
+
+// exchange sends one request, a GET or a POST whose body must come back.
+func exchange(c *http.Client, s *site, n int) error {
+	if n%2 == 0 {
+		resp, err := c.Get(s.url("/hello/version"))
+		return answered(resp, err, `"module":"hello"`)
+	}
+	body := strings.Repeat(fmt.Sprintf("request %d ", n), 500)
+	resp, err := c.Post(s.url("/hello/echo"), "text/plain", strings.NewReader(body))
+	return answered(resp, err, body)
+}
+
+func answered(resp *http.Response, err error, want string) error {
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK || !strings.Contains(string(got), want) {
+		return fmt.Errorf("%s by %s: %.80s", resp.Status, resp.Header.Get("Segue-Release"), got)
+	}
+	return nil
 }

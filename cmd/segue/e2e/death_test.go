@@ -202,3 +202,22 @@ func TestCorruptStateIsToldAndNeverTakenForEmpty(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, out)
 	}
 }
+
+func TestASecondSignalEndsItAtOnce(t *testing.T) {
+	s := started(t, "rollout: {strategy: instant, hold: 0s}\nmodules: {hello: {stop_grace: 1m}}\n")
+	s.drop(release("2.0.0-hang"), "hello")
+	pid := s.awaitStable("2.0.0-hang").Stable.PID
+	must(t, s.proc.Process.Signal(syscall.SIGTERM))
+	s.eventually("it stops", func() error {
+		if !strings.Contains(s.log.String(), "host.stopping") {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	must(t, s.proc.Process.Signal(syscall.SIGTERM))
+	s.wait()
+	if code := s.proc.ProcessState.ExitCode(); code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	s.noneLeft([]int{pid})
+}

@@ -1,0 +1,114 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/segue-run/segue/proxy"
+	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/rollout"
+	"github.com/segue-run/segue/sdk/manifest"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// deaf is an instance that nobody dials.
+type deaf struct{ rollout.Instance }
+
+func (deaf) Dial(context.Context) (net.Conn, error) { return nil, errors.New("deaf") }
+
+func release(name, version string) module.Release {
+	return module.Release{Module: name, Version: version, Digest: module.Digest(version)}
+}
+
+// count directs n requests and counts whom they fall to; "" is nobody within the time.
+func count(t *testing.T, tr *traffic, path string, n int) map[string]int {
+	t.Helper()
+	got := map[string]int{}
+	for range n {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+		x, err := tr.pool.Direct(ctx, &proxy.Request{Method: "GET", Path: path, Cancel: func(error) {}})
+		cancel()
+		if err != nil {
+			got[""]++
+			continue
+		}
+		got[x.Target().Labels().Version]++
+		x.Done(proxy.Outcome{Class: proxy.ClassOK, Status: 200, Duration: time.Millisecond})
+	}
+	return got
+}
+
+func TestASplitIsWhatRequestsMeet(t *testing.T) {
+	tr := newTraffic()
+	var seen int
+	stable := tr.Target("a-1", release("a", "1.0.0"), deaf{}, func(rollout.Observation) { seen++ })
+	candidate := tr.Target("a-2", release("a", "1.1.0"), deaf{}, func(rollout.Observation) {})
+	routes := []manifest.Route{{Path: "/a"}}
+	split := func(shares ...rollout.Share) {
+		t.Helper()
+		if err := tr.Split("a", routes, shares); err != nil {
+			t.Fatal(err)
+		}
+	}
+	split(rollout.Share{Target: stable, Weight: 7500, Stable: true}, rollout.Share{Target: candidate, Weight: 2500})
+	if got := count(t, tr, "/a/x", 100); got["1.1.0"] < 24 || got["1.1.0"] > 26 || got["1.0.0"]+got["1.1.0"] != 100 {
+		t.Errorf("at 25 %%: %v", got)
+	}
+	if seen < 74 {
+		t.Errorf("%d requests of stable were observed", seen)
+	}
+	split(rollout.Share{Target: candidate, Weight: 2500})
+	if got := count(t, tr, "/a", 20); got["1.1.0"] < 4 || got["1.1.0"] > 6 || got["1.1.0"]+got[""] != 20 {
+		t.Errorf("while stable is gone its share waits, and the candidate gets no more than its own: %v", got)
+	}
+	split()
+	if got := count(t, tr, "/a", 3); got[""] != 3 {
+		t.Errorf("without shares: %v", got)
+	}
+	tr.Remove("a")
+	if _, err := tr.pool.Direct(t.Context(), &proxy.Request{Path: "/a", Cancel: func(error) {}}); !errors.Is(err, proxy.ErrNoRoute) {
+		t.Errorf("after the removal: %v", err)
+	}
+}
+
+func TestConflictingRoutesAreRefusedAndChangeNothing(t *testing.T) {
+	tr := newTraffic()
+	full := func(name string) rollout.Share {
+		return rollout.Share{Target: tr.Target(name+"-1", release(name, "1.0.0"), deaf{}, func(rollout.Observation) {}), Weight: manifest.Full, Stable: true}
+	}
+	if err := tr.Split("a", []manifest.Route{{Path: "/a"}}, []rollout.Share{full("a")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := tr.Split("b", []manifest.Route{{Path: "/a"}}, []rollout.Share{full("b")}); err == nil {
+		t.Error("two modules have one route")
+	}
+	if err := tr.Split("b", []manifest.Route{{Path: "/b"}}, []rollout.Share{full("b")}); err != nil {
+		t.Errorf("after the refusal: %v", err)
+	}
+}
+
+func TestNoCounterFallsWhenAProcessGoes(t *testing.T) {
+	tr := newTraffic()
+	total := func() (n uint64) {
+		for _, s := range tr.Traffic() {
+			n += s.Requests["ok"]
+		}
+		return n
+	}
+	for round := range 3 {
+		target := tr.Target("a-1", release("a", "1.0.0"), deaf{}, func(rollout.Observation) {})
+		if err := tr.Split("a", []manifest.Route{{Path: "/a"}}, []rollout.Share{{Target: target, Weight: manifest.Full, Stable: true}}); err != nil {
+			t.Fatal(err)
+		}
+		count(t, tr, "/a", 10)
+		target.Close()
+		if got, want := total(), uint64(10*(round+1)); got != want {
+			t.Errorf("%d requests after round %d, want %d", got, round, want)
+		}
+	}
+}

@@ -61,7 +61,10 @@ func (i *Instance) giveUp(ctx, bounded context.Context, failed *step) error {
 		// The module's own clock, or the call's, was first.
 		e.Msg = fmt.Sprintf("did not %s within %s%s", failed.goal, cmp.Or(failed.limit, i.starter.cfg.StartTimeout), i.lastWords())
 	default:
-		e.Msg = fmt.Sprintf("could not %s: %s%s", failed.goal, plain(failed.err), i.lastWords())
+		e.Msg = fmt.Sprintf("could not %s: %s", failed.goal, plain(failed.err))
+		if len(i.words.lastLines()) > 0 {
+			e.Msg += i.lastWords()
+		}
 	}
 	return fmt.Errorf("start %s: %w", i.release, e)
 }

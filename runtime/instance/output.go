@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -84,8 +85,12 @@ type handshake struct {
 	rest []byte
 }
 
-// maxHandshake is far above any true handshake.
-const maxHandshake = 4 << 10
+const (
+	// maxHandshake is far above any true handshake.
+	maxHandshake = 4 << 10
+	// handshakeFields are core protocol, protocol, network, address, kind.
+	handshakeFields = 5
+)
 
 func newHandshake() *handshake { return &handshake{line: make(chan []byte, 1)} }
 
@@ -94,6 +99,11 @@ func newHandshake() *handshake { return &handshake{line: make(chan []byte, 1)} }
 func (h *handshake) offer(line []byte, dropped int) (taken bool) {
 	if dropped > 0 || len(line) > maxHandshake || len(line) < 2 || line[0] < '0' || line[0] > '9' || line[1] != '|' {
 		return false
+	}
+	// Of a sixth field go-plugin makes a certificate, for a TLS that we do not use
+	// and whose absence it does not check.
+	if fields := bytes.SplitN(line, []byte("|"), handshakeFields+1); len(fields) > handshakeFields {
+		line = bytes.Join(fields[:handshakeFields], []byte("|"))
 	}
 	h.once.Do(func() {
 		h.line <- append(append([]byte(nil), line...), '\n')

@@ -222,7 +222,12 @@ func (i *Instance) bringUp(ctx context.Context) *step {
 
 // shakeHands lets go-plugin start the process. The end of ctx kills the process,
 // which ends the wait.
-func (i *Instance) shakeHands(context.Context) error {
+func (i *Instance) shakeHands(context.Context) (err error) {
+	defer func() { // what a module writes must not end the host, whatever go-plugin makes of it
+		if r := recover(); r != nil {
+			err = module.Errorf(module.Invalid, "the handshake cannot be taken: %v", r)
+		}
+	}()
 	i.plugin = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig: plugin.HandshakeConfig{
 			ProtocolVersion:  wire.ProtocolVersion,
@@ -242,7 +247,7 @@ func (i *Instance) shakeHands(context.Context) error {
 		SyncStderr:       i.streams[3],
 		Logger:           newPluginLog(i.log),
 	})
-	_, err := i.plugin.Start()
+	_, err = i.plugin.Start()
 	return err
 }
 

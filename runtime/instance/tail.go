@@ -1,6 +1,9 @@
 package instance
 
-import "regexp"
+import (
+	"bytes"
+	"regexp"
+)
 
 const (
 	tailLines = 20  // how many lines are remembered
@@ -16,7 +19,12 @@ type tail struct {
 	since int // lines since cause
 }
 
+// A structured line of the SDK's logger is in the runtime's log as what it is, and
+// quoted in a sentence it would only be noise.
 func (t *tail) add(line []byte) {
+	if bytes.HasPrefix(line, []byte(`{"@`)) {
+		return
+	}
 	text := printable(string(line[:min(len(line), tailWidth)]))
 	if t.cause == "" && isPanic(text) {
 		t.cause, t.since = text, 0

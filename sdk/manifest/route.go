@@ -17,7 +17,7 @@ func (r Route) String() string { return r.Host + r.Path }
 
 const (
 	maxRoutes = 256
-	maxPath   = 1024
+	maxPath   = 512
 	maxHost   = 253
 	maxLabel  = 63
 )

@@ -70,9 +70,13 @@ type ReleaseStatus struct {
 	Instance string          `json:"instance,omitempty"`
 	Since    time.Time       `json:"since,omitzero"`
 	Restarts int             `json:"restarts,omitempty"`
-	Reason   string          `json:"reason,omitempty"`
-	Requests uint64          `json:"requests"` // answered since this instance got traffic
-	Errors   uint64          `json:"errors"`   // of these: 5xx and transport errors
+	// Reason says why it is where it is; of a stable release that is being restarted,
+	// why it fell.
+	Reason string `json:"reason,omitempty"`
+	// NextTry is when a release that keeps failing is started again.
+	NextTry  time.Time `json:"next_try,omitzero"`
+	Requests uint64    `json:"requests"` // answered since this instance got traffic
+	Errors   uint64    `json:"errors"`   // of these: 5xx and transport errors
 }
 
 // RolloutStatus is a rollout, running or over.

@@ -12,9 +12,10 @@ const (
 )
 
 // backoff spaces the starts of a release that keeps failing: at once after the
-// first failure, then with doubling pauses up to lastPause. A minute without a
-// failure forgets all.
+// first failure, then with doubling pauses up to lastPause. A process that has lived
+// for crashSpan forgets all.
 type backoff struct {
+	reason   string      // of the last failure
 	failures []time.Time // the newest crashLimit of them
 	row      int
 	total    int // failures ever
@@ -22,10 +23,8 @@ type backoff struct {
 }
 
 // fail notes a failure and reports whether this is a loop.
-func (b *backoff) fail(now time.Time) (loops bool) {
-	if n := len(b.failures); n > 0 && now.Sub(b.failures[n-1]) > crashSpan+lastPause {
-		*b = backoff{total: b.total}
-	}
+func (b *backoff) fail(now time.Time, reason string) (loops bool) {
+	b.reason = brief(reason)
 	b.total++
 	b.failures = append(b.failures, now)
 	if len(b.failures) > crashLimit {
@@ -36,6 +35,9 @@ func (b *backoff) fail(now time.Time) (loops bool) {
 	}
 	return len(b.failures) == crashLimit && now.Sub(b.failures[0]) <= crashSpan
 }
+
+// forget begins anew, but for the count.
+func (b *backoff) forget() { *b = backoff{total: b.total} }
 
 // remaining is how long the next start must wait.
 func (b *backoff) remaining(now time.Time) time.Duration { return b.until.Sub(now) }

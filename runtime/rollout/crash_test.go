@@ -20,7 +20,7 @@ func TestWhereverTheHostDiesTheNextOneFinishesOrTakesBack(t *testing.T) {
 		end       []string // what may be stable in the end
 	}{
 		"a good candidate":               {end: []string{"1.0.0", "1.1.0"}},
-		"one that does not start":        {behaviour: behaviour{startErr: errors.New("no")}, end: []string{"1.0.0"}},
+		"one that does not start":        {behaviour: behaviour{startErr: errNo}, end: []string{"1.0.0"}},
 		"one that fails in its traffic":  {spoil: true, end: []string{"1.0.0", "1.1.0"}},
 		"one that never passes a probe":  {behaviour: behaviour{probeErr: errors.New("no")}, end: []string{"1.0.0"}},
 		"one that dies while it warms":   {behaviour: behaviour{diesEarly: true}, end: []string{"1.0.0"}},

@@ -77,7 +77,7 @@ func TestACandidateThatFailsIsTakenBackAndQuarantined(t *testing.T) {
 		phase     string
 		reason    string
 	}{
-		{name: "it does not start", behaviour: behaviour{startErr: errors.New("did not shake hands within 10s")}, phase: "failed", reason: "did not shake hands"},
+		{name: "it does not start", behaviour: behaviour{startErr: &module.Error{Kind: module.Timeout, Msg: "did not shake hands within 10s"}}, phase: "failed", reason: "did not shake hands"},
 		{name: "it never passes a probe", behaviour: behaviour{probeErr: errors.New("not ready")}, phase: "failed", reason: "not ready within 10s"},
 		{name: "it dies while warming up", behaviour: behaviour{diesEarly: true}, phase: "failed", reason: "exited with code 1"},
 		{name: "its requests fail", spoil: func(w *world) { w.serve("2.0.0", 3, 3, 0) }, phase: "rolled-back", reason: "3 of 3 requests failed"},
@@ -120,7 +120,7 @@ func TestACandidateThatFailsIsTakenBackAndQuarantined(t *testing.T) {
 func TestForceLiftsAQuarantine(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.activate("1.0.0")
-		w.behave("2.0.0", behaviour{startErr: errors.New("no")})
+		w.behave("2.0.0", behaviour{startErr: errNo})
 		_ = w.offer("2.0.0", gradual)
 		w.pass(time.Second)
 		w.behave("2.0.0", behaviour{})
@@ -208,7 +208,7 @@ func TestAVersionThatServedIsTakenForGood(t *testing.T) {
 		if module.KindOf(err) != module.Conflict || !strings.Contains(err.Error(), "raise the version") {
 			t.Errorf("err %v", err)
 		}
-		w.behave("2.0.0", behaviour{startErr: errors.New("no")})
+		w.behave("2.0.0", behaviour{startErr: errNo})
 		_ = w.offer("2.0.0", gradual)
 		w.pass(time.Second)
 		fixed := plan("2.0.0")
@@ -542,5 +542,183 @@ func TestWhileStableRestartsTheCandidateGetsNoMoreThanItsShare(t *testing.T) {
 		w.wantSplit(map[string]manifest.Weight{"1.1.0": 100})
 		w.pass(2 * time.Second)
 		w.wantSplit(map[string]manifest.Weight{"1.0.0": 9900, "1.1.0": 100})
+	})
+}
+
+var errNo = &module.Error{Kind: module.Invalid, Msg: "no"}
+
+func TestARestartOfStableInAStepDoesNotBlindTheJudge(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		w.serve("1.0.0", 200, 1, 0)
+		_ = w.offer("1.1.0", gradual)
+		w.pass(time.Second)
+		w.instance("1.0.0").crash("exited with code 2")
+		w.pass(time.Second)
+		if s := w.status().Rollout.StableSample; s.Requests != 0 || s.Errors != 0 {
+			t.Errorf("stable's sample after its restart: %+v", s)
+		}
+		w.serve("1.1.0", 10, 10, 0)
+		w.wantSplit(map[string]manifest.Weight{"1.0.0": 10000})
+		w.wantEvent(module.RolloutRolledBack, "10 of 10 requests failed")
+	})
+}
+
+func TestWhatTheHostCouldNotDoCondemnsNoRelease(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		w.behave("1.1.0", behaviour{startErr: &module.Error{Kind: module.NotFound, Msg: "no such artifact"}})
+		_ = w.offer("1.1.0", gradual)
+		w.pass(time.Second)
+		if s := w.status(); s.Rollout.Phase != "failed" || s.Releases[0].State != module.Failed {
+			t.Errorf("rollout %+v, release %+v", s.Rollout, s.Releases[0])
+		}
+		w.behave("1.1.0", behaviour{})
+		if err := w.offer("1.1.0", gradual); err != nil {
+			t.Errorf("offered again: %v", err)
+		}
+	})
+}
+
+func TestACrashLoopIsKeptUpThoughItsAuditCannotBeWritten(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		w.activate("1.1.0")
+		w.pass(11 * time.Minute) // the predecessor is cold
+		w.mu.Lock()
+		w.auditErr = errFull
+		w.mu.Unlock()
+		for range 6 {
+			if inst := w.instance("1.1.0"); inst != nil {
+				inst.crash("exited with code 2")
+			}
+			w.pass(4 * time.Second)
+		}
+		w.pass(time.Minute)
+		if w.instance("1.1.0") == nil && w.instance("1.0.0") == nil {
+			t.Errorf("nothing runs: %+v", w.status())
+		}
+	})
+}
+
+func TestAPromotionThatCannotBeSavedIsRefusedAndCondemnsNobody(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		_ = w.offer("1.1.0", gradual)
+		w.pass(time.Second)
+		w.setSaveErr(errFull)
+		if err := w.engine.Promote(t.Context(), alice, "hello"); !errors.Is(err, errFull) {
+			t.Errorf("promote: %v", err)
+		}
+		if err := w.offer("1.2.0", gradual); !errors.Is(err, errFull) {
+			t.Errorf("offer: %v", err)
+		}
+		w.setSaveErr(nil)
+		w.pass(2 * time.Second)
+		s := w.status()
+		if s.State != module.RollingOut || s.Candidate == nil || s.Candidate.Version != "1.1.0" {
+			t.Errorf("status %+v", s)
+		}
+	})
+}
+
+func TestARemovalThatCannotBeSavedYetIsDoneAndSaysSo(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		w.setSaveErr(errFull)
+		err := w.engine.Remove(t.Context(), alice, "hello", "enough")
+		if err == nil || !strings.Contains(err.Error(), "it is done, but could not be saved yet") {
+			t.Errorf("remove: %v", err)
+		}
+		w.wantSplit(map[string]manifest.Weight{})
+		w.setSaveErr(nil)
+		w.pass(2 * time.Second)
+		if rec := w.saved["hello"].Record; rec.Stable != nil {
+			t.Errorf("saved %+v", rec)
+		}
+	})
+}
+
+func TestAPredecessorThatDoesNotComeUpIsNoWayBackAnyMore(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		w.activate("1.1.0")
+		w.pass(11 * time.Minute)
+		w.behave("1.0.0", behaviour{startErr: errNo})
+		for range 20 {
+			if inst := w.instance("1.1.0"); inst != nil {
+				inst.crash("exited with code 2")
+			}
+			w.pass(2 * time.Second)
+		}
+		backs := 0
+		for _, a := range w.audits {
+			if a.Action == "rollback" {
+				backs++
+			}
+		}
+		if backs != 1 || w.status().Previous != nil {
+			t.Errorf("%d ways back were tried: %+v", backs, w.status().Previous)
+		}
+	})
+}
+
+func TestAbortingAWayBackLeavesTheWayOpen(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		w.activate("1.1.0")
+		w.pass(11 * time.Minute)
+		w.behave("1.0.0", behaviour{startTime: 5 * time.Second})
+		if err := w.engine.Rollback(t.Context(), alice, "hello"); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(time.Second)
+		if err := w.engine.Abort(t.Context(), alice, "hello"); err != nil {
+			t.Fatal(err)
+		}
+		w.behave("1.0.0", behaviour{})
+		if err := w.offer("1.0.0", instant); err != nil {
+			t.Errorf("the predecessor is condemned: %v", err)
+		}
+	})
+}
+
+func TestAReleaseThatKeepsFailingSaysWhyAndWhenItIsTriedAgain(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		w.behave("1.0.0", behaviour{diesEarly: true})
+		w.instance("1.0.0").crash("exited with code 2")
+		w.pass(30 * time.Second)
+		s := w.status().Stable
+		if s.State != module.Restarting || s.Weight != 0 || s.Restarts < 5 || s.Reason == "" || s.NextTry.IsZero() {
+			t.Errorf("stable %+v", s)
+		}
+	})
+}
+
+func TestACandidateThatEndsTheHostEachTimeIsGivenUp(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		w.behave("1.1.0", behaviour{startTime: time.Hour})
+		_ = w.offer("1.1.0", gradual)
+		for range 4 {
+			w.crashHost()
+		}
+		w.pass(time.Second)
+		if s := w.status(); s.State != module.Active || s.Rollout.Phase != "failed" || !strings.Contains(s.Rollout.Reason, "the runtime ended 3 times") {
+			t.Errorf("status %s, rollout %+v", s.State, s.Rollout)
+		}
+	})
+}
+
+func TestALongReasonIsCutBeforeItIsKept(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		w.behave("1.1.0", behaviour{startErr: &module.Error{Kind: module.Invalid, Msg: strings.Repeat("é\n", 50_000)}})
+		_ = w.offer("1.1.0", gradual)
+		w.pass(time.Second)
+		if rec := w.saved["hello"].Record; len(rec.Rollout.Reason) > 600 || strings.Contains(rec.Decisions[0].Reason, "\n") {
+			t.Errorf("%d bytes of reason: %.80q", len(rec.Rollout.Reason), rec.Rollout.Reason)
+		}
 	})
 }

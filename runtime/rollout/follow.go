@@ -35,6 +35,11 @@ func (o *owner) follow(ctx context.Context, d desire, rec Record) {
 			o.start(ctx, plan)
 		}
 	}
+	for key := range o.starts {
+		if _, wanted := d.plans[key]; !wanted {
+			delete(o.starts, key)
+		}
+	}
 	if rec.WarmUntil.IsZero() {
 		o.window.Stop()
 	} else {
@@ -100,7 +105,7 @@ func (o *owner) routes(rec Record) []manifest.Route {
 func (o *owner) start(ctx context.Context, plan Plan) {
 	wait := o.backoffOf(plan.Key).remaining(time.Now())
 	if wait > 0 {
-		o.retry.Reset(wait)
+		o.restart.Reset(wait)
 		return
 	}
 	o.launches++
@@ -192,12 +197,22 @@ func (o *owner) couldNotStart(ctx context.Context, p *process, err error) {
 		return
 	}
 	if o.isCandidate(p) {
-		_ = o.decide(ctx, spoiled{Reason: err.Error()}, nil)
+		_ = o.decide(ctx, spoiled{Reason: err.Error(), Blameless: p.inst == nil && !blames(err)}, nil)
 		return
 	}
 	o.tell(module.Event{Type: module.ModuleFailing, Version: p.plan.Version, Digest: p.plan.Digest, Instance: p.id, Reason: err.Error(), Message: fmt.Sprintf("%s could not be started: %v", p.plan.Release, err)}, nil)
 	o.bootOver()
 	o.stumbled(ctx, p, err.Error())
+}
+
+// blames reports whether a failed start is the release's own fault. What the host could
+// not do (find the artifact, set a limit, get a process) is not.
+func blames(err error) bool {
+	switch module.KindOf(err) {
+	case module.Invalid, module.Timeout, module.Conflict:
+		return true
+	}
+	return false
 }
 
 // lost deals with a process that ended by itself.
@@ -240,7 +255,11 @@ func (o *owner) sickened(ctx context.Context, m unwell) {
 // try again after a pause; fresh from an instant switch, or in a loop, it gives way
 // to its predecessor.
 func (o *owner) stumbled(ctx context.Context, p *process, reason string) {
-	loops := o.backoffOf(p.plan.Key).fail(time.Now())
+	b := o.backoffOf(p.plan.Key)
+	if !p.since.IsZero() && time.Since(p.since) > crashSpan {
+		b.forget()
+	}
+	loops := b.fail(time.Now(), reason)
 	if o.rec.Previous != nil && !o.rec.Rollout.Active() && (loops || o.onTrial()) {
 		if loops {
 			reason = fmt.Sprintf("%d failures within %s, the last: %s", crashLimit, crashSpan, reason)
@@ -253,9 +272,11 @@ func (o *owner) stumbled(ctx context.Context, p *process, reason string) {
 
 // giveWay returns to the previous release without being asked.
 func (o *owner) giveWay(ctx context.Context, reason string) {
-	warm := o.running[o.rec.Previous.Key] != nil
-	_ = o.decide(ctx, back{Actor: module.Self, Reason: reason, Warm: warm}, &module.AuditRecord{
-		Actor: module.Self, Action: "rollback", Target: o.rec.Stable.Release.String(), Digest: o.rec.Stable.Digest, Reason: reason})
+	stable := o.rec.Stable.Release
+	if o.decide(ctx, back{Actor: module.Self, Reason: reason, Warm: o.running[o.rec.Previous.Key] != nil}, nil) != nil {
+		return // what serves is kept up; decide has seen to it
+	}
+	o.cfg.Log.Note(module.AuditRecord{Actor: module.Self, Action: "rollback", Target: stable.String(), Digest: stable.Digest, Outcome: "accepted", Reason: reason})
 }
 
 // retire takes a process out: no more traffic, what is in flight ends, then it is
@@ -341,7 +362,10 @@ func (o *owner) emptyMail(ctx context.Context, gone <-chan struct{}) (found bool
 			select {
 			case m = <-o.mail:
 			case <-gone:
-				return found
+				if len(o.mail) == 0 { // nobody is left who could send more
+					return found
+				}
+				continue
 			}
 		}
 		switch m := m.(type) {

@@ -29,7 +29,7 @@ func (o *owner) stepBegins(old Record) {
 		if stable != nil && stable.target != nil {
 			p.tally.slowAbove.Store(int64(stable.target.Slow()))
 		}
-		o.base[p.plan.Key] = p.tally.sample()
+		p.base = p.tally.sample()
 	}
 	if ro.Phase == Shifting {
 		o.hold.Reset(ro.Policy.hold())
@@ -64,10 +64,10 @@ func (o *owner) sides() (candidate, stable *process) {
 func (o *owner) samples() (stable, candidate analysis.Sample) {
 	c, s := o.sides()
 	if c != nil {
-		candidate = since(c.tally.sample(), o.base[c.plan.Key])
+		candidate = c.seen()
 	}
 	if s != nil {
-		stable = since(s.tally.sample(), o.base[s.plan.Key])
+		stable = s.seen()
 	}
 	return stable, candidate
 }

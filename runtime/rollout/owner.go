@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/segue-run/segue/runtime/analysis"
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/sdk/manifest"
 	"go.uber.org/zap"
@@ -41,12 +40,12 @@ type owner struct {
 	answers []manifest.Route
 	routed  bool
 
-	base     map[string]analysis.Sample // tallies when the step began
-	hold     *time.Timer                // end of the step's hold
-	window   *time.Timer                // end of the rollback window
-	retry    *time.Timer                // the next try to save, or to start
-	starts   map[string]*backoff        // by key
-	launches int                        // numbers the processes
+	hold     *time.Timer         // end of the step's hold
+	window   *time.Timer         // end of the rollback window
+	resave   *time.Timer         // the next try to save
+	restart  *time.Timer         // the next try to start what must wait
+	starts   map[string]*backoff // by key
+	launches int                 // numbers the processes
 
 	booted chan struct{} // closed when the first attempt at what should serve is over
 	view   atomic.Pointer[view]
@@ -87,8 +86,8 @@ func newOwner(cfg *Config, name string, saved Saved) *owner {
 		rec: saved.Record.resume(), rev: saved.Revision,
 		running: map[string]*process{}, coming: map[string]*process{}, retiring: map[*process]struct{}{},
 		applied: map[string]*process{}, weights: map[string]manifest.Weight{},
-		base: map[string]analysis.Sample{}, starts: map[string]*backoff{},
-		hold: stopped(), window: stopped(), retry: stopped(), booted: make(chan struct{})}
+		starts: map[string]*backoff{},
+		hold:   stopped(), window: stopped(), resave: stopped(), restart: stopped(), booted: make(chan struct{})}
 	o.rec.Module = name
 	o.publish()
 	return o
@@ -113,8 +112,10 @@ func (o *owner) run(ctx context.Context) {
 			o.stepOver(ctx)
 		case <-o.window.C:
 			_ = o.decide(ctx, cooled{}, nil)
-		case <-o.retry.C:
-			o.again(ctx)
+		case <-o.resave.C:
+			_ = o.save(ctx, o.rec)
+		case <-o.restart.C:
+			o.follow(ctx, desired(o.rec, time.Now()), o.rec)
 		}
 	}
 }
@@ -130,9 +131,22 @@ func (o *owner) resume(ctx context.Context) {
 		o.claim(o.rec.Rollout.Candidate)
 		o.tell(module.Event{Type: module.RolloutResumed, Message: fmt.Sprintf("rollout %s to %s goes on after a restart of the host", o.rec.Rollout.ID, o.rec.Rollout.Candidate)}, &o.rec)
 	}
+	o.guard(ctx)
 	o.follow(ctx, desired(o.rec, time.Now()), o.rec)
 	if o.rec.Stable == nil {
 		o.bootOver()
+	}
+}
+
+// guard counts how often the rollout was taken up, before its candidate is started
+// again, and gives up one that never gets further.
+func (o *owner) guard(ctx context.Context) {
+	switch ro := o.rec.Rollout; {
+	case !ro.Active():
+	case ro.Resumed > maxResumes:
+		_ = o.decide(ctx, spoiled{Reason: fmt.Sprintf("the runtime ended %d times while this release was being started", maxResumes)}, nil)
+	default:
+		_ = o.save(ctx, o.rec)
 	}
 }
 
@@ -185,7 +199,7 @@ func (o *owner) answer(ctx context.Context, m request) error {
 		defer o.keepClaims()
 	}
 	err := o.decide(ctx, m.event, &m.audit)
-	if err != nil && !errors.Is(err, ErrUnchanged) {
+	if err != nil && !errors.Is(err, ErrUnchanged) && !errors.Is(err, errUnsaved) {
 		o.auditRefusal(ctx, m.audit, err)
 	}
 	return err
@@ -196,8 +210,9 @@ func (o *owner) auditRefusal(ctx context.Context, rec module.AuditRecord, refusa
 	o.audit(ctx, rec)
 }
 
-// decide is the one way a record changes: narrow, save, widen, tell.
-func (o *owner) decide(ctx context.Context, ev any, audit *module.AuditRecord) error {
+// decide is the one way a record changes: narrow, save, widen, tell. An error means that
+// nothing has changed, unless it is errUnsaved: what narrows is done all the same.
+func (o *owner) decide(ctx context.Context, ev any, audit *module.AuditRecord) (unsaved error) {
 	now := time.Now()
 	o.observe()
 	rec, err := next(o.rec, ev, now)
@@ -220,6 +235,8 @@ func (o *owner) decide(ctx context.Context, ev any, audit *module.AuditRecord) e
 		saving := time.Now()
 		if err := o.save(ctx, rec); err != nil && widens {
 			return o.unsaveable(ctx, ev, err)
+		} else if err != nil {
+			unsaved = &module.Error{Kind: module.Unavailable, Msg: "it is done, but could not be saved yet", Err: errors.Join(errUnsaved, err), Hint: "it is tried again every second; until then a crash of the runtime would undo it"}
 		}
 		if rec.Rollout != nil {
 			rec.Rollout.timed("save", time.Since(saving))
@@ -234,9 +251,10 @@ func (o *owner) decide(ctx context.Context, ev any, audit *module.AuditRecord) e
 	}
 	o.tellChange(old, rec)
 	if rec.Rollout != nil && !rec.Rollout.Active() && (old.Rollout.Active() || rec.Count > old.Count) {
+		o.publish() // so that what is finished is seen to be
 		o.workers.Go(func() { o.finished(rec) })
 	}
-	return nil
+	return unsaved
 }
 
 // finished does what can wait until a rollout is over: the flush of a promoted
@@ -255,15 +273,15 @@ func (o *owner) finished(rec Record) {
 	}
 }
 
-// unsaveable gives up what could not be saved before it was acted on. A rollout
-// under way is taken back, which needs no disk.
+// unsaveable gives up what could not be saved before it was acted on. What an actor
+// asked for is refused. A rollout that cannot go on is taken back, which needs no disk,
+// and without blame.
 func (o *owner) unsaveable(ctx context.Context, ev any, cause error) error {
 	err := &module.Error{Kind: module.Unavailable, Msg: "the decision could not be saved, so it was not acted on", Err: cause, Hint: "see that the state directory is writable and has space"}
-	if o.rec.Rollout.Active() {
-		if _, already := ev.(spoiled); !already {
-			_ = o.decide(ctx, spoiled{Reason: err.Error()}, nil)
-		}
-	} else {
+	switch ev.(type) {
+	case held, warmed:
+		_ = o.decide(ctx, spoiled{Reason: err.Error(), Blameless: true}, nil)
+	default:
 		o.follow(ctx, desired(o.rec, time.Now()), o.rec)
 	}
 	return err
@@ -284,19 +302,11 @@ func (o *owner) save(ctx context.Context, rec Record) error {
 	if err != nil {
 		o.log.Error("record could not be saved", zap.Error(err))
 		o.unsaved = true
-		o.retry.Reset(time.Second)
+		o.resave.Reset(time.Second)
 		return err
 	}
 	o.rev, o.unsaved = rev, false
 	return nil
-}
-
-// again retries what waits: a save that failed, a process whose backoff is over.
-func (o *owner) again(ctx context.Context) {
-	if o.unsaved {
-		_ = o.save(ctx, o.rec)
-	}
-	o.follow(ctx, desired(o.rec, time.Now()), o.rec)
 }
 
 // keepClaims gives up the routes of releases that are neither running nor the way
@@ -321,7 +331,8 @@ func (o *owner) post(m message) {
 	}
 }
 
-// ask sends an actor's event to the loop and waits for the answer.
+// ask sends an actor's event to the loop and waits for the answer. Once the loop has
+// the event ctx does not end the wait any more: who asked holds what it needs.
 func (o *owner) ask(ctx context.Context, ev any, audit module.AuditRecord) error {
 	m := request{event: ev, audit: audit, reply: make(chan error, 1)}
 	select {
@@ -335,11 +346,17 @@ func (o *owner) ask(ctx context.Context, ev any, audit module.AuditRecord) error
 	case err := <-m.reply:
 		return err
 	case <-o.closed:
-		return errStopping
-	case <-ctx.Done():
-		return ctx.Err()
+		select {
+		case err := <-m.reply:
+			return err
+		default:
+			return errStopping
+		}
 	}
 }
+
+// errUnsaved marks what was acted on and is not saved.
+var errUnsaved = errors.New("unsaved")
 
 var errStopping = &module.Error{Kind: module.Unavailable, Msg: "the runtime is stopping", Hint: "try again when it is up"}
 

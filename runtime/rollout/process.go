@@ -23,7 +23,11 @@ type process struct {
 	unwell bool
 
 	tally tally
+	base  analysis.Sample // the tally when the step began; a younger process began at nothing
 }
+
+// seen is what the process has shown in this step.
+func (p *process) seen() analysis.Sample { return since(p.tally.sample(), p.base) }
 
 // tally counts what the data plane reports of one process.
 type tally struct {

@@ -49,6 +49,9 @@ type Rollout struct {
 	Verdict   module.Verdict `json:"verdict"`
 	Reason    string         `json:"reason,omitempty"`
 	Actor     module.Actor   `json:"actor"`
+	// Resumed counts the starts of the host that took this rollout up again since its
+	// candidate last came up.
+	Resumed int `json:"resumed,omitempty"`
 	// Source is the file or upload that was offered; empty for a way back.
 	Source string `json:"source,omitempty"`
 	// Condemns is set on a way back: the digest that goes to quarantine once the
@@ -127,7 +130,7 @@ func (r *Record) decide(rel module.Release, state module.ReleaseState, reason st
 		}
 		rest = append(rest, d)
 	}
-	fresh := Decision{Version: rel.Version, Digest: rel.Digest, State: state, Reason: reason, At: at, Served: served}
+	fresh := Decision{Version: rel.Version, Digest: rel.Digest, State: state, Reason: brief(reason), At: at, Served: served}
 	r.Decisions = append([]Decision{fresh}, rest...)
 	for i := len(r.Decisions) - 1; len(r.Decisions) > maxDecisions && i > 0; i-- {
 		if !r.uses(r.Decisions[i].Digest) {

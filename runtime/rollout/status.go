@@ -41,7 +41,7 @@ func (o *owner) publish() {
 		v.status.Releases = append(v.status.Releases, module.ReleaseStatus{Version: d.Version, Digest: d.Digest, State: d.State, Reason: d.Reason, Since: d.At})
 	}
 	if candidate, stable := o.sides(); candidate != nil && stable != nil && o.rec.Rollout.Phase == Shifting {
-		v.base = [2]analysis.Sample{o.base[stable.plan.Key], o.base[candidate.plan.Key]}
+		v.base = [2]analysis.Sample{stable.base, candidate.base}
 	}
 	o.view.Store(v)
 }
@@ -75,7 +75,8 @@ func (o *owner) leaving(key string) *process {
 
 func (o *owner) release(plan Plan) (*module.ReleaseStatus, *process) {
 	s := &module.ReleaseStatus{Version: plan.Version, Digest: plan.Digest, State: module.Stopped, Weight: o.weights[plan.Key]}
-	if b := o.starts[plan.Key]; b != nil {
+	b := o.starts[plan.Key]
+	if b != nil {
 		s.Restarts = b.total
 	}
 	p := o.running[plan.Key]
@@ -102,6 +103,9 @@ func (o *owner) release(plan Plan) (*module.ReleaseStatus, *process) {
 		p, s.State = o.leaving(plan.Key), module.Draining
 	case isStable:
 		s.State = module.Restarting
+	}
+	if b != nil && s.State == module.Restarting {
+		s.Reason, s.NextTry = b.reason, b.until
 	}
 	if p == nil || p.inst == nil {
 		return s, nil

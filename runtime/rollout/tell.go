@@ -91,6 +91,9 @@ func (o *owner) tellEnd(rec Record) {
 		ev.Message = fmt.Sprintf("%s was taken back: %s", ro.Candidate.Release, ro.Reason)
 	}
 	o.tell(ev, &rec)
+	if action == "promote" && ro.Reason != "" {
+		return // an actor's word, which has its record already
+	}
 	if action != "" {
 		o.cfg.Log.Note(module.AuditRecord{Actor: module.Self, Action: action, Target: ro.Candidate.Release.String(), Digest: ro.Candidate.Digest, Outcome: "accepted", Reason: ro.Reason})
 	}

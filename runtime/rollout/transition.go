@@ -2,7 +2,9 @@ package rollout
 
 import (
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/sdk/manifest"
@@ -27,7 +29,12 @@ type (
 	held struct{}
 	// spoiled: the candidate must go: it did not start, its probes fail, it
 	// crashed, or the verdict is against it.
-	spoiled struct{ Reason string }
+	spoiled struct {
+		Reason string
+		// Blameless: it was the host's failure, or the machine's; the release may be
+		// tried again as it is.
+		Blameless bool
+	}
 	// promote, abort, back, remove: an actor's verbs. For back, Warm says that
 	// the previous release still runs.
 	promote struct{ Actor module.Actor }
@@ -70,11 +77,14 @@ func next(old Record, ev any, now time.Time) (Record, error) {
 		if !rec.Rollout.Active() {
 			return rec, nil
 		}
-		end := Failed
-		if rec.Rollout.Phase == Shifting {
+		end, state := Failed, module.Quarantined
+		if rec.Rollout.Step > 0 {
 			end = RolledBack
 		}
-		rec.takeBack(end, module.Quarantined, ev.Reason, now)
+		if ev.Blameless {
+			state = module.Failed
+		}
+		rec.takeBack(end, state, ev.Reason, now)
 		return rec, nil
 	case promote:
 		if !rec.Rollout.Active() {
@@ -176,6 +186,7 @@ func (r Record) warm(ev warmed, now time.Time) Record {
 		return r
 	}
 	r.Rollout.timed("warm", ev.Took)
+	r.Rollout.Resumed = 0
 	if r.Stable == nil || r.Rollout.Policy.Strategy == manifest.Instant {
 		r.Rollout.Step = len(r.Rollout.Policy.Steps)
 		r.finish(now)
@@ -219,9 +230,21 @@ func (r *Record) finish(now time.Time) {
 	r.decide(candidate.Release, module.Serving, "", now)
 }
 
-// takeBack ends the rollout against the candidate.
+// takeBack ends the rollout against the candidate. A predecessor that failed to come
+// back is no way back any more; one whose return was merely aborted stays one, and is
+// not condemned.
 func (r *Record) takeBack(end Phase, state module.ReleaseState, reason string, now time.Time) {
 	ro := r.Rollout
+	if r.Previous != nil && r.Previous.Digest == ro.Candidate.Digest {
+		switch {
+		case state != module.Quarantined:
+		case end == Failed || end == RolledBack:
+			r.Previous, r.WarmUntil = nil, time.Time{}
+		default:
+			state = module.Stopped
+		}
+	}
+	reason = brief(reason)
 	ro.Phase, ro.Reason, ro.Ended = end, reason, now
 	if end == Failed || end == RolledBack {
 		ro.Verdict = module.Fail
@@ -247,7 +270,7 @@ func (r Record) goBack(ev back, now time.Time) (Record, error) {
 	key := plan.Key
 	r.begin(plan, policy, ev.Actor, now)
 	r.Rollout.Condemns = r.Stable.Digest
-	r.Rollout.Reason = ev.Reason
+	r.Rollout.Reason = brief(ev.Reason)
 	if ev.Warm {
 		r.Rollout.Candidate.Key = key // the process that still runs
 		r.Rollout.Step = 1
@@ -256,15 +279,35 @@ func (r Record) goBack(ev back, now time.Time) (Record, error) {
 	return r, nil
 }
 
-// resume puts a rollout that a stop of the host cut off where it can go on: its
+// resume puts a rollout that the end of the host cut off where it can go on: its
 // process is gone, its step is kept.
 func (r Record) resume() Record {
 	r = r.clone()
 	if r.Rollout.Active() {
 		r.Rollout.Phase = Starting
+		r.Rollout.Resumed++
 	}
 	r.WarmUntil = time.Time{}
 	return r
+}
+
+// maxResumes is how often a rollout is taken up again without its candidate having come
+// up: a candidate that ends the host each time must not do so for ever.
+const maxResumes = 3
+
+// brief cuts a reason to what a record can carry two hundred times, in one line.
+func brief(reason string) string {
+	const most = 500
+	reason = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, reason)
+	if len(reason) <= most {
+		return reason
+	}
+	return strings.ToValidUTF8(reason[:most], "") + "…"
 }
 
 func (r *Rollout) timed(name string, took time.Duration) {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/segue-run/segue/proxy/nethttp"
@@ -86,6 +87,11 @@ func Run(ctx context.Context, cfg config.Config, opts Options) (err error) {
 
 // open acquires everything that can be refused, before anything is started.
 func (h *host) open(ctx context.Context) error {
+	for name, set := range h.cfg.Modules {
+		if err := limitsOf(set).Validate(); err != nil {
+			return &module.Error{Kind: module.Invalid, Field: "modules." + name + ".limits", Err: err, Hint: "raise it in segue.yaml, or leave it out for the default"}
+		}
+	}
 	for _, dir := range []*string{&h.cfg.StateDir, &h.cfg.ModulesDir} {
 		abs, err := filepath.Abs(*dir)
 		if err != nil {
@@ -105,7 +111,14 @@ func (h *host) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return h.openParts(bucket)
+	if err := h.openParts(bucket); err != nil {
+		return err
+	}
+	if err := h.engine.Load(ctx); err != nil {
+		return &module.Error{Kind: module.Internal, Field: "state", Value: h.cfg.StateDir, Err: err,
+			Hint: "restore the state directory from a copy, or use another segue that can read it"}
+	}
+	return nil
 }
 
 // bind takes the addresses. Connections to the traffic address wait in the kernel
@@ -132,8 +145,16 @@ func (h *host) bind() (err error) {
 func listen(field, address string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, &module.Error{Kind: module.Unavailable, Field: field, Value: address, Err: err,
-			Hint: fmt.Sprintf("free the address or choose another with --%s HOST:PORT", field)}
+		hint := fmt.Sprintf("choose another with --%s HOST:PORT", field)
+		switch {
+		case errors.Is(err, syscall.EADDRINUSE):
+			hint = "find who listens there with `ss -ltnp`, or " + hint
+		case errors.Is(err, syscall.EACCES):
+			hint = "ports below 1024 need `setcap cap_net_bind_service=+ep` on segue, or " + hint
+		case errors.Is(err, syscall.EADDRNOTAVAIL):
+			hint = "no interface of this machine has this address: " + hint
+		}
+		return nil, &module.Error{Kind: module.Unavailable, Field: field, Value: address, Err: err, Hint: hint}
 	}
 	return l, nil
 }
@@ -214,11 +235,12 @@ func (h *host) run(ctx context.Context) error {
 	failed := make(chan error, 4)
 	rollouts := part(failed, "rollouts", h.engine.Run)
 	admin := part(failed, "admin API", func(ctx context.Context) error { return h.api.Run(ctx, h.local, h.admin) })
-	boot, cancel := context.WithTimeout(ctx, bootPatience)
-	if err := h.engine.Booted(boot); err != nil && ctx.Err() == nil {
-		h.log.Warn("some modules are still not up; traffic is served without them")
+	if err := h.boot(ctx, failed); err != nil || ctx.Err() != nil {
+		h.engine.StopBy(time.Now().Add(h.cfg.ShutdownGrace))
+		rollouts.stop()
+		admin.stop()
+		return err
 	}
-	cancel()
 	traffic := part(failed, "traffic", func(context.Context) error { return h.proxy.Serve(h.listen) })
 	files := part(failed, "watched directory", h.watchFiles)
 	h.serving.Store(true)
@@ -234,8 +256,10 @@ func (h *host) run(ctx context.Context) error {
 	}
 	h.serving.Store(false)
 	h.events.Emit(module.Event{Type: module.HostStopping, Time: time.Now(), Message: "segue stops: no new offers, requests in flight end, modules stop"})
+	deadline := time.Now().Add(h.cfg.ShutdownGrace)
+	h.engine.StopBy(deadline)
 	files.stop()
-	drain, cancel := context.WithTimeout(context.Background(), h.cfg.ShutdownGrace)
+	drain, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
 	if cut := h.proxy.Shutdown(drain); cut != nil {
 		h.log.Warn("requests were cut off at the end of the grace", zap.Error(cut))
@@ -244,6 +268,26 @@ func (h *host) run(ctx context.Context) error {
 	rollouts.stop()
 	admin.stop()
 	return err
+}
+
+// boot waits until the modules are up, or have failed to come up, or a part fails, or
+// ctx ends, but not for ever.
+func (h *host) boot(ctx context.Context, failed <-chan error) error {
+	patience, cancel := context.WithTimeout(ctx, bootPatience)
+	defer cancel()
+	booted := make(chan error, 1)
+	go func() { booted <- h.engine.Booted(patience) }()
+	select {
+	case err := <-failed:
+		cancel()
+		<-booted
+		return err
+	case err := <-booted:
+		if err != nil && ctx.Err() == nil {
+			h.log.Warn("some modules are still not up; traffic is served without them")
+		}
+		return nil
+	}
 }
 
 // watchFiles runs the watcher and the intake of what it finds.

@@ -10,7 +10,6 @@ import (
 	"github.com/segue-run/segue/runtime/launch"
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/rollout"
-	"github.com/segue-run/segue/sdk/manifest"
 	"go.uber.org/zap"
 )
 
@@ -25,7 +24,7 @@ type instances struct {
 
 	mu   sync.Mutex
 	open map[module.Digest]*artifact.Artifact
-	pins map[module.Digest]int // offers under way: not to be forgotten yet
+	pins map[module.Digest]int // offers and starts under way: not to be forgotten yet
 }
 
 var _ rollout.Instances = (*instances)(nil)
@@ -39,13 +38,23 @@ func newInstances(store *artifact.Store, starter *instance.Starter, cfg config.C
 func (s *instances) keep(a *artifact.Artifact) (unpin func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	digest := a.Digest
-	s.pins[digest]++
-	if s.open[digest] == nil {
-		s.open[digest] = a
+	if s.open[a.Digest] == nil {
+		s.open[a.Digest] = a
 	} else {
 		a.Close()
 	}
+	return s.pinLocked(a.Digest)
+}
+
+// pin keeps forget from an artifact until unpin.
+func (s *instances) pin(digest module.Digest) (unpin func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pinLocked(digest)
+}
+
+func (s *instances) pinLocked(digest module.Digest) (unpin func()) {
+	s.pins[digest]++
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -78,6 +87,7 @@ func (s *instances) artifact(ctx context.Context, digest module.Digest) (*artifa
 }
 
 func (s *instances) Start(ctx context.Context, id string, plan rollout.Plan) (rollout.Instance, error) {
+	defer s.pin(plan.Digest)()
 	a, err := s.artifact(ctx, plan.Digest)
 	if err != nil {
 		return nil, err
@@ -85,13 +95,16 @@ func (s *instances) Start(ctx context.Context, id string, plan rollout.Plan) (ro
 	set := s.cfg.Module(plan.Module)
 	inst, err := s.starter.Start(ctx, instance.Spec{
 		ID: id, Release: plan.Release, ManifestText: a.ManifestText, Binary: a.File(),
-		Limits:    launch.Limits{NoFile: set.Limits.NoFile, Data: set.Limits.Data, FSize: set.Limits.FSize, NProc: set.Limits.NProc},
-		StopGrace: set.StopGrace,
+		Limits: limitsOf(set), StopGrace: set.StopGrace,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return started{Instance: inst, health: plan.Health}, nil
+	return process{inst}, nil
+}
+
+func limitsOf(set config.Module) launch.Limits {
+	return launch.Limits{NoFile: set.Limits.NoFile, Data: set.Limits.Data, FSize: set.Limits.FSize, NProc: set.Limits.NProc}
 }
 
 func (s *instances) Secure(ctx context.Context, digest module.Digest) error {
@@ -126,11 +139,8 @@ func (s *instances) close() {
 	}
 }
 
-// started is an instance with the probe that its manifest asks for.
-type started struct {
-	*instance.Instance
-	health manifest.Health
-}
+// process is an instance in a rollout's words.
+type process struct{ *instance.Instance }
 
-func (s started) Stop(ctx context.Context) bool { return s.Instance.Stop(ctx, 0).Killed }
-func (s started) Exit() string                  { return s.Instance.Exit().String() }
+func (p process) Stop(ctx context.Context) bool { return p.Instance.Stop(ctx, 0).Killed }
+func (p process) Exit() string                  { return p.Instance.Exit().String() }

@@ -100,19 +100,22 @@ func (in *intake) upload(ctx context.Context, actor module.Actor, up api.DeployI
 	if err != nil {
 		in.refused(up.FileName, actor, rel, err)
 	}
-	if errors.Is(err, rollout.ErrUnchanged) {
-		return in.present(rel)
+	if errors.Is(err, rollout.ErrUnchanged) || err == nil && status.Digest != rel.Digest {
+		return in.present(rel), nil
 	}
 	return status, err
 }
 
 // present is the rollout that brought, or brings, what was offered again.
-func (in *intake) present(rel module.Release) (module.RolloutStatus, error) {
+func (in *intake) present(rel module.Release) module.RolloutStatus {
 	status, err := in.engine.Status(rel.Module)
 	if err == nil && status.Rollout != nil && status.Rollout.Digest == rel.Digest {
-		return *status.Rollout, nil
+		return *status.Rollout
 	}
-	return module.RolloutStatus{}, rollout.ErrUnchanged
+	// It serves, and another rollout has come and gone since.
+	now := time.Now()
+	return module.RolloutStatus{Module: rel.Module, To: rel.Version, Digest: rel.Digest, Phase: string(rollout.Promoted),
+		Verdict: module.Pass, Reason: "it serves already", Started: now, Ended: now}
 }
 
 // offer hands a staged artifact to the rollouts, under the policy that holds for it:
@@ -151,11 +154,15 @@ func (in *intake) removed(ctx context.Context, n *watch.Removed) {
 	if err != nil || status.Stable == nil || status.Stable.Digest != rel.Digest {
 		return
 	}
+	if status.Candidate != nil && !status.Rollout.Over() {
+		in.log.Info("the last file of stable was removed while its successor is on its way; stable serves until that has taken over", zap.Stringer("release", rel), zap.String("file", n.Name))
+		return
+	}
 	if in.cfg.OnRemove == config.Keep {
 		in.log.Info("the last file of a release that serves was removed; it goes on serving", zap.Stringer("release", rel), zap.String("file", n.Name))
 		return
 	}
-	actor := module.Actor{Kind: "file", Name: n.Path}
+	actor := module.Actor{Kind: "file", Name: n.Name}
 	if err := in.engine.Remove(ctx, actor, rel.Module, fmt.Sprintf("its last file %s was removed", n.Name)); err != nil {
 		in.log.Error("module could not be deactivated", zap.String("module", rel.Module), zap.Error(err))
 	}

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/segue-run/segue/runtime/audit"
 	"github.com/segue-run/segue/runtime/module"
@@ -17,20 +18,22 @@ type journal struct {
 	audit  *audit.Log
 	log    *zap.Logger
 
-	notes  chan module.AuditRecord
-	writer sync.WaitGroup
+	notes   chan module.AuditRecord
+	closing chan struct{}
+	writer  sync.WaitGroup
 }
 
 var _ rollout.Log = (*journal)(nil)
 
+// noteRetry is the pause between two tries to write a note.
+const noteRetry = time.Second
+
 // newJournal starts the goroutine that writes notes; close joins it.
 func newJournal(events *telemetry.Events, log *audit.Log, logger *zap.Logger) *journal {
-	j := &journal{events: events, audit: log, log: logger.Named("journal"), notes: make(chan module.AuditRecord, 1024)}
+	j := &journal{events: events, audit: log, log: logger.Named("journal"), notes: make(chan module.AuditRecord, 1024), closing: make(chan struct{})}
 	j.writer.Go(func() {
 		for rec := range j.notes {
-			if err := j.Audit(context.Background(), rec); err != nil {
-				j.log.Error("audit record could not be written", zap.String("action", rec.Action), zap.String("target", rec.Target), zap.Error(err))
-			}
+			j.write(rec)
 		}
 	})
 	return j
@@ -53,8 +56,26 @@ func (j *journal) Note(rec module.AuditRecord) {
 	}
 }
 
-// close writes what is queued; no Note may follow.
+// write writes a note, and tries again until it is written or the journal closes: what
+// the runtime did while the disk was full must not be missing when it has space again.
+func (j *journal) write(rec module.AuditRecord) {
+	for {
+		err := j.Audit(context.Background(), rec)
+		if err == nil {
+			return
+		}
+		j.log.Error("audit record could not be written", zap.String("action", rec.Action), zap.String("target", rec.Target), zap.Error(err))
+		select {
+		case <-j.closing:
+			return
+		case <-time.After(noteRetry):
+		}
+	}
+}
+
+// close writes what is queued, as far as it can be; no Note may follow.
 func (j *journal) close() {
+	close(j.closing)
 	close(j.notes)
 	j.writer.Wait()
 }

@@ -24,6 +24,9 @@ func (r runtime) Deploy(ctx context.Context, actor module.Actor, in api.DeployIn
 	if err := access.Authorize(actor, "deploy"); err != nil {
 		return module.RolloutStatus{}, err
 	}
+	if err := r.Ready(); err != nil {
+		return module.RolloutStatus{}, err
+	}
 	return r.intake.upload(ctx, actor, in)
 }
 

@@ -116,7 +116,8 @@ func (t *traffic) Split(name string, routes []manifest.Route, shares []rollout.S
 	before, known := t.modules[name]
 	t.modules[name] = &routed{group: m.group, routes: routes}
 	if err := t.publishLocked(); err != nil {
-		if delete(t.modules, name); known {
+		delete(t.modules, name)
+		if known {
 			t.modules[name] = before
 		}
 		return err

@@ -33,11 +33,10 @@ type Config struct {
 type Engine struct {
 	cfg Config
 
-	mu      sync.Mutex
-	owners  map[string]*owner
-	ctx     context.Context // of Run; nil before and after
-	wg      sync.WaitGroup
-	restore chan struct{} // closed once the saved records are loaded
+	mu     sync.Mutex
+	owners map[string]*owner
+	ctx    context.Context // of Run; nil before and after
+	wg     sync.WaitGroup
 }
 
 // New makes an engine; nothing runs before Run.
@@ -50,24 +49,37 @@ func New(cfg Config) (*Engine, error) {
 	}
 	cfg.Logger = cfg.Logger.Named("rollout")
 	cfg.DrainTimeout = cmp.Or(cfg.DrainTimeout, 30*time.Second)
-	return &Engine{cfg: cfg, owners: map[string]*owner{}, restore: make(chan struct{})}, nil
+	return &Engine{cfg: cfg, owners: map[string]*owner{}}, nil
 }
 
-// Run loads the records, brings up what they ask for, and serves until ctx ends.
-// Then it stops every process and returns when all have gone; records stay as they
-// are, so that the next Run goes on from there.
-func (e *Engine) Run(ctx context.Context) error {
+// Load reads the records and claims their routes; call it once, before Run. Nothing
+// runs after it yet.
+func (e *Engine) Load(ctx context.Context) error {
 	saved, err := e.cfg.Records.All(ctx)
 	if err != nil {
 		return fmt.Errorf("load the modules' records: %w", err)
 	}
 	e.mu.Lock()
-	e.ctx = ctx
+	defer e.mu.Unlock()
 	for _, s := range saved {
-		e.ownLocked(s)
+		o := newOwner(&e.cfg, s.Record.Module, s)
+		o.claimAll()
+		e.owners[s.Record.Module] = o
+	}
+	return nil
+}
+
+// Run brings up what the records ask for, and serves until ctx ends. Then it stops
+// every process and returns when all have gone; records stay as they are, so that the
+// next Run goes on from there. What has not stopped by the time that StopBy named is
+// killed.
+func (e *Engine) Run(ctx context.Context) error {
+	e.mu.Lock()
+	e.ctx = ctx
+	for _, o := range e.owners {
+		e.wg.Go(func() { o.run(ctx) })
 	}
 	e.mu.Unlock()
-	close(e.restore)
 	<-ctx.Done()
 	e.mu.Lock()
 	e.ctx = nil
@@ -76,14 +88,19 @@ func (e *Engine) Run(ctx context.Context) error {
 	return nil
 }
 
-// Booted blocks until every module that was active when the engine started serves,
-// or has failed once to come up.
-func (e *Engine) Booted(ctx context.Context) error {
-	select {
-	case <-e.restore:
-	case <-ctx.Done():
-		return ctx.Err()
+// StopBy says by when the processes must have gone once Run's context ends. Without it
+// each has its own grace.
+func (e *Engine) StopBy(at time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, o := range e.owners {
+		o.stopBy.Store(&at)
 	}
+}
+
+// Booted blocks until every module that Load found active serves, or has failed once to
+// come up.
+func (e *Engine) Booted(ctx context.Context) error {
 	for _, o := range e.all() {
 		select {
 		case <-o.booted:
@@ -93,14 +110,6 @@ func (e *Engine) Booted(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func (e *Engine) ownLocked(s Saved) *owner {
-	o := newOwner(&e.cfg, s.Record.Module, s)
-	e.owners[s.Record.Module] = o
-	ctx := e.ctx
-	e.wg.Go(func() { o.run(ctx) })
-	return o
 }
 
 func (e *Engine) owner(name string) (*owner, error) {
@@ -149,7 +158,10 @@ func (e *Engine) Offer(ctx context.Context, of Offer) (module.RolloutStatus, err
 	}
 	o := e.owners[name]
 	if o == nil {
-		o = e.ownLocked(Saved{Record: Record{Module: name}})
+		o = newOwner(&e.cfg, name, Saved{Record: Record{Module: name}})
+		e.owners[name] = o
+		ctx := e.ctx
+		e.wg.Go(func() { o.run(ctx) })
 	}
 	e.mu.Unlock()
 	err := o.ask(ctx, offered(of),

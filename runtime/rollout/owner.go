@@ -49,6 +49,11 @@ type owner struct {
 
 	booted chan struct{} // closed when the first attempt at what should serve is over
 	view   atomic.Pointer[view]
+	stopBy atomic.Pointer[time.Time] // see Engine.StopBy
+	// hurry ends when that time has come; the end of Run's context alone cuts no stop
+	// short.
+	hurry context.Context
+	rush  context.CancelFunc
 }
 
 // message is what the owner's loop takes.
@@ -88,6 +93,7 @@ func newOwner(cfg *Config, name string, saved Saved) *owner {
 		applied: map[string]*process{}, weights: map[string]manifest.Weight{},
 		starts: map[string]*backoff{},
 		hold:   stopped(), window: stopped(), resave: stopped(), restart: stopped(), booted: make(chan struct{})}
+	o.hurry, o.rush = context.WithCancel(context.Background())
 	o.rec.Module = name
 	o.publish()
 	return o
@@ -97,6 +103,7 @@ func newOwner(cfg *Config, name string, saved Saved) *owner {
 // and returns once nothing of the module runs any more.
 func (o *owner) run(ctx context.Context) {
 	defer close(o.closed)
+	defer o.rush()
 	o.resume(ctx)
 	for {
 		o.publish()
@@ -122,13 +129,7 @@ func (o *owner) run(ctx context.Context) {
 
 // resume brings up what the record asks for after a start of the host.
 func (o *owner) resume(ctx context.Context) {
-	for _, p := range []*Plan{o.rec.Stable, o.rec.Previous} {
-		if p != nil {
-			o.claim(*p)
-		}
-	}
 	if o.rec.Rollout.Active() {
-		o.claim(o.rec.Rollout.Candidate)
 		o.tell(module.Event{Type: module.RolloutResumed, Message: fmt.Sprintf("rollout %s to %s goes on after a restart of the host", o.rec.Rollout.ID, o.rec.Rollout.Candidate)}, &o.rec)
 	}
 	o.guard(ctx)
@@ -147,6 +148,18 @@ func (o *owner) guard(ctx context.Context) {
 		_ = o.decide(ctx, spoiled{Reason: fmt.Sprintf("the runtime ended %d times while this release was being started", maxResumes)}, nil)
 	default:
 		_ = o.save(ctx, o.rec)
+	}
+}
+
+// claimAll takes the routes of what serves, is the way back, or is on its way.
+func (o *owner) claimAll() {
+	for _, p := range []*Plan{o.rec.Stable, o.rec.Previous} {
+		if p != nil {
+			o.claim(*p)
+		}
+	}
+	if o.rec.Rollout.Active() {
+		o.claim(o.rec.Rollout.Candidate)
 	}
 }
 

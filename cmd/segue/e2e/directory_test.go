@@ -106,3 +106,16 @@ func TestReplacingTheFileIsNoRemoval(t *testing.T) {
 		t.Errorf("events %v", got)
 	}
 }
+
+func TestRemovingStablesFileWhileItsSuccessorIsOnItsWayTakesNothingDown(t *testing.T) {
+	s := started(t, "rollout: {strategy: gradual, steps: [50%, 100%], hold: 4s}\n")
+	s.drop(release("1.0.0"), "hello-1.0.0")
+	s.awaitStable("1.0.0")
+	s.drop(release("1.1.0"), "hello-1.1.0")
+	s.awaitStatus("it shifts", func(st module.Status) bool { return st.Candidate != nil && st.Candidate.Weight == 5000 })
+	must(t, os.Remove(filepath.Join(s.modules, "hello-1.0.0")))
+	s.awaitStable("1.1.0")
+	if got := s.eventsOf(module.ModuleDeactivated, ""); len(got) > 0 {
+		t.Errorf("events %v", got)
+	}
+}

@@ -1,0 +1,98 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/segue-run/segue/runtime/module"
+)
+
+// couldNotStart ends the rollout of a candidate; a release that serves is tried
+// again after a pause, or gives way to its predecessor.
+func (o *owner) couldNotStart(ctx context.Context, p *process, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	if o.isCandidate(p) {
+		_ = o.decide(ctx, spoiled{Reason: err.Error(), Blameless: p.inst == nil && !blames(err)}, nil)
+		return
+	}
+	o.tell(module.Event{Type: module.ModuleFailing, Version: p.plan.Version, Digest: p.plan.Digest, Instance: p.id, Reason: err.Error(), Message: fmt.Sprintf("%s could not be started: %v", p.plan.Release, err)}, nil)
+	o.bootOver()
+	o.stumbled(ctx, p, err.Error())
+}
+
+// blames reports whether a failed start is the release's own fault. What the host could
+// not do (find the artifact, set a limit, get a process) is not.
+func blames(err error) bool {
+	switch module.KindOf(err) {
+	case module.Invalid, module.Timeout, module.Conflict:
+		return true
+	}
+	return false
+}
+
+// lost deals with a process that ended by itself.
+func (o *owner) lost(ctx context.Context, p *process) {
+	if o.running[p.plan.Key] != p {
+		return
+	}
+	reason := "crashed: " + p.inst.Exit()
+	o.observe()
+	delete(o.running, p.plan.Key)
+	defer o.retire(p) // once it has no traffic any more
+	o.tell(module.Event{Type: module.InstanceCrashed, Version: p.plan.Version, Digest: p.plan.Digest, Instance: p.id, Reason: p.inst.Exit(), Message: fmt.Sprintf("%s %s", p.plan.Release, reason)}, nil)
+	switch {
+	case o.isCandidate(p):
+		_ = o.decide(ctx, spoiled{Reason: reason}, nil)
+	case o.rec.Stable != nil && o.rec.Stable.Key == p.plan.Key:
+		o.stumbled(ctx, p, reason)
+	}
+}
+
+// sickened deals with a process whose probes fail.
+func (o *owner) sickened(ctx context.Context, m unwell) {
+	if o.running[m.p.plan.Key] != m.p {
+		return
+	}
+	reason := fmt.Sprintf("failed %d probes in a row: %v", m.p.plan.Health.Failures, m.err)
+	o.tell(module.Event{Type: module.InstanceUnwell, Version: m.p.plan.Version, Digest: m.p.plan.Digest, Instance: m.p.id, Reason: m.err.Error(), Message: fmt.Sprintf("%s %s", m.p.plan.Release, reason)}, nil)
+	switch {
+	case o.isCandidate(m.p):
+		_ = o.decide(ctx, spoiled{Reason: reason}, nil)
+	case o.rec.Stable != nil && o.rec.Stable.Key == m.p.plan.Key:
+		m.p.unwell = true // it serves until another process can take over
+		o.stumbled(ctx, m.p, reason)
+	default:
+		_ = o.decide(ctx, cooled{}, nil)
+	}
+}
+
+// stumbled lets a stable release that crashed, fails its probes or does not start
+// try again after a pause; fresh from an instant switch, or in a loop, it gives way
+// to its predecessor.
+func (o *owner) stumbled(ctx context.Context, p *process, reason string) {
+	b := o.backoffOf(p.plan.Key)
+	if !p.since.IsZero() && time.Since(p.since) > crashSpan {
+		b.forget()
+	}
+	loops := b.fail(time.Now(), reason)
+	if o.rec.Previous != nil && !o.rec.Rollout.Active() && (loops || o.onTrial()) {
+		if loops {
+			reason = fmt.Sprintf("%d failures within %s, the last: %s", crashLimit, crashSpan, reason)
+		}
+		o.giveWay(ctx, reason)
+		return
+	}
+	o.follow(ctx, desired(o.rec, time.Now()), o.rec)
+}
+
+// giveWay returns to the previous release without being asked.
+func (o *owner) giveWay(ctx context.Context, reason string) {
+	stable := o.rec.Stable.Release
+	if o.decide(ctx, back{Actor: module.Self, Reason: reason, Warm: o.running[o.rec.Previous.Key] != nil}, nil) != nil {
+		return // what serves is kept up; decide has seen to it
+	}
+	o.cfg.Log.Note(module.AuditRecord{Actor: module.Self, Action: "rollback", Target: stable.String(), Digest: stable.Digest, Outcome: "accepted", Reason: reason})
+}

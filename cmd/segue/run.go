@@ -74,5 +74,6 @@ func serve(ctx context.Context, cfg config.Config) error {
 	}
 	// What standard error does not take is lost either way.
 	defer func() { _ = logger.Sync() }()
+	defer telemetry.RedirectStdLog(logger)()
 	return host.Run(ctx, cfg, host.Options{Logger: logger, Version: thisBuild().Version})
 }

@@ -25,6 +25,11 @@ func (s *Server) events(c *call) error {
 	if c.r.Method == http.MethodGet && strings.Contains(c.r.Header.Get("Accept"), "text/event-stream") {
 		return s.follow(c, filter)
 	}
+	leave, err := c.enterHistory()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	events, err := s.cfg.Runtime.History(c.r.Context(), filter)
 	if err != nil {
 		return err

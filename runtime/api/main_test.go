@@ -28,6 +28,14 @@ type served struct {
 
 func serve(t *testing.T, rt *apitest.Runtime, cfg api.Config) *served {
 	t.Helper()
+	s := serveAs(t, rt, cfg)
+	s.runtime = rt
+	return s
+}
+
+// serveAs is serve for a runtime of the test's own kind.
+func serveAs(t *testing.T, rt api.Runtime, cfg api.Config) *served {
+	t.Helper()
 	// A test's own temporary directory may be too long for a socket's path.
 	socket := filepath.Join(shortDir(t), "run", "admin.sock")
 	srv, err := apitest.Serve(rt, socket, cfg)
@@ -44,7 +52,7 @@ func serve(t *testing.T, rt *apitest.Runtime, cfg api.Config) *served {
 		srv.Stop()
 	})
 	noRedirects := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &served{srv, rt, &http.Client{Transport: unix, CheckRedirect: noRedirects}, &http.Client{Transport: tcp, CheckRedirect: noRedirects}}
+	return &served{Served: srv, local: &http.Client{Transport: unix, CheckRedirect: noRedirects}, public: &http.Client{Transport: tcp, CheckRedirect: noRedirects}}
 }
 
 // answer is a response, read.

@@ -1,16 +1,26 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/segue-run/segue/runtime/module"
 )
 
 // maxLimit is the most events or records that one answer holds.
-const maxLimit = 10_000
+const maxLimit = 1000
+
+const (
+	// maxHistories is how many answers with events or records the TCP side has in its
+	// hands at once.
+	maxHistories = 4
+	// historyWait is how long a request waits to be one of them.
+	historyWait = time.Second
+)
 
 // ModuleList is the answer of GET /v1/modules.
 type ModuleList struct {
@@ -63,6 +73,11 @@ func (s *Server) audit(c *call) error {
 	if err != nil {
 		return err
 	}
+	leave, err := c.enterHistory()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	records, err := s.cfg.Runtime.Audit(c.r.Context(), limit)
 	if err != nil {
 		return err
@@ -92,6 +107,25 @@ func (s *Server) metrics(c *call) error {
 	return nil
 }
 
+// enterHistory waits for a turn to read a history and answer it, on the side where
+// anybody may ask. leave ends the turn.
+func (c *call) enterHistory() (leave func(), err error) {
+	if c.side.local {
+		return func() {}, nil
+	}
+	patience := time.NewTimer(historyWait)
+	defer patience.Stop()
+	select {
+	case c.side.histories <- struct{}{}:
+		return func() { <-c.side.histories }, nil
+	case <-c.r.Context().Done():
+		return nil, c.r.Context().Err()
+	case <-patience.C:
+		c.w.Header().Set("Retry-After", "1")
+		return nil, &module.Error{Kind: module.Unavailable, Msg: "too many are reading the history", Hint: "ask again in a second"}
+	}
+}
+
 // knownParams refuses a query with a parameter that is misspelt or stands twice.
 func knownParams(query url.Values, known ...string) error {
 	for name, values := range query {
@@ -112,7 +146,7 @@ func limitOf(query url.Values) (int, error) {
 	}
 	limit, err := strconv.Atoi(text)
 	if err != nil || limit < 1 || limit > maxLimit {
-		return 0, &module.Error{Kind: module.Invalid, Field: "limit", Value: text, Msg: "not a number from 1 to 10000", Hint: "leave it out for the newest 200"}
+		return 0, &module.Error{Kind: module.Invalid, Field: "limit", Value: text, Msg: fmt.Sprintf("not a number from 1 to %d", maxLimit), Hint: "leave it out for the newest 200"}
 	}
 	return limit, nil
 }

@@ -32,14 +32,16 @@ type Runtime interface {
 	// Remove drains and stops the module and forgets what serves.
 	Remove(ctx context.Context, actor module.Actor, name string) error
 
-	// History is the newest filter.Limit events after filter.After, oldest first.
+	// History is the newest filter.Limit events after filter.After, oldest first; fewer
+	// where they are large.
 	History(ctx context.Context, filter module.EventFilter) ([]module.Event, error)
 	// Follow yields history and then what happens, without a gap, until ctx ends
 	// or the consumer stops. With filter.After set the history is every event
 	// after it, whatever filter.Limit says; else the newest filter.Limit. An error
 	// is the last thing it yields.
 	Follow(ctx context.Context, filter module.EventFilter) iter.Seq2[module.Event, error]
-	// Audit are the newest limit audit records, oldest first; 0 means 200.
+	// Audit are the newest limit audit records, oldest first; fewer where they are
+	// large. 0 means 200.
 	Audit(ctx context.Context, limit int) ([]module.AuditRecord, error)
 
 	// Ready is nil when the runtime carries traffic for all it is meant to.

@@ -80,8 +80,8 @@ func New(cfg Config) (*Server, error) {
 		cfg.Logger = zap.NewNop()
 	}
 	s := &Server{cfg: cfg, log: cfg.Logger.Named("api"), stopping: make(chan struct{})}
-	s.local = s.handler(&side{local: true, followers: make(chan struct{}, cfg.MaxFollowers)})
-	s.public = s.handler(&side{followers: make(chan struct{}, cfg.MaxFollowers)})
+	s.local = s.handler(newSide(true, cfg.MaxFollowers))
+	s.public = s.handler(newSide(false, cfg.MaxFollowers))
 	return s, nil
 }
 

@@ -19,6 +19,12 @@ type side struct {
 	local bool
 	// followers holds a token for each open event stream.
 	followers chan struct{}
+	// histories holds a token for each history that is read or written out.
+	histories chan struct{}
+}
+
+func newSide(local bool, followers int) *side {
+	return &side{local: local, followers: make(chan struct{}, followers), histories: make(chan struct{}, maxHistories)}
 }
 
 // call is one request on one side.

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -38,7 +37,7 @@ const (
 	// verifyBatch is how many records Verify holds at once.
 	verifyBatch = 256
 	// maxReason bounds what a caller can make every later reader carry.
-	maxReason = 4 << 10
+	maxReason = 1 << 10
 )
 
 // Config says where the records go.
@@ -69,7 +68,7 @@ func New(cfg Config) (*Log, error) {
 	return &Log{stream: cfg.Stream, now: cfg.Now}, nil
 }
 
-// Record stores a record and gives it with Seq, Time (where the caller left it zero),
+// Record stores a record, its reason cut to 1 KiB, and gives it with Seq, Time (where the caller left it zero),
 // Prev and Hash filled in. It returns when the record is on the disk. An error other
 // than Kind Invalid leaves open whether the record is there; the chain holds either
 // way.
@@ -78,9 +77,7 @@ func (l *Log) Record(ctx context.Context, r module.AuditRecord) (module.AuditRec
 		return module.AuditRecord{}, &module.Error{Kind: module.Invalid, Field: "audit record",
 			Msg: "needs an actor, an action and an outcome"}
 	}
-	if len(r.Reason) > maxReason {
-		r.Reason = strings.ToValidUTF8(r.Reason[:maxReason], "") + "…"
-	}
+	r.Reason = module.Clip(r.Reason, maxReason)
 	r.Hash = ""
 	l.mu.Lock()
 	defer l.mu.Unlock()

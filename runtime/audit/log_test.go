@@ -118,8 +118,12 @@ func TestNamesThatAreNoUTF8DoNotBreakTheChain(t *testing.T) {
 	r.Actor.Name = "modules/\xff\xfe<&>"
 	r.Reason = strings.Repeat("\xf0\x9f\x98\x80", 3000)
 	for range 2 {
-		if _, err := l.Record(t.Context(), r); err != nil {
+		got, err := l.Record(t.Context(), r)
+		if err != nil {
 			t.Fatal(err)
+		}
+		if want := strings.Repeat("\xf0\x9f\x98\x80", 256) + "…"; got.Reason != want {
+			t.Errorf("the reason has %d bytes, want 1 KiB and an ellipsis", len(got.Reason))
 		}
 	}
 	if err := l.Verify(t.Context()); err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // Kind says what sort of failure an error is; it decides the HTTP status and the
@@ -39,7 +40,7 @@ func (e *Error) Error() string {
 	if e.Field != "" {
 		b.WriteString(e.Field)
 		if e.Value != "" {
-			fmt.Fprintf(&b, " %q", clip(e.Value, 120))
+			fmt.Fprintf(&b, " %q", Clip(e.Value, 120))
 		}
 	}
 	for _, part := range []string{e.Msg, causeText(e.Err)} {
@@ -101,9 +102,14 @@ func causeText(err error) string {
 	return err.Error()
 }
 
-func clip(s string, n int) string {
+// Clip is s where it has at most n bytes; else its beginning in at most n bytes, whole
+// characters, and "…".
+func Clip(s string, n int) string {
 	if len(s) <= n {
 		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
 	}
 	return s[:n] + "…"
 }

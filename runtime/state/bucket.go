@@ -148,6 +148,9 @@ func (b *Bucket) put(ctx context.Context, key string, value []byte, expect func(
 	if err := checkName("key", key); err != nil {
 		return 0, err
 	}
+	if err := checkSize("key", key, value); err != nil {
+		return 0, err
+	}
 	msg := nats.NewMsg(b.subject(key))
 	msg.Data = value
 	if op != "" {
@@ -155,9 +158,14 @@ func (b *Bucket) put(ctx context.Context, key string, value []byte, expect func(
 	}
 	b.write.Lock()
 	defer b.write.Unlock()
-	err = b.s.write(ctx, func(ctx context.Context, e *engine) error {
-		want, err := expect(b.known(key))
-		if err != nil {
+	var want uint64
+	err = b.s.write(ctx, func(ctx context.Context, e *engine, again bool) (err error) {
+		known := b.known(key)
+		if again && known.rev != want { // nobody else writes meanwhile, so this is ours
+			rev = known.rev
+			return nil
+		}
+		if want, err = expect(known); err != nil {
 			return err
 		}
 		ack, err := e.js.PublishMsg(ctx, msg,
@@ -241,24 +249,27 @@ func (b *Bucket) key(subject string) string { return strings.TrimPrefix(subject,
 func (b *Bucket) newest(ctx context.Context, e *engine, keys []string) iter.Seq2[record, error] {
 	return func(yield func(record, error) bool) {
 		for chunk := range slices.Chunk(keys, loadChunk) {
-			q := directQuery{}
+			left := make(map[string]bool, len(chunk)) // subjects
 			for _, key := range chunk {
-				q.Last = append(q.Last, b.subject(key))
+				left[b.subject(key)] = true
 			}
-			records, err := e.direct(ctx, b.stream(), q)
-			switch {
-			case errors.Is(err, errNoRecord), err == nil && len(records) < len(chunk):
-				err = b.s.damaged(b.stream(), e, "%d of %d values cannot be read", len(chunk)-len(records), len(chunk))
-			case err != nil:
-				err = b.s.translate(err)
-			}
-			if err != nil {
-				yield(record{}, err)
-				return
-			}
-			for _, r := range records {
-				if !yield(r, nil) {
+			for len(left) > 0 { // large values come in several answers
+				records, err := e.direct(ctx, b.stream(), directQuery{Last: slices.Sorted(maps.Keys(left))})
+				switch {
+				case errors.Is(err, errNoRecord), err == nil && len(records) == 0:
+					err = b.s.damaged(b.stream(), e, "%d of %d values cannot be read", len(left)-len(records), len(chunk))
+				case err != nil:
+					err = b.s.translate(err)
+				}
+				if err != nil {
+					yield(record{}, err)
 					return
+				}
+				for _, r := range records {
+					delete(left, r.Subject)
+					if !yield(r, nil) {
+						return
+					}
 				}
 			}
 		}

@@ -16,10 +16,11 @@ import (
 // directQuery is a request of JetStream's direct-get interface. It reads without a
 // consumer: one request, the records, and a message that ends them.
 type directQuery struct {
-	Seq   uint64   `json:"seq,omitempty"`
-	Batch int      `json:"batch,omitempty"`
-	Next  string   `json:"next_by_subj,omitempty"`
-	Last  []string `json:"multi_last,omitempty"`
+	Seq      uint64   `json:"seq,omitempty"`
+	Batch    int      `json:"batch,omitempty"`
+	MaxBytes int      `json:"max_bytes,omitempty"`
+	Next     string   `json:"next_by_subj,omitempty"`
+	Last     []string `json:"multi_last,omitempty"`
 }
 
 // record is one stored message with its headers.
@@ -37,24 +38,33 @@ const (
 )
 
 // direct asks for several records. What it gives is in order and may be fewer than
-// asked for.
-func (e *engine) direct(ctx context.Context, stream string, q directQuery) ([]record, error) {
+// asked for: it ends with the record that reaches maxBatch.
+func (e *engine) direct(ctx context.Context, stream string, q directQuery) (out []record, err error) {
+	q.MaxBytes = maxBatch
 	body, err := json.Marshal(q)
 	if err != nil {
 		return nil, err
 	}
-	inbox := e.nc.NewRespInbox()
-	sub, err := e.nc.SubscribeSync(inbox)
+	err = e.reader.do(ctx, func(nc *nats.Conn) error {
+		out, err = ask(ctx, nc, stream, body)
+		return err
+	})
+	return out, err
+}
+
+// ask sends one query and gathers its answer.
+func ask(ctx context.Context, nc *nats.Conn, stream string, query []byte) (out []record, err error) {
+	inbox := nc.NewRespInbox()
+	sub, err := nc.SubscribeSync(inbox)
 	if err != nil {
 		return nil, err
 	}
 	defer sub.Unsubscribe()
 	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
 	defer cancel()
-	if err := e.nc.PublishRequest("$JS.API.DIRECT.GET."+stream, inbox, body); err != nil {
+	if err := nc.PublishRequest("$JS.API.DIRECT.GET."+stream, inbox, query); err != nil {
 		return nil, err
 	}
-	var out []record
 	for {
 		msg, err := sub.NextMsgWithContext(ctx)
 		if err != nil {
@@ -79,9 +89,13 @@ func (e *engine) direct(ctx context.Context, stream string, q directQuery) ([]re
 
 // last asks for the newest record of one subject.
 func (e *engine) last(ctx context.Context, stream, subject string) (record, error) {
-	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
-	defer cancel()
-	msg, err := e.nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+stream+"."+subject, nil)
+	var msg *nats.Msg
+	err := e.reader.do(ctx, func(nc *nats.Conn) (err error) {
+		ctx, cancel := context.WithTimeout(ctx, ackTimeout)
+		defer cancel()
+		msg, err = nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+stream+"."+subject, nil)
+		return err
+	})
 	if err != nil {
 		return record{}, fmt.Errorf("read stream %s: %w", stream, err)
 	}

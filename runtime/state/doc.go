@@ -24,11 +24,17 @@
 //     are refused before the server meets the end of the disk, and a server that met
 //     it all the same is restarted in place by the first operation after there is
 //     room again.
+//   - Reading cannot stand in a write's way: it has a connection of its own, a few
+//     answers are on their way at once, and each ends after some megabytes.
+//   - A connection that was cut is replaced by the next operation. A write that met it
+//     is looked for on the recovered server and tried once more only where it is not
+//     there.
+//   - What is too large for a record is Invalid and touches nothing.
 //
 // # Goroutines and locks
 //
 // The goroutines are those of the NATS server and client; Close joins them. Lock order:
 // a bucket's or stream's write lock, then Store.mu (shared for an operation, exclusive
-// for a restart and for Close), then Bucket.mu around an index, under which nothing
-// blocks.
+// for a restart and for Close), then a turn to read, then the reader's lock; and last
+// Bucket.mu around an index, under which nothing blocks.
 package state

@@ -14,12 +14,13 @@ import (
 	"go.uber.org/zap"
 )
 
-// engine is one run of the embedded server with the connection to it. A store has one
+// engine is one run of the embedded server with the connections to it. A store has one
 // at a time and replaces it when it failed.
 type engine struct {
-	srv *server.Server
-	nc  *nats.Conn
-	js  jetstream.JetStream
+	srv    *server.Server
+	writer *conn // its end is the engine's
+	js     jetstream.JetStream
+	reader *reader
 	// found are the streams that the server recovered from the disk.
 	found map[string]server.StreamDetail
 	// warns are what the server complained of while it recovered them.
@@ -27,12 +28,11 @@ type engine struct {
 	// failed is cancelled with the cause once the server reports an error.
 	failed context.Context
 	fail   context.CancelCauseFunc
-	closed chan struct{} // the connection's callbacks are over
 }
 
 // startEngine starts the server on dir and returns when it is ready. Nothing listens.
 func startEngine(dir string, log *zap.Logger) (*engine, error) {
-	e := &engine{closed: make(chan struct{})}
+	e := &engine{}
 	e.failed, e.fail = context.WithCancelCause(context.Background())
 	srv, err := server.NewServer(&server.Options{
 		ServerName:             "segue",
@@ -42,6 +42,8 @@ func startEngine(dir string, log *zap.Logger) (*engine, error) {
 		JetStream:              true,
 		StoreDir:               dir, // the server adds "jetstream"
 		SyncAlways:             true,
+		MaxPayload:             maxPayload,
+		MaxPending:             maxPending,
 		JetStreamMaxStore:      math.MaxInt64 / 2, // the disk's end is ours to see
 		JetStreamMaxMemory:     1 << 26,
 		DisableJetStreamBanner: true,
@@ -49,7 +51,7 @@ func startEngine(dir string, log *zap.Logger) (*engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make state server: %w", err)
 	}
-	e.srv = srv
+	e.srv, e.reader = srv, newReader(srv)
 	logger := &serverLog{log: log, onError: func(err error) { e.fail(err) }}
 	srv.SetLoggerV2(logger, false, false, false)
 	srv.Start() // returns when ready, as nothing is listened on
@@ -71,14 +73,12 @@ func startEngine(dir string, log *zap.Logger) (*engine, error) {
 	return e, nil
 }
 
-func (e *engine) connect() error {
-	nc, err := nats.Connect("", nats.InProcessServer(e.srv), nats.NoReconnect(), nats.Name("segue"),
-		nats.ClosedHandler(func(*nats.Conn) { close(e.closed) }))
+func (e *engine) connect() (err error) {
+	e.writer, err = dial(e.srv, "writer", func() { e.fail(nats.ErrConnectionClosed) })
 	if err != nil {
-		return fmt.Errorf("connect to the state server: %w", err)
+		return err
 	}
-	e.nc = nc
-	e.js, err = jetstream.New(nc)
+	e.js, err = jetstream.New(e.writer.Conn)
 	return err
 }
 
@@ -105,13 +105,11 @@ func (e *engine) complaint(stream string) string {
 	return ""
 }
 
-// stop ends the connection and the server and waits for both.
+// stop ends the connections and the server and waits for them.
 func (e *engine) stop() {
-	if e.nc != nil {
-		e.nc.Close()
-		<-e.closed
-	}
+	e.fail(ErrClosed)
+	e.writer.close()
+	e.reader.close()
 	e.srv.Shutdown()
 	e.srv.WaitForShutdown()
-	e.fail(ErrClosed)
 }

@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
@@ -165,7 +167,18 @@ func (s *Store) read(ctx context.Context, fn func(*engine) error) error {
 // write runs fn with a server that can write. fn's context does not end with ctx: a
 // write once begun is not broken off by its caller, so that what is known of the disk
 // stays true. It ends with the server's failure or after ackTimeout.
-func (s *Store) write(ctx context.Context, fn func(context.Context, *engine) error) error {
+//
+// Where the connection was cut, fn is run once more on a server that recovered: again
+// is true then, and whether the first attempt got through is known from what was loaded.
+func (s *Store) write(ctx context.Context, fn func(ctx context.Context, e *engine, again bool) error) error {
+	err := s.writeOnce(ctx, func(ctx context.Context, e *engine) error { return fn(ctx, e, false) })
+	if !errors.Is(err, nats.ErrConnectionClosed) {
+		return err
+	}
+	return s.writeOnce(ctx, func(ctx context.Context, e *engine) error { return fn(ctx, e, true) })
+}
+
+func (s *Store) writeOnce(ctx context.Context, fn func(context.Context, *engine) error) error {
 	if s.full() {
 		return fullError(s.dir)
 	}
@@ -180,6 +193,18 @@ func (s *Store) write(ctx context.Context, fn func(context.Context, *engine) err
 		e.fail(err) // the outcome is unknown: recover before the next operation
 		return s.translate(context.Cause(e.failed))
 	})
+}
+
+// Health is nil while the store can be used. A server that has failed is restarted
+// first, as any operation would; while somebody else does that, the store is
+// Unavailable, and nothing is waited for. A full disk is no matter of health: what was
+// written can be read, and each write says so itself.
+func (s *Store) Health() error {
+	if !s.mu.TryRLock() { // held exclusively for a restart and the like
+		return &module.Error{Kind: module.Unavailable, Field: "state", Value: s.dir, Msg: "the state server is being started"}
+	}
+	s.mu.RUnlock()
+	return s.read(context.Background(), func(*engine) error { return nil })
 }
 
 // restart replaces a server that failed. Reading and writing wait for it.
@@ -230,6 +255,15 @@ func add[P part](ctx context.Context, s *Store, stream string, p P) (P, error) {
 	}
 	s.parts[stream] = p
 	return p, nil
+}
+
+// checkSize refuses what the server would not take.
+func checkSize(field, name string, data []byte) error {
+	if len(data) > maxRecord {
+		return &module.Error{Kind: module.Invalid, Field: field, Value: name,
+			Msg: fmt.Sprintf("%d bytes are more than the %d that one record may have", len(data), maxRecord)}
+	}
+	return nil
 }
 
 func closedError() error { return &module.Error{Kind: module.Unavailable, Err: ErrClosed} }

@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -40,8 +41,13 @@ type Stream struct {
 	last atomic.Uint64 // the last sequence acknowledged
 }
 
-// readBatch is how many records are asked for at once.
-const readBatch = 256
+const (
+	// readBatch is how many records are asked for at once.
+	readBatch = 256
+	// maxRead is how many bytes of records one call gives where it has a limit at all;
+	// it gives one record whatever its size.
+	maxRead = 8 << 20
+)
 
 // Stream opens a stream and makes it where it does not exist. Opening one twice gives
 // the same. Errors: Invalid for a bad name; ErrDamaged where records are gone.
@@ -70,10 +76,18 @@ func (t *Stream) append(ctx context.Context, subject string, data []byte, opts .
 	if err := checkName("subject", subject); err != nil {
 		return 0, err
 	}
+	if err := checkSize("subject", subject, data); err != nil {
+		return 0, err
+	}
 	opts = append(opts, jetstream.WithRetryAttempts(0))
 	t.write.Lock()
 	defer t.write.Unlock()
-	err = t.s.write(ctx, func(ctx context.Context, e *engine) error {
+	before := t.LastSeq()
+	err = t.s.write(ctx, func(ctx context.Context, e *engine, again bool) error {
+		if last := t.LastSeq(); again && last > before { // nobody else writes meanwhile, so this is ours
+			seq = last
+			return nil
+		}
 		ack, err := e.js.PublishMsg(ctx, &nats.Msg{Subject: t.subject(subject), Data: data}, opts...)
 		if err != nil {
 			return err
@@ -92,17 +106,23 @@ func (t *Stream) subject(s string) string { return t.name + "." + s }
 func (t *Stream) LastSeq() uint64 { return t.last.Load() }
 
 // Read gives at most limit records with sequences of at least from, oldest first; of
-// one subject only where subject is not empty. A limit of 0 means all there are.
+// one subject only where subject is not empty. It gives fewer where they are more than
+// 8 MiB together, but one at least. A limit of 0 means all there are.
 func (t *Stream) Read(ctx context.Context, subject string, from uint64, limit int) ([]module.Entry, error) {
 	var out []module.Entry
+	size := 0
 	for next := max(from, 1); ; {
-		batch, after, err := t.batch(ctx, next)
+		batch, after, err := t.batch(ctx, next, readBatch)
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range batch {
 			if subject != "" && r.Subject != subject {
 				continue
+			}
+			size += len(r.Data)
+			if limit > 0 && size > maxRead && len(out) > 0 {
+				return out, nil
 			}
 			if out = append(out, r); limit > 0 && len(out) == limit {
 				return out, nil
@@ -115,43 +135,54 @@ func (t *Stream) Read(ctx context.Context, subject string, from uint64, limit in
 }
 
 // Last gives the newest n records, oldest first; of one subject only where subject is
-// not empty.
+// not empty. It gives fewer where they are more than 8 MiB together, but one at least.
 func (t *Stream) Last(ctx context.Context, subject string, n int) ([]module.Entry, error) {
-	var out []module.Entry
-	for end := t.LastSeq(); end > 0 && len(out) < n; { // windows of a batch, newest first
+	var out []module.Entry // newest first
+	size, window := 0, uint64(readBatch)
+	for end := t.LastSeq(); end > 0; {
 		start := uint64(1)
-		if end > readBatch {
-			start = end - readBatch + 1
+		if end > window {
+			start = end - window + 1
 		}
-		batch, _, err := t.batch(ctx, start)
+		batch, after, err := t.batch(ctx, start, int(window))
 		if err != nil {
 			return nil, err
 		}
-		var window []module.Entry
-		for _, r := range batch {
-			if r.Seq <= end && (subject == "" || r.Subject == subject) {
-				window = append(window, r)
+		if after <= end { // large records: their end is reached with fewer at once
+			window = after - start
+			continue
+		}
+		for _, r := range slices.Backward(batch) {
+			if r.Seq > end || subject != "" && r.Subject != subject {
+				continue
 			}
+			size += len(r.Data)
+			if len(out) == n || len(out) > 0 && size > maxRead {
+				end = 0
+				break
+			}
+			out = append(out, r)
 		}
-		out = append(window, out...)
-		if len(batch) == 0 || batch[0].Seq > start { // the stream begins here
-			break
+		if end == 0 || len(out) >= n || len(batch) == 0 && window > 1 || len(batch) > 0 && batch[0].Seq > start {
+			break // enough, or the stream begins here
 		}
-		end = start - 1
+		end, window = start-1, min(2*window, readBatch)
 	}
-	return out[max(0, len(out)-n):], nil
+	slices.Reverse(out)
+	return out, nil
 }
 
-// batch reads records from a sequence on and gives the sequence after them. Between
-// the first and the last record of a stream nothing is missing, so a hole is damage:
-// an error, or a warning where the stream has limits.
-func (t *Stream) batch(ctx context.Context, from uint64) (out []module.Entry, after uint64, err error) {
+// batch reads at most n records from a sequence on, fewer where they are large, and
+// gives the sequence after them. Between the first and the last record of a stream
+// nothing is missing, so a hole is damage: an error, or a warning where the stream has
+// limits.
+func (t *Stream) batch(ctx context.Context, from uint64, n int) (out []module.Entry, after uint64, err error) {
 	err = t.s.read(ctx, func(e *engine) error {
 		if from > t.LastSeq() {
 			after = from
 			return nil
 		}
-		records, err := e.direct(ctx, t.name, directQuery{Seq: from, Batch: readBatch, Next: t.subject(">")})
+		records, err := e.direct(ctx, t.name, directQuery{Seq: from, Batch: n, Next: t.subject(">")})
 		if err != nil && !errors.Is(err, errNoRecord) {
 			return t.s.translate(err)
 		}

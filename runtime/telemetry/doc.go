@@ -5,6 +5,10 @@
 //
 //   - Emit never blocks and never fails. What does not fit the queue is counted, and an
 //     event of type events.lost says so later.
+//   - An event's texts have at most 1 KiB each. Offers that change nothing are told one
+//     by one as long as they are few, else by their number: they take neither the queue
+//     nor the history from what happened.
+//   - A line of the log is one line, and a terminal that shows it obeys nothing in it.
 //   - Events are stored, logged and handed on in the order in which they were emitted,
 //     by one goroutine. A follower gets an event after it was stored, with its
 //     sequence: first the history, then what comes, without a gap or a duplicate.
@@ -18,7 +22,7 @@
 //
 // # Goroutines and locks
 //
-// Events has one goroutine, which OpenEvents starts and Close joins. Follow runs on its
-// caller's. Lock order: Events.emit, then Events.mu; under neither is anything waited
-// for.
+// Events has one goroutine, which OpenEvents starts and Close joins, and at times a
+// timer, which Close stops. Follow runs on its caller's. Lock order: Events.emit, then
+// Events.mu; under neither is anything waited for.
 package telemetry

@@ -31,6 +31,8 @@ const (
 	// storePause is how long nothing is stored after the stream gave an error, so that
 	// a disk that hangs does not hold up the log and the followers.
 	storePause = time.Second
+	// maxText is how many bytes an event's texts have at most.
+	maxText = 1 << 10
 	// noModule is the subject of events that concern no module; module names have no _.
 	noModule = "no_module"
 )
@@ -60,9 +62,12 @@ type Events struct {
 	buffer  int
 	done    chan struct{} // closed when the goroutine is over
 
-	emit    sync.Mutex // orders emitters; guards the three below
+	emit    sync.Mutex // orders emitters; guards the six below
 	queue   chan module.Event
-	dropped uint64 // events that found the queue full and were not told of yet
+	dropped uint64      // events that found the queue full and were not told of yet
+	idle    budget      // for offers that change nothing
+	untold  uint64      // how many of them were over it and were not told of yet
+	telling *time.Timer // tells of them; nil where nothing is untold
 	closed  bool
 
 	mu        sync.Mutex // guards the two below
@@ -99,6 +104,7 @@ func OpenEvents(cfg EventsConfig) (*Events, error) {
 		observe:   cfg.Observe,
 		buffer:    cfg.Buffer,
 		done:      make(chan struct{}),
+		idle:      budget{burst: idleBurst, every: idleEvery},
 		queue:     make(chan module.Event, cfg.Queue),
 		followers: make(map[*follower]struct{}),
 	}
@@ -113,9 +119,12 @@ func OpenEvents(cfg EventsConfig) (*Events, error) {
 	return e, nil
 }
 
-// Emit takes an event, sets its time where it has none, and returns at once. After
-// Close it does nothing.
+// Emit takes an event, sets its time where it has none, cuts its texts to 1 KiB each,
+// and returns at once. After Close it does nothing.
 func (e *Events) Emit(ev module.Event) {
+	for _, text := range []*string{&ev.Reason, &ev.Message, &ev.File, &ev.Actor} {
+		*text = module.Clip(*text, maxText)
+	}
 	if ev.Time.IsZero() {
 		ev.Time = time.Now()
 	}
@@ -126,6 +135,14 @@ func (e *Events) Emit(ev module.Event) {
 		return
 	}
 	e.observe(ev)
+	if isIdle(ev.Type) && !e.mayTellLocked() {
+		return
+	}
+	e.putLocked(ev)
+}
+
+// putLocked queues an event, after a word on those that found the queue full.
+func (e *Events) putLocked(ev module.Event) {
 	if e.dropped > 0 {
 		lost := lostEvent(ev.Time, e.dropped, "the queue was full")
 		if len(e.queue)+2 > cap(e.queue) || !offer(e.queue, lost) {
@@ -159,6 +176,9 @@ func (e *Events) Close() error {
 	e.emit.Lock()
 	if !e.closed {
 		e.closed = true
+		if e.telling != nil {
+			e.telling.Stop()
+		}
 		close(e.queue)
 	}
 	e.emit.Unlock()
@@ -180,8 +200,11 @@ func (e *Events) run() {
 		e.record(ev)
 	}
 	e.emit.Lock()
-	dropped := e.dropped
+	dropped, untold := e.dropped, e.untold
 	e.emit.Unlock()
+	if untold > 0 {
+		e.record(untoldEvent(untold))
+	}
 	if dropped > 0 {
 		e.record(lostEvent(time.Now().UTC(), dropped, "the queue was full"))
 	}

@@ -21,7 +21,9 @@ type LogConfig struct {
 	Output io.Writer
 }
 
-// NewLogger makes the runtime's logger. Errors are of Kind Invalid.
+// NewLogger makes the runtime's logger. Each entry is one line whatever is in it:
+// control characters and the like are written as \x1b or \u2028. Errors are of Kind
+// Invalid.
 func NewLogger(cfg LogConfig) (*zap.Logger, error) {
 	level := zapcore.InfoLevel
 	if cfg.Level != "" {
@@ -50,5 +52,5 @@ func NewLogger(cfg LogConfig) (*zap.Logger, error) {
 	if cfg.Output == nil {
 		cfg.Output = os.Stderr
 	}
-	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(cfg.Output)), level)), nil
+	return zap.New(zapcore.NewCore(cleanEncoder{encoder}, zapcore.Lock(zapcore.AddSync(cfg.Output)), level)), nil
 }

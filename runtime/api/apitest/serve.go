@@ -22,9 +22,9 @@ type Served struct {
 	stop    func()
 }
 
-// Serve serves rt; cfg is completed where it leaves something out. The socket's
+// Serve serves rt, a Runtime or one made of it; cfg is completed where it leaves something out. The socket's
 // directory is made.
-func Serve(rt *Runtime, socket string, cfg api.Config) (*Served, error) {
+func Serve(rt api.Runtime, socket string, cfg api.Config) (*Served, error) {
 	if err := os.MkdirAll(filepath.Dir(socket), 0o700); err != nil {
 		return nil, err
 	}

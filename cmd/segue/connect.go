@@ -29,8 +29,12 @@ func connect(cmd *cobra.Command) (*client.Client, error) {
 	if state == "" {
 		return nil, usagef(cmd, "--state is empty")
 	}
+	name, err := filepath.Abs(state)
+	if err != nil {
+		return nil, err
+	}
 	socket := filepath.Join(state, "run", "admin.sock")
-	return client.New(client.Config{Socket: socket, Name: state, Dial: func(ctx context.Context) (net.Conn, error) {
+	return client.New(client.Config{Socket: socket, Name: name, Dial: func(ctx context.Context) (net.Conn, error) {
 		return access.Dial(ctx, socket)
 	}})
 }

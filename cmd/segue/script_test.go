@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -28,6 +30,7 @@ func TestSessions(t *testing.T) {
 			"runtime": startRuntime,
 			"exits":   exits,
 			"until":   until,
+			"left":    leaveSocket,
 		},
 		RequireUniqueNames: true,
 	})
@@ -44,6 +47,16 @@ func startRuntime(ts *testscript.TestScript, _ bool, args []string) {
 	srv, err := apitest.Serve(rt, filepath.Join(ts.MkAbs(".segue"), "run", "admin.sock"), api.Config{})
 	ts.Check(err)
 	ts.Defer(srv.Stop)
+}
+
+// leaveSocket leaves a state directory as a runtime that was killed does: "left dir".
+func leaveSocket(ts *testscript.TestScript, _ bool, args []string) {
+	socket := filepath.Join(ts.MkAbs(args[0]), "run", "admin.sock")
+	ts.Check(os.MkdirAll(filepath.Dir(socket), 0o700))
+	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
+	ts.Check(err)
+	ln.SetUnlinkOnClose(false)
+	ts.Check(ln.Close())
 }
 
 // exits runs a command that must end with a code: "exits 2 segue ls --nonsense".

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"strings"
 	"time"
@@ -92,7 +93,8 @@ func ofNoon(rt *apitest.Runtime) {
 }
 
 // take accepts every offer. How it goes on is what the offered file says: "good",
-// "bad", "endless", or "known" for one that serves already.
+// "bad", "silent", "endless", "joined" for one that is on its way already, or "known"
+// and "stable" for one that serves already.
 func take(rt *apitest.Runtime) func(apitest.Offer) (module.RolloutStatus, error) {
 	return func(o apitest.Offer) (module.RolloutStatus, error) {
 		r := rolloutOf("1.1.0", "starting", 0)
@@ -119,6 +121,17 @@ func take(rt *apitest.Runtime) func(apitest.Offer) (module.RolloutStatus, error)
 			r.Phase, r.Step = "shifting", 1
 		case "silent":
 			r.Phase, r.Reason, r.Ended = "failed", "it was never ready", time.Now()
+		case "joined":
+			begun.Phase, begun.Step, begun.Started = "shifting", 1, noon
+			tell(module.RolloutPromoted, "hello@1.1.0 is stable", "")
+			r.Phase, r.Ended = "promoted", time.Now()
+		case "stable":
+			s := stable(noon)
+			s.Digest = module.Digest(fmt.Sprintf("%x", sha256.Sum256(o.Bytes)))
+			rt.Put(module.Status{Name: "hello", State: module.Active, Stable: s, Rollout: rolloutOf("1.1.0", "aborted", 1)})
+			return *r, &module.Error{Kind: module.Conflict, Msg: "nothing to do"}
+		case "refused":
+			return *r, &module.Error{Kind: module.Conflict, Msg: "another conflict"}
 		case "known":
 			begun.Phase, begun.Ended = "promoted", time.Now()
 		}
@@ -135,5 +148,7 @@ func quarantine(o apitest.Offer) (module.RolloutStatus, error) {
 	if !o.Input.Force {
 		return module.RolloutStatus{}, &module.Error{Kind: module.Conflict, Field: "digest", Value: "abc", Msg: "is in quarantine", Hint: "lift it with --force"}
 	}
-	return *rolloutOf("1.1.0", "starting", 0), nil
+	r := rolloutOf("1.1.0", "starting", 0)
+	r.Started = time.Now()
+	return *r, nil
 }

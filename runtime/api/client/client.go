@@ -42,6 +42,10 @@ type Config struct {
 	// ResumeFor is how long Follow tries to reach a runtime again that was there
 	// before; default 30s.
 	ResumeFor time.Duration
+	// OnLink is told by Follow when the runtime whose events it follows is gone,
+	// and when it is back; nil for nobody. It is called by the goroutine that
+	// iterates.
+	OnLink func(up bool)
 }
 
 // Client talks to one runtime.

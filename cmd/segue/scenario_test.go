@@ -22,6 +22,7 @@ var scenarios = map[string]func(rt *apitest.Runtime){
 	"after a rollback": func(rt *apitest.Runtime) {
 		rt.Put(takenBack("4 of 10 requests failed\x1b[2J"))
 	},
+	"in trouble":      inTrouble,
 	"of noon":         ofNoon,
 	"that takes all":  func(rt *apitest.Runtime) { rt.OnDeploy = take(rt) },
 	"with quarantine": func(rt *apitest.Runtime) { rt.OnDeploy = quarantine },
@@ -70,6 +71,16 @@ func takenBack(reason string) module.Status {
 		Name: "hello", State: module.Active, Stable: s, Rollout: r,
 		Releases: []module.ReleaseStatus{{Version: "2.0.0", Digest: digestOf("b"), State: module.Quarantined, Since: r.Ended, Reason: reason}, *s},
 	}
+}
+
+// inTrouble is a runtime whose stable release is not up, after many others.
+func inTrouble(rt *apitest.Runtime) {
+	m := takenBack("4 of 10 requests failed")
+	m.State, m.Stable.State, m.Stable.Restarts, m.Stable.Reason = module.Failing, module.Restarting, 4, "it exited with 3"
+	for i := range 7 {
+		m.Releases = append(m.Releases, module.ReleaseStatus{Version: fmt.Sprintf("0.%d.0", i), Digest: digestOf(fmt.Sprint(i)), State: module.Stopped})
+	}
+	rt.Put(m)
 }
 
 // ofNoon is a runtime whose answers never change.

@@ -24,12 +24,14 @@ func TestSessions(t *testing.T) {
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("TZ", "UTC")
+			env.Values[served{}] = new(*apitest.Served)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"runtime": startRuntime,
 			"exits":   exits,
 			"until":   until,
+			"gone":    stopRuntime,
 			"left":    leaveSocket,
 		},
 		RequireUniqueNames: true,
@@ -47,6 +49,15 @@ func startRuntime(ts *testscript.TestScript, _ bool, args []string) {
 	srv, err := apitest.Serve(rt, filepath.Join(ts.MkAbs(".segue"), "run", "admin.sock"), api.Config{})
 	ts.Check(err)
 	ts.Defer(srv.Stop)
+	*ts.Value(served{}).(**apitest.Served) = srv
+}
+
+// served is where a session keeps its runtime.
+type served struct{}
+
+// stopRuntime stops the session's runtime: "gone".
+func stopRuntime(ts *testscript.TestScript, _ bool, _ []string) {
+	(*ts.Value(served{}).(**apitest.Served)).Stop()
 }
 
 // leaveSocket leaves a state directory as a runtime that was killed does: "left dir".

@@ -51,6 +51,18 @@ func share(r *module.ReleaseStatus) string {
 	return r.Version + " " + r.Weight.String()
 }
 
+// trouble says what is wrong with a stable release that is not up; empty where it is.
+func trouble(stable *module.ReleaseStatus) string {
+	if stable == nil || stable.Reason == "" && stable.State != module.Restarting && stable.State != module.Failed {
+		return ""
+	}
+	what := "is " + string(stable.State)
+	if stable.Restarts > 0 {
+		what += " after " + counted(uint64(stable.Restarts), "restart")
+	}
+	return because(what, stable.Reason)
+}
+
 // way is a rollout's strategy with its steps, "gradual 1% → 25% → 100%, hold 10s".
 func way(r *module.RolloutStatus) string {
 	if r.From == "" {

@@ -16,7 +16,7 @@ build: ## build the runtime and its command line: bin/segue
 modules: ## build the example modules: build/modules/hello-1.0.0 and the others
 	scripts/modules.sh
 
-run: build modules ## start the runtime here and drop the first module into modules/
+run: build modules ## start the runtime here, on LISTEN and ADMIN, and drop the first module into modules/
 	@exec scripts/run.sh
 
 demo: build modules ## play a good rollout and a bad one against live traffic, in under a minute

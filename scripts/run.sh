@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Starts the runtime in the foreground and, once it is ready, drops the first
-# module into modules/. `make run` calls it after the build.
+# module into modules/. `make run` calls it after the build. LISTEN and ADMIN say
+# where it serves.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -48,6 +49,8 @@ greet() {
 Segue is ready. $dropped
 In another terminal, in this folder, try:
 
+  # segue and its runtime, from any folder
+  export SEGUE_STATE=$PWD/.segue PATH=$PWD/bin:\$PATH
   # who answers, and in which release
   curl -i http://$listen/hello/version
   # some traffic, so that a bad release is found out (it runs for five minutes)
@@ -55,16 +58,19 @@ In another terminal, in this folder, try:
 
 and in a third one:
 
+  export SEGUE_STATE=$PWD/.segue PATH=$PWD/bin:\$PATH
   # a new release: traffic moves over step by step
   cp build/modules/hello-1.1.0 modules/
-  bin/segue show hello
-  # when that is done, a bad one, which fails every request: it is taken back
+  segue show hello --watch
+  # when that is done (Ctrl-C ends the watching), a bad one, which fails every
+  # request: it is taken back
   cp build/modules/hello-2.0.0-errors modules/
-  bin/segue show hello
+  segue show hello --watch
   # everything that happened, and why
-  bin/segue events
+  segue events
 
-Ctrl-C stops it, with everything it started.
+Ctrl-C stops it, with everything it started. To start over after that:
+  rm -rf .segue modules
 
 END
 }

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"os/signal"
@@ -33,6 +34,13 @@ func main() {
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, min(*length, time.Hour))
 	defer cancel()
+	if err := answers(ctx, cfg.URL); err != nil {
+		fmt.Fprintln(os.Stderr, "load:", err)
+		os.Exit(1)
+	}
+	if !*asJSON {
+		fmt.Printf("%d requests/s to %s, Ctrl-C for the result\n", cfg.Rate, cfg.URL)
+	}
 	result := load.Run(ctx, cfg, nil)
 	if *asJSON {
 		text, err := json.Marshal(result)
@@ -47,6 +55,22 @@ func main() {
 	if result.Failed > 0 {
 		os.Exit(1)
 	}
+}
+
+// answers refuses to load what is not there. What it answers is not looked at: that
+// is the load's to count.
+func answers(ctx context.Context, where string) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, where, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("nothing answers at %s: is the runtime up (make run), and -url right? (%w)", where, err)
+	}
+	return resp.Body.Close()
 }
 
 // onLoopback refuses to load anybody else's machine.

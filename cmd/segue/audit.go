@@ -17,6 +17,9 @@ func auditCommand() *cobra.Command {
   segue audit --limit 1000 -o json`,
 		Args: takes(),
 		RunE: withClient(func(cmd *cobra.Command, c *client.Client, _ []string) error {
+			if err := checkLimit(cmd, limit); err != nil {
+				return err
+			}
 			records, err := c.Audit(cmd.Context(), limit)
 			if err != nil {
 				return err
@@ -33,7 +36,7 @@ func auditCommand() *cobra.Command {
 			return nil
 		}),
 	}
-	cmd.Flags().IntVar(&limit, "limit", 200, "the newest so many")
+	limitFlag(cmd, &limit, "the newest so many")
 	stateFlag(cmd)
 	outputFlag(cmd)
 	return cmd

@@ -29,10 +29,25 @@ func connect(cmd *cobra.Command) (*client.Client, error) {
 	if state == "" {
 		return nil, usagef(cmd, "--state is empty")
 	}
+	name, err := filepath.Abs(state)
+	if err != nil {
+		return nil, err
+	}
 	socket := filepath.Join(state, "run", "admin.sock")
-	return client.New(client.Config{Socket: socket, Name: state, Dial: func(ctx context.Context) (net.Conn, error) {
-		return access.Dial(ctx, socket)
-	}})
+	return client.New(client.Config{
+		Socket: socket, Name: name,
+		Dial:   func(ctx context.Context) (net.Conn, error) { return access.Dial(ctx, socket) },
+		OnLink: func(up bool) { tellLink(cmd, up) },
+	})
+}
+
+// tellLink says that the runtime which a command follows went or came.
+func tellLink(cmd *cobra.Command, up bool) {
+	if up {
+		cmd.PrintErrln("segue: it is back")
+		return
+	}
+	cmd.PrintErrln("segue: the runtime is gone; waiting for it")
 }
 
 // withClient makes a command's action of one that needs a runtime.

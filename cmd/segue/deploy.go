@@ -15,6 +15,7 @@ import (
 
 	"github.com/segue-run/segue/runtime/api"
 	"github.com/segue-run/segue/runtime/api/client"
+	"github.com/segue-run/segue/runtime/artifact"
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/sdk/manifest"
 )
@@ -30,7 +31,12 @@ func deployCommand() *cobra.Command {
 		Short: "Hand an executable to the runtime and roll it out",
 		Long: `Hands an executable to the runtime, with FILE.module.yaml beside it where there is
 one. Without --wait it returns when the rollout has begun; with --wait it shows the
-rollout to its end, and exits with 1 where the release was taken back.`,
+rollout to its end. What serves already, or is on its way, is not begun again: the
+first is done, the second is joined.
+
+With --wait it exits with 1 where the release was taken back, with 3 where the
+runtime went away, with 4 where --timeout ran out, and with 130 where it was
+interrupted. In the last three cases the rollout goes on without it.`,
 		Example: `  segue deploy hello-1.1.0
   segue deploy hello-1.1.0 --wait --strategy instant
   segue deploy hello-1.1.0 --wait --steps 1%,25%,100% --hold 10s`,
@@ -92,36 +98,82 @@ type deployment struct {
 
 // start begins the rollout and says how to follow it.
 func (d deployment) start(ctx context.Context, path string, in api.DeployInput) error {
-	status, err := d.offer(ctx, path, in)
+	a, err := d.offer(ctx, path, in)
 	if err != nil {
 		return err
 	}
+	if a.serves || a.rollout.Over() {
+		return d.tellEnd(a)
+	}
 	if wantsJSON(d.cmd) {
-		return printJSON(d.cmd, status)
+		return printJSON(d.cmd, a.rollout)
 	}
-	out := d.cmd.OutOrStdout()
-	name := printable(status.Module)
-	if status.Over() {
-		fmt.Fprintf(out, "%s is there already: %s\n", release(status), printable(outcome(&status)))
-		return nil
-	}
-	fmt.Fprintf(out, "%s is accepted: %s\n", release(status), printable(way(&status)))
-	fmt.Fprintf(out, "follow it with `segue events -f --module %s`, or see `segue show %s`\n", name, name)
+	d.tellBegun(a)
+	name := printable(a.rollout.Module)
+	d.say("follow it with `segue events -f --module %s`, or see `segue show %s`", name, name)
 	return nil
 }
 
+// answer is what became of an offer.
+type answer struct {
+	rollout module.RolloutStatus
+	// serves is set where the offered release is stable already; of rollout only
+	// the release is known then.
+	serves bool
+	// joined is set where the rollout had begun before.
+	joined bool
+}
+
+func (d deployment) tellBegun(a answer) {
+	if a.joined {
+		d.say("%s is on its way already: %s", release(a.rollout), printable(outcome(&a.rollout)))
+		return
+	}
+	d.say("%s is accepted: %s", release(a.rollout), printable(way(&a.rollout)))
+}
+
 // offer sends the file and what stands beside it.
-func (d deployment) offer(ctx context.Context, path string, in api.DeployInput) (module.RolloutStatus, error) {
+func (d deployment) offer(ctx context.Context, path string, in api.DeployInput) (answer, error) {
 	file, err := openExecutable(path)
 	if err != nil {
-		return module.RolloutStatus{}, err
+		return answer{}, err
 	}
 	defer file.Close()
 	in.Source = file
 	if in.Sidecar, err = readSidecar(path + sidecarSuffix); err != nil {
-		return module.RolloutStatus{}, err
+		return answer{}, err
 	}
-	return d.client.Deploy(ctx, in)
+	asked := time.Now()
+	rollout, err := d.client.Deploy(ctx, in)
+	if module.KindOf(err) == module.Conflict {
+		if serving, ok := d.serving(ctx, path); ok {
+			return answer{rollout: serving, serves: true}, nil
+		}
+	}
+	return answer{
+		rollout: rollout,
+		serves:  rollout.Over() && succeeded(&rollout),
+		joined:  rollout.Started.Before(asked),
+	}, err
+}
+
+// serving finds the file's bytes among what is stable: an offer of these is refused
+// where the last rollout was of something else.
+func (d deployment) serving(ctx context.Context, path string) (module.RolloutStatus, bool) {
+	found, err := artifact.Inspect(ctx, path)
+	if err != nil {
+		return module.RolloutStatus{}, false
+	}
+	all, err := d.client.Modules(ctx)
+	if err != nil {
+		return module.RolloutStatus{}, false
+	}
+	for _, m := range all {
+		if m.Stable != nil && m.Stable.Digest == found.Digest {
+			return module.RolloutStatus{Module: m.Name, To: m.Stable.Version, Digest: found.Digest}, true
+		}
+	}
+	return module.RolloutStatus{}, false
 }
 
 func release(r module.RolloutStatus) string { return printable(r.Module + "@" + r.To) }

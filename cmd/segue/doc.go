@@ -3,7 +3,8 @@
 //
 // What always holds:
 //   - The exit code is 0 for done, 1 for refused or failed, 2 for wrong usage, 3 for
-//     a runtime that cannot be reached.
+//     a runtime that cannot be reached, 4 for a wait that ran out, 130 for one that
+//     was interrupted.
 //   - What a command was asked for goes to standard output; everything else to
 //     standard error.
 //   - What comes from a module (a reason, a message, a file's name) is printed

@@ -21,6 +21,9 @@ func eventsCommand() *cobra.Command {
   segue events -f -o json | jq .message`,
 		Args: takes(),
 		RunE: withClient(func(cmd *cobra.Command, c *client.Client, _ []string) error {
+			if err := checkLimit(cmd, filter.Limit); err != nil {
+				return err
+			}
 			if !follow {
 				events, err := c.Events(cmd.Context(), filter)
 				for _, event := range events {
@@ -44,7 +47,7 @@ func eventsCommand() *cobra.Command {
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what happens, until interrupted")
 	cmd.Flags().StringVar(&filter.Module, "module", "", "only events of this module")
 	cmd.Flags().Uint64Var(&filter.After, "after", 0, "only events after the one with this number")
-	cmd.Flags().IntVar(&filter.Limit, "limit", 200, "the newest so many of the history")
+	limitFlag(cmd, &filter.Limit, "the newest so many of the history")
 	stateFlag(cmd)
 	outputFlag(cmd)
 	return cmd

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/segue-run/segue/runtime/api"
 	"github.com/segue-run/segue/runtime/artifact"
 	"github.com/segue-run/segue/runtime/module"
 )
@@ -46,20 +45,10 @@ type inspected struct {
 	Problems []problem `json:"problems"`
 }
 
-// problem is one thing for which the file would be refused.
-type problem struct {
-	Kind   module.Kind `json:"kind"`
-	Field  string      `json:"field,omitempty"`
-	Value  string      `json:"value,omitempty"`
-	Detail string      `json:"detail"`
-	Hint   string      `json:"hint,omitempty"`
-}
-
 func problemsOf(found *artifact.Inspection) []problem {
 	all := make([]problem, len(found.Problems))
 	for i, err := range found.Problems {
-		p := api.ProblemOf(err)
-		all[i] = problem{Kind: p.Kind, Field: p.Field, Value: p.Value, Detail: p.Detail, Hint: p.Hint}
+		all[i] = problemOf(err)
 	}
 	return all
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,10 +30,10 @@ func lsCommand() *cobra.Command {
 				cmd.PrintErrln("no modules yet; drop an executable into the modules directory, or use `segue deploy`")
 				return nil
 			}
-			var t table
-			t.row("MODULE", "STATE", "STABLE", "CANDIDATE", "AGE", "NOTE")
+			t := table{width: terminalWidth(cmd.OutOrStdout())}
+			t.row("MODULE", "STATE", "STABLE", "CANDIDATE", "AGE", "ROUTES", "NOTE")
 			for _, m := range all {
-				t.row(m.Name, string(m.State), share(m.Stable), share(m.Candidate), age(sinceOf(m)), note(m))
+				t.row(m.Name, string(m.State), share(m.Stable), share(m.Candidate), age(sinceOf(m)), routes(m, 2), note(m))
 			}
 			t.print(cmd.OutOrStdout(), true, wantsColour(cmd.OutOrStdout()))
 			return nil
@@ -52,11 +54,24 @@ func sinceOf(m module.Status) time.Time {
 
 // note says what is worth knowing beyond the state.
 func note(m module.Status) string {
-	switch r := m.Rollout; {
-	case r != nil && (!r.Over() || !succeeded(r)):
-		return r.To + ": " + outcome(r)
-	case m.Stable != nil:
-		return m.Stable.Reason
+	var notes []string
+	if text := trouble(m.Stable); text != "" {
+		notes = append(notes, m.Stable.Version+" "+text)
 	}
-	return ""
+	if r := m.Rollout; r != nil && (!r.Over() || !succeeded(r)) {
+		notes = append(notes, r.To+": "+outcome(r))
+	}
+	return strings.Join(notes, "; ")
+}
+
+// routes are the first so many of a module's routes, and how many more there are.
+func routes(m module.Status, limit int) string {
+	texts := make([]string, len(m.Routes))
+	for i, route := range m.Routes {
+		texts[i] = route.String()
+	}
+	if more := len(texts) - limit; more > 0 {
+		texts = append(texts[:limit], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(texts, ", ")
 }

@@ -19,8 +19,8 @@ func execute(args []string, out, errs io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errs)
-	err := root.ExecuteContext(ctx)
-	return report(errs, err)
+	cmd, err := root.ExecuteContextC(ctx)
+	return report(errs, err, wantsJSON(cmd))
 }
 
 func newRoot() *cobra.Command {
@@ -28,7 +28,9 @@ func newRoot() *cobra.Command {
 		Use:   "segue",
 		Short: "Hot-reload modules with progressive rollouts",
 		Long: `Segue watches a directory for executables, starts each as a module, moves traffic
-over to it step by step, and takes it back when it is worse than what served before.`,
+over to it step by step, and takes it back when it is worse than what served before.
+
+` + exitCodes,
 		Example: `  segue run                              start a runtime here
   cp hello-1.1.0 modules/                drop an executable, or
   segue deploy hello-1.1.0 --wait        hand it over and watch
@@ -37,25 +39,50 @@ over to it step by step, and takes it back when it is worse than what served bef
 			if len(args) == 0 {
 				return nil
 			}
-			e := usagef(cmd, "no such command: %s", args[0])
-			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-				e.hint = "did you mean " + strings.Join(near, " or ") + "?"
-			}
-			return e
+			return noSuchCommand(cmd, args[0])
 		},
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Version:                    thisBuild().Version,
 		SilenceErrors:              true,
 		SilenceUsage:               true,
 		SuggestionsMinimumDistance: 2,
 		CompletionOptions:          cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usagef(cmd, "%v", err) })
+	root.SetVersionTemplate(thisBuild().String() + "\n")
+	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
 		runCommand(), deployCommand(), lsCommand(), showCommand(),
 		promoteCommand(), abortCommand(), rollbackCommand(), rmCommand(),
 		inspectCommand(), eventsCommand(), auditCommand(), infoCommand(), versionCommand(),
 	)
 	return root
+}
+
+func noSuchCommand(root *cobra.Command, name string) error {
+	e := usagef(root, "no such command: %s", name)
+	if near := root.SuggestionsFor(name); len(near) > 0 {
+		e.hint = "did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return e
+}
+
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND]",
+		Short:   "Show what a command does",
+		Example: "  segue help deploy",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err != nil {
+				return err
+			}
+			if len(rest) > 0 {
+				return noSuchCommand(cmd.Root(), rest[0])
+			}
+			return about.Help()
+		},
+	}
 }
 
 // untilSignal gives a context that ends with SIGINT or SIGTERM; a second of them

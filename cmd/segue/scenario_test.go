@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"strings"
 	"time"
@@ -21,6 +22,7 @@ var scenarios = map[string]func(rt *apitest.Runtime){
 	"after a rollback": func(rt *apitest.Runtime) {
 		rt.Put(takenBack("4 of 10 requests failed\x1b[2J"))
 	},
+	"in trouble":      inTrouble,
 	"of noon":         ofNoon,
 	"that takes all":  func(rt *apitest.Runtime) { rt.OnDeploy = take(rt) },
 	"with quarantine": func(rt *apitest.Runtime) { rt.OnDeploy = quarantine },
@@ -71,6 +73,16 @@ func takenBack(reason string) module.Status {
 	}
 }
 
+// inTrouble is a runtime whose stable release is not up, after many others.
+func inTrouble(rt *apitest.Runtime) {
+	m := takenBack("4 of 10 requests failed")
+	m.State, m.Stable.State, m.Stable.Restarts, m.Stable.Reason = module.Failing, module.Restarting, 4, "it exited with 3"
+	for i := range 7 {
+		m.Releases = append(m.Releases, module.ReleaseStatus{Version: fmt.Sprintf("0.%d.0", i), Digest: digestOf(fmt.Sprint(i)), State: module.Stopped})
+	}
+	rt.Put(m)
+}
+
 // ofNoon is a runtime whose answers never change.
 func ofNoon(rt *apitest.Runtime) {
 	r := rolloutOf("1.0.0", "promoted", 3)
@@ -92,7 +104,8 @@ func ofNoon(rt *apitest.Runtime) {
 }
 
 // take accepts every offer. How it goes on is what the offered file says: "good",
-// "bad", "endless", or "known" for one that serves already.
+// "bad", "silent", "endless", "joined" for one that is on its way already, or "known"
+// and "stable" for one that serves already.
 func take(rt *apitest.Runtime) func(apitest.Offer) (module.RolloutStatus, error) {
 	return func(o apitest.Offer) (module.RolloutStatus, error) {
 		r := rolloutOf("1.1.0", "starting", 0)
@@ -119,6 +132,17 @@ func take(rt *apitest.Runtime) func(apitest.Offer) (module.RolloutStatus, error)
 			r.Phase, r.Step = "shifting", 1
 		case "silent":
 			r.Phase, r.Reason, r.Ended = "failed", "it was never ready", time.Now()
+		case "joined":
+			begun.Phase, begun.Step, begun.Started = "shifting", 1, noon
+			tell(module.RolloutPromoted, "hello@1.1.0 is stable", "")
+			r.Phase, r.Ended = "promoted", time.Now()
+		case "stable":
+			s := stable(noon)
+			s.Digest = module.Digest(fmt.Sprintf("%x", sha256.Sum256(o.Bytes)))
+			rt.Put(module.Status{Name: "hello", State: module.Active, Stable: s, Rollout: rolloutOf("1.1.0", "aborted", 1)})
+			return *r, &module.Error{Kind: module.Conflict, Msg: "nothing to do"}
+		case "refused":
+			return *r, &module.Error{Kind: module.Conflict, Msg: "another conflict"}
 		case "known":
 			begun.Phase, begun.Ended = "promoted", time.Now()
 		}
@@ -135,5 +159,7 @@ func quarantine(o apitest.Offer) (module.RolloutStatus, error) {
 	if !o.Input.Force {
 		return module.RolloutStatus{}, &module.Error{Kind: module.Conflict, Field: "digest", Value: "abc", Msg: "is in quarantine", Hint: "lift it with --force"}
 	}
-	return *rolloutOf("1.1.0", "starting", 0), nil
+	r := rolloutOf("1.1.0", "starting", 0)
+	r.Started = time.Now()
+	return *r, nil
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -22,12 +24,15 @@ func TestSessions(t *testing.T) {
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("TZ", "UTC")
+			env.Values[served{}] = new(*apitest.Served)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"runtime": startRuntime,
 			"exits":   exits,
 			"until":   until,
+			"gone":    stopRuntime,
+			"left":    leaveSocket,
 		},
 		RequireUniqueNames: true,
 	})
@@ -44,6 +49,25 @@ func startRuntime(ts *testscript.TestScript, _ bool, args []string) {
 	srv, err := apitest.Serve(rt, filepath.Join(ts.MkAbs(".segue"), "run", "admin.sock"), api.Config{})
 	ts.Check(err)
 	ts.Defer(srv.Stop)
+	*ts.Value(served{}).(**apitest.Served) = srv
+}
+
+// served is where a session keeps its runtime.
+type served struct{}
+
+// stopRuntime stops the session's runtime: "gone".
+func stopRuntime(ts *testscript.TestScript, _ bool, _ []string) {
+	(*ts.Value(served{}).(**apitest.Served)).Stop()
+}
+
+// leaveSocket leaves a state directory as a runtime that was killed does: "left dir".
+func leaveSocket(ts *testscript.TestScript, _ bool, args []string) {
+	socket := filepath.Join(ts.MkAbs(args[0]), "run", "admin.sock")
+	ts.Check(os.MkdirAll(filepath.Dir(socket), 0o700))
+	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
+	ts.Check(err)
+	ln.SetUnlinkOnClose(false)
+	ts.Check(ln.Close())
 }
 
 // exits runs a command that must end with a code: "exits 2 segue ls --nonsense".

@@ -12,14 +12,22 @@ import (
 	"github.com/segue-run/segue/runtime/module"
 )
 
+// maxPast is how many past releases are shown.
+const maxPast = 5
+
 func showCommand() *cobra.Command {
+	var again bool
 	cmd := &cobra.Command{
 		Use:   "show NAME",
 		Short: "Show a module, its releases and its rollout",
 		Example: `  segue show hello
+  segue show hello --watch
   segue show hello -o json | jq .stable.version`,
 		Args: takes("NAME"),
 		RunE: withClient(func(cmd *cobra.Command, c *client.Client, args []string) error {
+			if again {
+				return watchModule(cmd, c, args[0])
+			}
 			m, err := c.Module(cmd.Context(), args[0])
 			if err != nil {
 				return err
@@ -31,6 +39,7 @@ func showCommand() *cobra.Command {
 			return nil
 		}),
 	}
+	cmd.Flags().BoolVarP(&again, "watch", "w", false, "show it again each second, or where it is no terminal with each change, until interrupted")
 	stateFlag(cmd)
 	outputFlag(cmd)
 	return cmd
@@ -38,43 +47,68 @@ func showCommand() *cobra.Command {
 
 func showModule(w io.Writer, m module.Status) {
 	colour := wantsColour(w)
-	routes := make([]string, len(m.Routes))
-	for i, route := range m.Routes {
-		routes[i] = route.String()
-	}
 	fmt.Fprintf(w, "%s  %s", printable(m.Name), paint(string(m.State), colour))
-	if len(routes) > 0 {
-		fmt.Fprintf(w, "  %s", printable(strings.Join(routes, ", ")))
+	if len(m.Routes) > 0 {
+		fmt.Fprintf(w, "  %s", printable(routes(m, len(m.Routes))))
 	}
 	fmt.Fprint(w, "\n\n")
-	showReleases(w, m, colour)
+	if text := trouble(m.Stable); text != "" {
+		fmt.Fprintf(w, "  stable %s %s\n", printable(m.Stable.Version), printable(text))
+		fmt.Fprintf(w, "  what helps: segue rollback %s, or deploy another release\n\n", printable(m.Name))
+	}
+	showRunning(w, m, colour)
 	if m.Rollout != nil {
 		showRollout(w, m.Rollout, colour)
 	}
+	showPast(w, m, colour)
 }
 
-// showReleases lists what runs, and what is known beside it.
-func showReleases(w io.Writer, m module.Status, colour bool) {
-	t := table{indent: "  "}
+// current are the releases that have a part, by what it is called.
+func current(m module.Status) map[string]*module.ReleaseStatus {
+	return map[string]*module.ReleaseStatus{"stable": m.Stable, "candidate": m.Candidate, "previous": m.Previous}
+}
+
+func showRunning(w io.Writer, m module.Status, colour bool) {
+	t := table{indent: "  ", width: terminalWidth(w)}
 	t.row("ROLE", "VERSION", "WEIGHT", "STATE", "PID", "AGE", "TRAFFIC", "DIGEST", "NOTE")
-	listed := map[module.Digest]bool{}
-	for _, r := range []struct {
-		role    string
-		release *module.ReleaseStatus
-	}{{"stable", m.Stable}, {"candidate", m.Candidate}, {"previous", m.Previous}} {
-		if r.release != nil {
-			listed[r.release.Digest] = true
-			t.row(releaseRow(r.role, r.release)...)
-		}
-	}
-	for i := range m.Releases {
-		if r := &m.Releases[i]; !listed[r.Digest] {
-			t.row(releaseRow("", r)...)
+	for _, role := range []string{"stable", "candidate", "previous"} {
+		if r := current(m)[role]; r != nil {
+			t.row(releaseRow(role, r)...)
 		}
 	}
 	if len(t.rows) > 1 {
 		t.print(w, true, colour)
 		fmt.Fprintln(w)
+	}
+}
+
+// showPast lists the newest of the releases that have no part any more.
+func showPast(w io.Writer, m module.Status, colour bool) {
+	listed := map[module.Digest]bool{}
+	for _, r := range current(m) {
+		if r != nil {
+			listed[r.Digest] = true
+		}
+	}
+	t := table{indent: "  ", width: terminalWidth(w)}
+	t.row("VERSION", "STATE", "AGE", "DIGEST", "NOTE")
+	more := 0
+	for _, r := range m.Releases {
+		switch {
+		case listed[r.Digest]:
+		case len(t.rows) > maxPast:
+			more++
+		default:
+			t.row(r.Version, string(r.State), age(r.Since), r.Digest.Short(), r.Reason)
+		}
+	}
+	if len(t.rows) == 1 {
+		return
+	}
+	fmt.Fprint(w, "\npast releases\n")
+	t.print(w, true, colour)
+	if more > 0 {
+		fmt.Fprintf(w, "  and %d more: -o json lists all\n", more)
 	}
 }
 
@@ -95,17 +129,19 @@ func showRollout(w io.Writer, r *module.RolloutStatus, colour bool) {
 	if r.Over() {
 		title = "last rollout"
 	}
-	from := r.From
-	if from == "" {
-		from = "nothing"
+	from := ""
+	if r.From != "" {
+		from = "from " + r.From + " "
 	}
-	fmt.Fprintf(w, "%s  from %s to %s, %s\n", title, printable(from), printable(r.To), printable(way(r)))
+	fmt.Fprintf(w, "%s  %sto %s, %s\n", title, printable(from), printable(r.To), printable(way(r)))
 	t := table{indent: "  "}
 	t.row("phase", r.Phase)
 	t.row("", outcome(r))
-	t.row("verdict", string(r.Verdict))
-	t.row("seen", fmt.Sprintf("candidate %s; stable %s", traffic(r.CandidateSample.Requests, r.CandidateSample.Errors),
-		traffic(r.StableSample.Requests, r.StableSample.Errors)))
+	if r.From != "" { // a first release is compared with nobody
+		t.row("verdict", string(r.Verdict))
+		t.row("seen", fmt.Sprintf("candidate %s; stable %s", traffic(r.CandidateSample.Requests, r.CandidateSample.Errors),
+			traffic(r.StableSample.Requests, r.StableSample.Errors)))
+	}
 	began := age(r.Started) + " ago by " + r.Actor
 	if r.Over() {
 		began += ", took " + r.Ended.Sub(r.Started).Round(1e6).String()

@@ -13,6 +13,8 @@ type table struct {
 	rows [][]string
 	// indent stands before each row.
 	indent string
+	// width is where a row that is longer is cut, in columns; 0 for nowhere.
+	width int
 }
 
 func (t *table) row(cells ...string) {
@@ -29,13 +31,16 @@ func (t *table) print(w io.Writer, headed, colour bool) {
 	for _, cells := range t.rows {
 		var line strings.Builder
 		line.WriteString(t.indent)
-		pad := 0
+		pad, used := 0, utf8.RuneCountInString(t.indent)
 		for i, text := range cells {
 			if widths[i] == 0 {
 				continue
 			}
 			if text != "" {
 				line.WriteString(strings.Repeat(" ", pad))
+				used += pad
+				text = t.cut(text, used)
+				used += utf8.RuneCountInString(text)
 				pad = 0
 				line.WriteString(paint(text, colour))
 			}
@@ -43,6 +48,15 @@ func (t *table) print(w io.Writer, headed, colour bool) {
 		}
 		fmt.Fprintln(w, line.String())
 	}
+}
+
+// cut shortens what would go over the width after so many columns.
+func (t *table) cut(text string, used int) string {
+	room := t.width - used
+	if t.width == 0 || utf8.RuneCountInString(text) <= room {
+		return text
+	}
+	return string([]rune(text)[:max(0, room-1)]) + "…"
 }
 
 func (t *table) widths(headed bool) []int {

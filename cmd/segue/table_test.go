@@ -28,6 +28,18 @@ func TestColourPaintsStatesAndMovesNothing(t *testing.T) {
 	}
 }
 
+func TestARowIsCutAtTheWidth(t *testing.T) {
+	tab := table{width: 24}
+	tab.row("MODULE", "STATE", "NOTE")
+	tab.row("hello", "active", "fits: ünï")
+	tab.row("hello", "active", "much too long for it")
+	var out strings.Builder
+	tab.print(&out, true, false)
+	if want := "MODULE  STATE   NOTE\nhello   active  fits: ü…\nhello   active  much to…\n"; out.String() != want {
+		t.Errorf("got\n%swant\n%s", out.String(), want)
+	}
+}
+
 func TestColourIsForTerminalsAlone(t *testing.T) {
 	file, err := os.Create(t.TempDir() + "/out")
 	if err != nil {

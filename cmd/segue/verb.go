@@ -13,7 +13,7 @@ import (
 type accepted struct {
 	Module  string `json:"module"`
 	Action  string `json:"action"`
-	Outcome string `json:"outcome"` // always "accepted"; a refusal is an error
+	Outcome string `json:"outcome"` // "accepted", or "unchanged" of a deploy; a refusal is an error
 }
 
 // verbCommand completes a command that changes one module: action is what the audit

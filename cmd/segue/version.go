@@ -47,6 +47,15 @@ func thisBuild() build {
 	return b
 }
 
+// String is the build on a line.
+func (b build) String() string {
+	from := ""
+	if b.Commit != "" {
+		from = ", commit " + b.Commit[:min(12, len(b.Commit))]
+	}
+	return fmt.Sprintf("segue %s (%s, %s%s)", b.Version, b.Go, b.Platform, from)
+}
+
 func versionCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "version",
@@ -58,12 +67,8 @@ func versionCommand() *cobra.Command {
 			if wantsJSON(cmd) {
 				return printJSON(cmd, b)
 			}
-			from := ""
-			if b.Commit != "" {
-				from = ", commit " + b.Commit[:min(12, len(b.Commit))]
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "segue %s (%s, %s%s)\n", b.Version, b.Go, b.Platform, from)
-			return nil
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), b)
+			return err
 		},
 	}
 	outputFlag(cmd)

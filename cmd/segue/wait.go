@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/segue-run/segue/runtime/api"
+	"github.com/segue-run/segue/runtime/api/client"
 	"github.com/segue-run/segue/runtime/module"
 )
 
@@ -25,32 +27,69 @@ func (d deployment) startAndWait(ctx context.Context, path string, in api.Deploy
 	if len(newest) > 0 {
 		after = newest[0].Seq
 	}
-	status, err := d.offer(ctx, path, in)
+	a, err := d.offer(ctx, path, in)
 	if err != nil {
 		return err
 	}
-	if !status.Over() {
-		d.say("%s is accepted: %s", release(status), printable(way(&status)))
-		status, err = d.watch(ctx, status, after)
-		if ctx.Err() != nil {
-			return &module.Error{Kind: module.Timeout, Msg: release(status) + " is still on its way: " + outcome(&status),
-				Hint: "the rollout goes on; follow it with `segue events -f --module " + status.Module + "`"}
-		}
-		if err != nil {
-			return err
-		}
+	if a.serves || a.rollout.Over() {
+		return d.tellEnd(a)
 	}
-	return d.tellEnd(status)
+	d.tellBegun(a)
+	a.rollout, err = d.watch(ctx, a.rollout, after)
+	if err != nil {
+		return d.unfinished(ctx, a.rollout, err)
+	}
+	return d.tellEnd(a)
 }
 
-func (d deployment) tellEnd(status module.RolloutStatus) error {
-	if wantsJSON(d.cmd) {
-		if err := printJSON(d.cmd, status); err != nil {
-			return err
+// unfinished says why a rollout was not watched to its end.
+func (d deployment) unfinished(ctx context.Context, status module.RolloutStatus, err error) error {
+	if ctx.Err() != nil {
+		// Whether the runtime is there must be asked without what has just ended.
+		ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookEvery)
+		defer cancel()
+		if _, gone := d.client.Info(ask); errors.Is(gone, client.ErrUnreachable) {
+			err = gone
 		}
 	}
-	d.say("%s: %s%s", release(status), printable(outcome(&status)), seen(status))
-	if !succeeded(&status) {
+	still := release(status) + " is still on its way: " + outcome(&status)
+	goesOn := "the rollout goes on; follow it with `segue events -f --module " + status.Module + "`"
+	switch {
+	case errors.Is(err, client.ErrUnreachable):
+		return &failure{exitUnreachable, module.Unavailable,
+			"the runtime went away while " + had(status) + "; it finishes or takes it back when it starts again", ""}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &failure{exitPending, module.Timeout, still, goesOn}
+	case errors.Is(err, context.Canceled):
+		return &failure{exitInterrupted, interrupted, "interrupted; " + still, goesOn}
+	}
+	return err
+}
+
+// had says how much traffic the candidate got, "hello@1.1.0 had 1%".
+func had(status module.RolloutStatus) string {
+	if status.Step < 1 || status.Step > len(status.Steps) {
+		return release(status) + " had no traffic yet"
+	}
+	return release(status) + " had " + status.Steps[status.Step-1].String()
+}
+
+// tellEnd prints what became of the release.
+func (d deployment) tellEnd(a answer) error {
+	done := a.serves || succeeded(&a.rollout)
+	switch {
+	case wantsJSON(d.cmd) && a.rollout.ID == "":
+		return printJSON(d.cmd, accepted{Module: a.rollout.Module, Action: "deploy", Outcome: "unchanged"})
+	case wantsJSON(d.cmd):
+		if err := printJSON(d.cmd, a.rollout); err != nil {
+			return err
+		}
+	case a.serves:
+		d.say("%s serves already", release(a.rollout))
+	default:
+		d.say("%s %s", release(a.rollout), printable(end(&a.rollout)))
+	}
+	if !done {
 		return errTold
 	}
 	return nil
@@ -88,8 +127,10 @@ func (d deployment) watch(ctx context.Context, status module.RolloutStatus, afte
 			return status, ctx.Err()
 		case <-look.C:
 			// A runtime that is away for a moment is the follower's to judge.
-			if now, ok := d.current(ctx, status); ok && now.Over() {
-				return now, nil
+			if now, ok := d.current(ctx, status); ok {
+				if status = now; status.Over() {
+					return status, nil
+				}
 			}
 		case next := <-events:
 			if next.err != nil {

@@ -51,8 +51,23 @@ func share(r *module.ReleaseStatus) string {
 	return r.Version + " " + r.Weight.String()
 }
 
+// trouble says what is wrong with a stable release that is not up; empty where it is.
+func trouble(stable *module.ReleaseStatus) string {
+	if stable == nil || stable.Reason == "" && stable.State != module.Restarting && stable.State != module.Failed {
+		return ""
+	}
+	what := "is " + string(stable.State)
+	if stable.Restarts > 0 {
+		what += " after " + counted(uint64(stable.Restarts), "restart")
+	}
+	return because(what, stable.Reason)
+}
+
 // way is a rollout's strategy with its steps, "gradual 1% → 25% → 100%, hold 10s".
 func way(r *module.RolloutStatus) string {
+	if r.From == "" {
+		return "the first release: all traffic at once"
+	}
 	if r.Strategy == manifest.Instant || len(r.Steps) == 0 {
 		return string(r.Strategy)
 	}
@@ -86,6 +101,24 @@ func outcome(r *module.RolloutStatus) string {
 		return because("it was taken back", r.Reason)
 	}
 	return because("it is being taken back", r.Reason)
+}
+
+// end says what became of a rollout that is over, and what serves now.
+func end(r *module.RolloutStatus) string {
+	what := "was taken back"
+	switch r.Phase {
+	case "promoted":
+		return "is promoted: stable, all the traffic"
+	case "failed":
+		what = "never got traffic"
+	case "aborted":
+		what = "was stopped on its way"
+	}
+	serves := "nothing serves"
+	if r.From != "" {
+		serves = r.Module + "@" + r.From + " serves on"
+	}
+	return because(what, r.Reason) + "; " + serves
 }
 
 func because(what, why string) string {

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/segue-run/segue/runtime/api"
@@ -41,6 +42,10 @@ type Config struct {
 	// ResumeFor is how long Follow tries to reach a runtime again that was there
 	// before; default 30s.
 	ResumeFor time.Duration
+	// OnLink is told by Follow when the runtime whose events it follows is gone,
+	// and when it is back; nil for nobody. It is called by the goroutine that
+	// iterates.
+	OnLink func(up bool)
 }
 
 // Client talks to one runtime.
@@ -243,15 +248,17 @@ func (c *Client) unanswered(ctx context.Context, err error) error {
 }
 
 func (c *Client) unreachable(err error) error {
-	hint := "start one with `segue run`"
-	if c.cfg.Server != "" {
+	msg := fmt.Sprintf("%s at %s (%s)", ErrUnreachable, c.cfg.Name, rootCause(err))
+	hint := "is it another folder's? name it with --state DIR or SEGUE_STATE; else start one with `segue run`"
+	switch {
+	case c.cfg.Server != "":
 		hint = "check the address, and that the runtime runs"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		// The socket outlived who listened on it.
+		msg = fmt.Sprintf("%s at %s: a runtime was here and is gone", ErrUnreachable, c.cfg.Name)
+		hint = "its log says why; start it again with `segue run`"
 	}
-	return &module.Error{
-		Kind: module.Unavailable,
-		Msg:  fmt.Sprintf("%s at %s (%s)", ErrUnreachable, c.cfg.Name, rootCause(err)),
-		Hint: hint, Err: unreachable{err},
-	}
+	return &module.Error{Kind: module.Unavailable, Msg: msg, Hint: hint, Err: unreachable{err}}
 }
 
 // broken says that the runtime went away in the middle.

@@ -173,11 +173,11 @@ func TestARuntimeThatIsNotThereIsUnreachable(t *testing.T) {
 	}
 	tcp.Close()
 	for want, cfg := range map[string]client.Config{
-		"no runtime answers at .segue (no socket there); start one with `segue run`":      {Socket: socketPath(t), Name: ".segue"},
-		"no runtime answers at here (connection refused); start one with `segue run`":     {Socket: left, Name: "here"},
-		"no runtime answers at there (connection refused); check the address, and":        {Server: "http://" + tcp.Addr().String(), Name: "there"},
-		"no runtime answers at dialed (custom); start one with `segue run`":               {Socket: "x", Name: "dialed", Dial: func(context.Context) (net.Conn, error) { return nil, errors.New("custom") }},
-		"no runtime answers at " + left + " (connection refused); start one with `segue ": {Socket: left},
+		"no runtime answers at .segue (no socket there); is it another folder's? name it with --state DIR or SEGUE_STATE; else start one with `segue run`": {Socket: socketPath(t), Name: ".segue"},
+		"no runtime answers at here: a runtime was here and is gone; its log says why; start it again with `segue run`":                                    {Socket: left, Name: "here"},
+		"no runtime answers at there (connection refused); check the address, and":                                                                         {Server: "http://" + tcp.Addr().String(), Name: "there"},
+		"no runtime answers at dialed (custom); is it another folder's?":                                                                                   {Socket: "x", Name: "dialed", Dial: func(context.Context) (net.Conn, error) { return nil, errors.New("custom") }},
+		"no runtime answers at " + left + ": a runtime was here and is gone; its log":                                                                      {Socket: left},
 	} {
 		c := newClient(t, cfg)
 		_, err := c.Modules(t.Context())

@@ -53,6 +53,8 @@ type follower struct {
 	seen bool
 	// alive is set when the stream brought an event or a heartbeat.
 	alive bool
+	// gone is set from when the runtime cannot be reached until it can again.
+	gone bool
 }
 
 // errStopped says that the consumer has had enough.
@@ -72,6 +74,9 @@ func (f *follower) run(ctx context.Context) error {
 		case !f.seen:
 			return err
 		}
+		if errors.Is(err, ErrUnreachable) {
+			f.link(false)
+		}
 		if f.alive {
 			pause, since = firstPause, time.Time{}
 		}
@@ -87,6 +92,17 @@ func (f *follower) run(ctx context.Context) error {
 		case <-time.After(pause):
 		}
 		pause = min(2*pause, maxPause)
+	}
+}
+
+// link tells Config.OnLink of a change.
+func (f *follower) link(up bool) {
+	if f.gone == !up {
+		return
+	}
+	f.gone = !up
+	if tell := f.client.cfg.OnLink; tell != nil {
+		tell(up)
 	}
 }
 
@@ -117,6 +133,7 @@ func (f *follower) stream(ctx context.Context) error {
 		return &lastingError{f.client.notSegue(fmt.Errorf("%s answered %q", req.URL.Path, got))}
 	}
 	f.seen = true
+	f.link(true)
 	return f.read(ctx, resp.Body)
 }
 

@@ -102,6 +102,33 @@ func TestARuntimeThatStaysAwayEndsAFollower(t *testing.T) {
 	}
 }
 
+func TestAFollowerTellsThatTheRuntimeIsGoneAndBack(t *testing.T) {
+	rt := new(apitest.Runtime)
+	socket := socketPath(t)
+	srv := serve(t, rt, socket, api.Config{})
+	emit(rt, "a")
+	var told []bool
+	c := newClient(t, client.Config{Socket: socket, OnLink: func(up bool) {
+		told = append(told, up)
+		if !up {
+			emit(rt, "a")
+			serve(t, rt, socket, api.Config{})
+		}
+	}})
+	for event, err := range c.Follow(t.Context(), module.EventFilter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if event.Seq == 2 {
+			break
+		}
+		srv.Stop()
+	}
+	if fmt.Sprint(told) != "[false true]" {
+		t.Errorf("told %v", told)
+	}
+}
+
 func TestAFailureOfTheRuntimeEndsAFollower(t *testing.T) {
 	rt := &apitest.Runtime{FollowErr: &module.Error{Kind: module.Internal, Msg: "the store is broken", Hint: "look"}}
 	emit(rt, "a")

@@ -23,6 +23,7 @@ type Artifact struct {
 	ManifestText []byte
 
 	file    *os.File
+	seal    seal // of file
 	flush   func() error
 	release func()
 	close   sync.Once

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/segue-run/segue/runtime/executable"
 	"github.com/segue-run/segue/runtime/module"
 )
 
@@ -51,6 +52,19 @@ func (s *Store) tooBig(size int64) error {
 	}
 }
 
+// lacking makes err one of kind Unavailable where it is the machine's own, as is running
+// out of descriptors, and says nothing of the file.
+func lacking(err error) error {
+	if _, ok := errors.AsType[*module.Error](err); ok || !executable.Passing(err) {
+		return err
+	}
+	hint := "try again; the machine is short of memory, or its disk does not answer"
+	if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
+		hint = "try again; where it happens often, let the runtime have more open files (ulimit -n, LimitNOFILE)"
+	}
+	return &module.Error{Kind: module.Unavailable, Field: "artifacts", Err: err, Hint: hint}
+}
+
 // storing explains an error of the store's directory, into which size bytes were to go.
 func (s *Store) storing(err error, size int64) error {
 	if _, ok := errors.AsType[*module.Error](err); ok {
@@ -67,7 +81,7 @@ func (s *Store) storing(err error, size int64) error {
 			Hint: fmt.Sprintf("make the directory writable for user id %d", os.Geteuid()),
 		}
 	default:
-		return fmt.Errorf("store artifact in %s: %w", s.dir, err)
+		return lacking(fmt.Errorf("store artifact in %s: %w", s.dir, err))
 	}
 	var fs unix.Statfs_t
 	free := "unknown"

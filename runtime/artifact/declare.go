@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"unicode"
 
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/sdk/manifest"
@@ -60,7 +61,7 @@ func parse(where string, text []byte) (*manifest.Manifest, error) {
 		return nil, &module.Error{Kind: module.Invalid, Field: where, Err: err, Hint: guide}
 	}
 	first := problems[0]
-	e := &module.Error{Kind: module.Invalid, Field: first.Field, Value: first.Value, Msg: first.Msg, Hint: first.Hint}
+	e := &module.Error{Kind: module.Invalid, Field: clip(first.Field), Value: clip(first.Value), Msg: clip(first.Msg), Hint: clip(first.Hint)}
 	if e.Field == "" {
 		e.Field = where
 	}
@@ -68,11 +69,35 @@ func parse(where string, text []byte) (*manifest.Manifest, error) {
 		e.Msg = fmt.Sprintf("%s (line %d of the %s)", e.Msg, first.Line, where)
 	}
 	var others []string
-	for _, p := range problems[1:] {
-		others = append(others, p.Error())
+	for _, p := range problems[1:min(len(problems), mostProblems)] {
+		short := manifest.Error{Field: clip(p.Field), Value: clip(p.Value), Msg: clip(p.Msg), Hint: clip(p.Hint), Line: p.Line}
+		others = append(others, short.Error())
+	}
+	if more := len(problems) - mostProblems; more > 0 {
+		others = append(others, fmt.Sprintf("and %d more", more))
 	}
 	if len(others) > 0 {
 		e.Hint = strings.Trim(e.Hint+"; also wrong: "+strings.Join(others, "; "), "; ")
 	}
 	return nil, e
+}
+
+// What is told of a manifest is bounded, whatever its author wrote: an error goes into
+// events, records and logs.
+const (
+	mostProblems = 5
+	mostText     = 200 // bytes of each part of a problem
+)
+
+// clip makes what may hold an author's words short, and one line.
+func clip(s string) string {
+	if len(s) > mostText {
+		s = strings.ToValidUTF8(s[:mostText], "") + "…"
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s)
 }

@@ -15,6 +15,9 @@
 //     descriptor is handed out to be executed.
 //   - A file under a digest's name is whole, mode 0500, and never written again. Its
 //     sidecar is there before it and goes after it.
+//   - A file that somebody else rewrites in place all the same is noticed before it is
+//     executed, by [Artifact.Verify], as far as the file system's clock tells two
+//     changes apart.
 //   - A failed Stage leaves nothing behind, whatever failed.
 //   - An artifact that is handed out and not closed is not collected.
 //

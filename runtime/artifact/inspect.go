@@ -92,7 +92,7 @@ func openRegular(path string) (*os.File, error) {
 // byte behind its limit, and refused by the parser.
 func readSidecar(path string) ([]byte, error) {
 	f, err := openRegular(path)
-	if module.KindOf(err) == module.NotFound {
+	if module.KindOf(err) == module.NotFound || errors.Is(err, unix.ENAMETOOLONG) {
 		return nil, nil
 	}
 	if err != nil {

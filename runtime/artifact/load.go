@@ -1,16 +1,14 @@
 package artifact
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
-	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/segue-run/segue/runtime/executable"
 	"github.com/segue-run/segue/runtime/module"
 )
 
@@ -18,7 +16,8 @@ var errDigest = errors.New("its bytes have another digest")
 
 // Load opens the artifact of a digest, hashes it again and reads its manifest. The
 // error is a *module.Error of kind NotFound where the store has none, Internal where
-// what it has is damaged, and Invalid where it is intact but not acceptable any more.
+// what it has is damaged, Invalid where it is intact but not acceptable any more, and
+// Unavailable where the machine could not look.
 func (s *Store) Load(ctx context.Context, d module.Digest) (*Artifact, error) {
 	if _, err := module.ParseDigest(string(d)); err != nil {
 		return nil, err // not a name to look for in a directory
@@ -42,16 +41,23 @@ func (s *Store) load(ctx context.Context, d module.Digest) (_ *Artifact, err err
 			f.Close()
 		}
 	}()
+	sealed, err := sealOf(f)
+	if err != nil {
+		return nil, s.unread(d, err)
+	}
 	p := digestAll(ctx, f)
-	if p.err != nil {
+	switch {
+	case p.err != nil && ctx.Err() != nil:
 		return nil, p.err
+	case p.err != nil:
+		return nil, s.unread(d, p.err)
 	}
 	if combine(p.sum, sidecar) != d {
 		return nil, s.damaged(d, errDigest)
 	}
 	c := content{digest: d}
 	if err := c.describe(f); err != nil {
-		return nil, err
+		return nil, s.unread(d, err)
 	}
 	if err := c.executable.Check(); err != nil {
 		return nil, err
@@ -59,7 +65,7 @@ func (s *Store) load(ctx context.Context, d module.Digest) (_ *Artifact, err err
 	if err := c.declare(p.scanner, sidecar); err != nil {
 		return nil, err
 	}
-	return s.artifact(c, f), nil
+	return s.artifact(c, f, sealed), nil
 }
 
 // stored opens the file of a digest and reads its sidecar.
@@ -69,14 +75,23 @@ func (s *Store) stored(d module.Digest) (*os.File, []byte, error) {
 		return nil, nil, &module.Error{Kind: module.NotFound, Field: "digest", Value: string(d), Msg: "no such artifact", Hint: "drop the file again"}
 	}
 	if err != nil {
-		return nil, nil, s.damaged(d, err)
+		return nil, nil, s.unread(d, err)
 	}
 	sidecar, err := os.ReadFile(s.path(d) + sidecarSuffix)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		f.Close()
-		return nil, nil, s.damaged(d, err)
+		return nil, nil, s.unread(d, err)
 	}
 	return f, sidecar, nil
+}
+
+// unread explains an error of reading what is stored. That the disk cannot read its own
+// bytes is damage; what else the machine lacks passes.
+func (s *Store) unread(d module.Digest, err error) error {
+	if executable.Passing(err) && !errors.Is(err, unix.EIO) {
+		return lacking(err)
+	}
+	return s.damaged(d, err)
 }
 
 func (s *Store) damaged(d module.Digest, err error) error {
@@ -84,68 +99,4 @@ func (s *Store) damaged(d module.Digest, err error) error {
 		Kind: module.Internal, Field: "artifact", Value: s.path(d), Msg: "the stored file is damaged", Err: err,
 		Hint: "drop the release's file again, and have the disk looked at",
 	}
-}
-
-// seal is a stored file as it was when its bytes were found to be what its name says.
-// Nobody can write to the file and set the time of the inode's last change back, so
-// bytes need not be read again while the seal is unbroken.
-type seal struct {
-	dev, ino, size int64
-	changed        time.Time
-}
-
-// tick is longer than the steps in which file systems count time: a file that changed
-// less than that ago may change again without a trace.
-const tick = 50 * time.Millisecond
-
-// intact opens the stored file of c's digest and makes sure that it is c.
-func (s *Store) intact(ctx context.Context, c content) (*os.File, error) {
-	f, sidecar, err := s.stored(c.digest)
-	if err != nil {
-		return nil, err
-	}
-	if err = s.compare(ctx, f, sidecar, c); err != nil {
-		f.Close()
-		return nil, s.damaged(c.digest, err)
-	}
-	return f, nil
-}
-
-// compare reads f unless its seal is unbroken, and seals it.
-func (s *Store) compare(ctx context.Context, f *os.File, sidecar []byte, c content) error {
-	if !bytes.Equal(sidecar, c.sidecar) {
-		return errDigest
-	}
-	asked := time.Now()
-	now, err := sealOf(f)
-	if err != nil || s.sealed(c.digest, now) {
-		return err
-	}
-	p := digestAll(ctx, f)
-	if p.err != nil {
-		return p.err
-	}
-	if combine(p.sum, sidecar) != c.digest {
-		return errDigest
-	}
-	if now.changed.Before(asked.Add(-tick)) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.seals[c.digest] = now
-	}
-	return nil
-}
-
-func (s *Store) sealed(d module.Digest, now seal) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.seals[d] == now
-}
-
-func sealOf(f *os.File) (seal, error) {
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return seal{}, fmt.Errorf("stat %s: %w", f.Name(), err)
-	}
-	return seal{int64(st.Dev), int64(st.Ino), st.Size, time.Unix(st.Ctim.Unix())}, nil
 }

@@ -21,7 +21,9 @@ import (
 //
 // It blocks as long as src does; ctx is looked at between pieces. A *module.Error says
 // what is wrong with the file (Invalid, Conflict), that it is too big (Quota) or that
-// the disk is full (Unavailable, Quota). After an error the store is as it was.
+// the disk is full (Unavailable, Quota), or that the machine lacks something else for a
+// moment, such as descriptors (Unavailable): staging the same again later may succeed.
+// After an error the store is as it was.
 func (s *Store) Stage(ctx context.Context, src io.Reader, sidecar []byte) (*Artifact, error) {
 	temp, p, err := s.copyIn(ctx, src)
 	if err != nil {
@@ -30,7 +32,7 @@ func (s *Store) Stage(ctx context.Context, src io.Reader, sidecar []byte) (*Arti
 	defer temp.discard()
 	c, err := examine(temp.file, p, sidecar)
 	if err != nil {
-		return nil, err
+		return nil, lacking(err)
 	}
 	s.hold(c.digest)
 	a, err := s.settle(ctx, temp, c)
@@ -106,11 +108,11 @@ func (s *Store) copyIn(ctx context.Context, src io.Reader) (_ *staged, p passed,
 // settle gives the copy its name, or finds that the store has it already. The digest is
 // held.
 func (s *Store) settle(ctx context.Context, t *staged, c content) (*Artifact, error) {
-	if f, err := s.intact(ctx, c); err == nil {
+	if f, sealed, err := s.intact(ctx, c); err == nil {
 		s.discardLater(t)
-		return s.artifact(c, f), nil
+		return s.artifact(c, f, sealed), nil
 	} else if module.KindOf(err) != module.NotFound {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || module.KindOf(err) == module.Unavailable {
 			return nil, err
 		}
 		s.log.Warn("a stored artifact was damaged and is replaced", zap.String("release", c.manifest.Name+"@"+c.manifest.Version), zap.Error(err))
@@ -118,7 +120,11 @@ func (s *Store) settle(ctx context.Context, t *staged, c content) (*Artifact, er
 	if err := s.place(t, c); err != nil {
 		return nil, s.storing(err, c.size)
 	}
-	a := s.artifact(c, t.file)
+	sealed, err := sealOf(t.file) // the name has moved the time of the inode's change
+	if err != nil {
+		return nil, lacking(err)
+	}
+	a := s.artifact(c, t.file, sealed)
 	t.file = nil
 	return a, nil
 }
@@ -175,10 +181,10 @@ func (s *Store) sidecarPaths(c content) []string {
 	return []string{s.path(c.digest) + sidecarSuffix}
 }
 
-func (s *Store) artifact(c content, f *os.File) *Artifact {
+func (s *Store) artifact(c content, f *os.File, sealed seal) *Artifact {
 	return &Artifact{
 		Digest: c.digest, Size: c.size, Manifest: c.manifest, ManifestText: c.text, Executable: c.executable,
-		file: f, flush: s.flusher(c), release: func() { s.release(c.digest) },
+		file: f, seal: sealed, flush: s.flusher(c), release: func() { s.release(c.digest) },
 	}
 }
 

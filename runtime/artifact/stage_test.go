@@ -156,6 +156,32 @@ func TestWhatIsNoReleaseIsRefusedAndLeavesNothing(t *testing.T) {
 	}
 }
 
+func TestWhatIsToldOfAManifestIsBounded(t *testing.T) {
+	var routes strings.Builder
+	for range 250 {
+		routes.WriteString("  - path: " + strings.Repeat("x", 500) + "\n")
+	}
+	for name, c := range map[string]struct{ text, want string }{
+		"many problems":    {"name: hello\nversion: 1.0.0\nroutes:\n" + routes.String(), "and 245 more"},
+		"a long field":     {strings.Repeat("x", 100<<10) + ": 1\n" + body, "is no field"},
+		"a field of lines": {`"a\nb\e[2J": 1` + "\n" + body, "is no field"},
+		"a long value":     {strings.Replace(body, "1.0.0", strings.Repeat("1", 100<<10), 1), "version"},
+		"a long document":  {"- " + strings.Repeat("x", 200<<10), "no mapping"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := openStore(t, artifact.Config{}).Stage(t.Context(), bytes.NewReader(plain()), []byte(c.text))
+			var refusal *module.Error
+			if !errors.As(err, &refusal) {
+				t.Fatalf("refused with %#v", err)
+			}
+			all := err.Error() + refusal.Field + refusal.Value + refusal.Msg + refusal.Hint
+			if len(all) > 6000 || strings.ContainsAny(all, "\n\x1b") || !strings.Contains(all, c.want) {
+				t.Errorf("refused with %d bytes: %.3000q", len(all), all)
+			}
+		})
+	}
+}
+
 func TestAFileTooBigIsRefusedBeforeItIsCopied(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "big")
 	if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 1<<40)); err != nil {

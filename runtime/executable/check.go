@@ -52,8 +52,8 @@ func (i Info) checkELF() *module.Error {
 	case i.Type != Static && i.Type != PIE:
 		return refuse(fmt.Sprintf("it is an ELF %s, not an executable", i.Type), "build a main package with go build")
 	case i.Interpreter != "":
-		if _, err := os.Stat(i.Interpreter); err != nil {
-			return refuse(fmt.Sprintf("it needs the dynamic loader %s, which is not on this machine", i.Interpreter), "link it statically: CGO_ENABLED=0 go build")
+		if _, err := os.Stat(i.Interpreter); err != nil && !Passing(err) {
+			return refuse(fmt.Sprintf("it needs the dynamic loader %.120q, which is not on this machine", i.Interpreter), "link it statically: CGO_ENABLED=0 go build")
 		}
 	}
 	return nil

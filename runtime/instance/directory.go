@@ -20,7 +20,8 @@ const (
 	httpSocket = "http.sock"
 )
 
-// directory is an instance's own, RunDir/ID. Sockets in it are reached through the
+// directory is an instance's own, RunDir/ID- and some digits: what could not be removed
+// of another instance with the same id is in nobody's way. Sockets in it are reached through the
 // descriptor, since a socket's path must be short and the run directory's may not
 // be.
 type directory struct {
@@ -29,8 +30,8 @@ type directory struct {
 }
 
 func makeDirectory(runDir, id string) (*directory, error) {
-	path := filepath.Join(runDir, id)
-	if err := os.Mkdir(path, 0o700); err != nil {
+	path, err := os.MkdirTemp(runDir, id+"-*") // for its owner alone
+	if err != nil {
 		return nil, fmt.Errorf("make instance directory: %w", err)
 	}
 	d := &directory{path: path}
@@ -48,12 +49,13 @@ func makeDirectory(runDir, id string) (*directory, error) {
 	return d, nil
 }
 
-// remove closes and deletes it, whatever the module put there.
+// remove closes and deletes it, whatever the module put there; see removeTree.
 func (d *directory) remove() error {
 	if d.control != nil {
 		_ = d.control.Close()
 	}
-	return os.RemoveAll(d.path)
+	most := mostRemoved
+	return removeTree(d.path, &most)
 }
 
 // listen makes a listening socket whose name is gone again before anybody else

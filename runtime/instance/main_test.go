@@ -133,6 +133,16 @@ func (b *bench) refused(ctx context.Context, mode string, env ...string) error {
 	return err
 }
 
+// dirOf is the directory of an instance.
+func (b *bench) dirOf(i *instance.Instance) string {
+	b.t.Helper()
+	found, err := filepath.Glob(filepath.Join(b.dir, i.ID()+"-*"))
+	if err != nil || len(found) != 1 {
+		b.t.Fatalf("directories of %s: %v, %v", i.ID(), found, err)
+	}
+	return found[0]
+}
+
 // empty checks that the run directory is empty.
 func (b *bench) empty() {
 	b.t.Helper()

@@ -19,8 +19,9 @@ import (
 // directory alone, before it starts anything. The kernel has killed the modules
 // themselves with their host; what may be left are processes that modules started.
 // It knows them by the launch record and its mark in their environment, blocks
-// until they are gone or a second has passed, and says how many it killed. No run
-// directory is nothing to do.
+// until they are gone or a second has passed, and says how many it killed. Of very many
+// files it removes a part, and says so in the error; the rest is in nobody's way, and
+// the next sweep goes on with it. No run directory is nothing to do.
 func SweepOrphans(runDir string) (killed int, err error) {
 	entries, err := os.ReadDir(runDir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -40,8 +41,13 @@ func SweepOrphans(runDir string) (killed int, err error) {
 		killed, err = killLeft(left)
 		errs = append(errs, err)
 	}
+	most := mostSwept // of all together
 	for _, entry := range entries {
-		errs = append(errs, os.RemoveAll(filepath.Join(runDir, entry.Name())))
+		err := removeTree(filepath.Join(runDir, entry.Name()), &most)
+		errs = append(errs, err)
+		if errors.Is(err, errTooMuch) {
+			break
+		}
 	}
 	return killed, errors.Join(errs...)
 }

@@ -68,7 +68,7 @@ func TestTheSweepKillsNoOtherProcess(t *testing.T) {
 	b := newBench(t, nil)
 	i := b.start("")
 	dir := t.TempDir()
-	raw, err := os.ReadFile(filepath.Join(b.dir, i.ID(), "launch"))
+	raw, err := os.ReadFile(filepath.Join(b.dirOf(i), "launch"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -105,7 +105,7 @@ func TestTheModuleHasItsLimitsItsEnvironmentAndNoOtherDescriptors(t *testing.T) 
 	for fd, to := range seen.FDs {
 		own := strings.HasPrefix(to, "socket:") || strings.HasPrefix(to, "pipe:") || strings.HasPrefix(to, "anon_inode:") ||
 			strings.HasPrefix(to, "/sys/fs/cgroup/") || strings.HasPrefix(to, "/proc/") || to == "/dev/null"
-		if !own && to != filepath.Join(b.dir, i.ID(), "control") {
+		if !own && to != filepath.Join(b.dirOf(i), "control") {
 			t.Errorf("descriptor %s is %s", fd, to)
 		}
 	}

@@ -31,6 +31,9 @@ type Config struct {
 	// WaitAfter is when the first Waiting is given for a file that does not become
 	// whole; each further one takes twice as long. Default 30 s.
 	WaitAfter time.Duration
+	// Retry is how long after [Offer.Retry] the version is offered again; each further
+	// time it takes twice as long, up to 32 times this. Default 2 s.
+	Retry time.Duration
 	// Rescan is the time between two scans that look for what no event told.
 	// Default 30 s.
 	Rescan time.Duration
@@ -44,6 +47,7 @@ func (c Config) withDefaults() Config {
 	c.Grace = cmp.Or(c.Grace, 2*time.Second)
 	c.RemoveGrace = cmp.Or(c.RemoveGrace, 2*time.Second)
 	c.WaitAfter = cmp.Or(c.WaitAfter, 30*time.Second)
+	c.Retry = cmp.Or(c.Retry, 2*time.Second)
 	c.Rescan = cmp.Or(c.Rescan, 30*time.Second)
 	return c
 }
@@ -73,6 +77,8 @@ func Open(cfg Config) (*Watcher, error) {
 		dir:      dir,
 		log:      cfg.Logger.Named("watch"),
 		notices:  make(chan Notice),
+		retries:  make(chan *Offer),
+		ended:    make(chan struct{}),
 		entries:  make(map[string]*entry),
 		starting: make(map[*entry]struct{}),
 	}, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 	"go.uber.org/zap"
 
+	"github.com/segue-run/segue/runtime/executable"
 	"github.com/segue-run/segue/runtime/module"
 )
 
@@ -120,9 +121,14 @@ func (w *Watcher) patrol(now time.Time) {
 	if w.id != nil && w.intact() {
 		_, err := w.scan()
 		if err == nil {
+			w.plight = ""
 			return
 		}
-		w.log.Error("the watched directory cannot be read", zap.String("file", w.dir), zap.Error(err))
+		w.complain("the watched directory cannot be read; trying again", err)
+		if executable.Passing(err) {
+			w.rescan = now.Add(retryPause)
+			return
+		}
 	}
 	if w.id != nil {
 		w.lose()
@@ -133,17 +139,26 @@ func (w *Watcher) patrol(now time.Time) {
 		w.log.Info("the watched directory is back", zap.String("file", w.dir))
 	default:
 		w.rescan = now.Add(retryPause)
-		if w.plight != err.Error() {
-			w.plight = err.Error()
-			w.log.Error("the watched directory cannot be had; trying again", zap.String("file", w.dir), zap.Error(err))
-		}
+		w.complain("the watched directory cannot be had; trying again", err)
 	}
 }
 
-// intact reports whether the path still leads to the directory that is watched.
+// complain logs an error that may come every second, once.
+func (w *Watcher) complain(msg string, err error) {
+	if w.plight != err.Error() {
+		w.plight = err.Error()
+		w.log.Error(msg, zap.String("file", w.dir), zap.Error(err))
+	}
+}
+
+// intact reports whether the path still leads to the directory that is watched, as far
+// as that can be found out.
 func (w *Watcher) intact() bool {
 	now, err := os.Stat(w.dir)
-	return err == nil && os.SameFile(now, w.id)
+	if err != nil {
+		return executable.Passing(err)
+	}
+	return os.SameFile(now, w.id)
 }
 
 // lose notes that the directory is another one or gone, which says nothing about what

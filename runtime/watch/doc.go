@@ -22,6 +22,11 @@
 //   - A version is known by device, inode, size and modification time of the file and
 //     of its sidecar. It is offered once, or refused once; chmod, chown and a rename
 //     of the same file in place do not make another version; a rewrite or touch does.
+//   - What the machine has no means to look at (it has run out of descriptors or memory,
+//     the disk does not answer) is neither refused nor removed, but looked at again
+//     until something is known of it; [Waiting] says so where that takes long.
+//   - A version that the consumer could not take now is offered once more for each
+//     [Offer.Retry], after a pause that grows.
 //   - At most one file is open on behalf of the consumer and not yet delivered.
 //   - A name that was offered and has been absent for the remove grace is reported as
 //     removed. When the directory itself is lost that says nothing about its files:
@@ -42,5 +47,5 @@
 // One goroutine, the one in [Watcher.Run], owns all state and waits in one select. It
 // always receives from fsnotify, whatever the consumer does, so that a slow consumer
 // loses no events. There are no locks; an [Offer] tells the watcher of its Close by an
-// atomic.
+// atomic and of its Retry over a channel that Run always receives from.
 package watch

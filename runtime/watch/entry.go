@@ -9,6 +9,9 @@ const (
 	lastPause  = 100 * time.Millisecond
 )
 
+// The pauses between looks that the machine has no means for are longer, up to this.
+const unseenPause = time.Second
+
 // entry is what the watcher knows of one name. Its methods do no I/O.
 type entry struct {
 	name    string
@@ -29,6 +32,9 @@ type entry struct {
 	// changed its time of change is the edition that was reported.
 	touched bool
 	holder  *Offer // the last offer delivered, while its lease keeps writers out
+
+	retryAt time.Time // when to offer the reported edition again, as the consumer asked; zero if never
+	retries int       // how often that edition was offered again
 
 	absentSince time.Time     // zero while present
 	unsettled   time.Time     // since when looks find it neither whole nor refused; zero if settled
@@ -60,8 +66,12 @@ type step struct {
 
 // next judges what a look saw at now.
 func (e *entry) next(s sight, now time.Time, cfg *Config) step {
-	if s.condition == absent {
+	switch s.condition {
+	case absent:
 		return e.nextAbsent(now, cfg)
+	case unseen: // says nothing, also not that the file is there
+		e.pause = min(max(2*e.pause, firstPause), unseenPause)
+		return e.wait(now, e.pause, cfg)
 	}
 	e.absentSince = time.Time{}
 	if s.edition != e.seen || e.since.IsZero() {
@@ -81,7 +91,11 @@ func (e *entry) next(s sight, now time.Time, cfg *Config) step {
 	}
 	if s.condition == known || e.same(s.edition) && e.refusal == "" {
 		e.settle(s.edition)
-		return step{}
+		if e.retryAt.IsZero() || now.Before(e.retryAt) {
+			return step{again: max(0, e.retryAt.Sub(now))}
+		}
+	} else if !e.retryAt.IsZero() { // another version came first
+		e.retryAt, e.atStart = time.Time{}, false
 	}
 	if s.condition == resting && rested < cfg.Quiet {
 		return e.wait(now, cfg.Quiet-rested, cfg)
@@ -129,6 +143,25 @@ func (e *entry) wait(now time.Time, pause time.Duration, cfg *Config) step {
 	return step{again: pause}
 }
 
+// retry notes that the consumer wants o again, and reports whether o is still the last
+// word on the name.
+func (e *entry) retry(o *Offer, now time.Time, pause time.Duration) bool {
+	if !e.told || e.refusal != "" || e.reported.version() != o.edition.version() {
+		return false
+	}
+	e.retryAt, e.atStart = now.Add(pause<<min(e.retries, 5)), o.AtStart
+	e.retries++
+	return true
+}
+
+// decided is the edition of which nothing more is to be found out at now.
+func (e *entry) decided(now time.Time) edition {
+	if !e.retryAt.IsZero() && !now.Before(e.retryAt) {
+		return edition{}
+	}
+	return e.reported
+}
+
 // settle notes that an edition is the one that was reported.
 func (e *entry) settle(ed edition) {
 	e.reported = ed
@@ -166,12 +199,17 @@ func (e *entry) event(content, sidecar bool) {
 func (e *entry) delivered(n Notice) {
 	switch n := n.(type) {
 	case *Offer:
+		if n.edition.version() != e.reported.version() {
+			e.retries = 0
+		}
+		e.retryAt = time.Time{}
 		e.offered, e.told, e.refusal = true, true, ""
 		e.holder = nil
 		if n.leased {
 			e.holder = n
 		}
 	case *Refused:
+		e.retryAt = time.Time{}
 		e.told, e.refusal = true, n.Err.Error()
 	case *Waiting:
 		e.waits++

@@ -20,6 +20,7 @@ type condition int
 
 const (
 	absent     condition = iota
+	unseen               // the machine could not look
 	known                // the edition that was reported last
 	busy                 // somebody writes to it
 	incomplete           // nobody writes to it, and something is missing
@@ -34,7 +35,7 @@ type sight struct {
 	edition   edition
 	uid       uint32
 	linked    bool          // there are other ways to the file than this name
-	err       *module.Error // of incomplete and unfit
+	err       *module.Error // of unseen, incomplete and unfit
 	offer     *Offer        // of resting and whole; whoever has the sight closes it
 }
 
@@ -45,7 +46,10 @@ func look(dir, name string, reported edition) sight {
 	path := filepath.Join(dir, name)
 	var st unix.Stat_t
 	if err := unix.Lstat(path, &st); err != nil {
-		return sight{condition: absent}
+		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+			return sight{condition: absent}
+		}
+		return sight{}.hidden("file", name, err)
 	}
 	s := sight{uid: st.Uid}
 	s.edition.main = newStamp(&st)
@@ -53,7 +57,7 @@ func look(dir, name string, reported edition) sight {
 	if s.edition.main.format == unix.S_IFLNK {
 		s.linked = true
 		if err := unix.Stat(path, &st); err != nil {
-			return s.unfit("file", name, "it is a link that leads nowhere", "make it point to an executable", err)
+			return s.unread("file", name, "it is a link that leads nowhere", "make it point to an executable", err)
 		}
 		s.edition.main = newStamp(&st)
 	}
@@ -87,7 +91,7 @@ func (s sight) enter(name, path string) sight {
 	case errors.Is(err, unix.ENOENT):
 		return sight{condition: absent}
 	case err != nil:
-		return s.unfit("file", name, "it cannot be read", "make it a file that the user whom the runtime runs as may read", err)
+		return s.unread("file", name, "it cannot be read", "make it a file that the user whom the runtime runs as may read", err)
 	case main.grip == gripBusy:
 		s.condition = busy
 		return s
@@ -117,10 +121,10 @@ func (s sight) readSidecar(o *Offer) sight {
 	side, err := take(o.Path+sidecarSuffix, unix.O_NOFOLLOW)
 	s.edition.sidecar = side.stamp
 	switch {
-	case errors.Is(err, unix.ENOENT):
-		return s
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENAMETOOLONG):
+		return s // where the file's name is so long, its sidecar's can be nobody's
 	case err != nil:
-		return s.unfit("sidecar", name, "it cannot be read", "make it a file, not a link, that the user whom the runtime runs as may read", err)
+		return s.unread("sidecar", name, "it cannot be read", "make it a file, not a link, that the user whom the runtime runs as may read", err)
 	case side.grip == gripBusy:
 		s.condition = busy
 		return s
@@ -132,7 +136,7 @@ func (s sight) readSidecar(o *Offer) sight {
 	text, err := io.ReadAll(io.LimitReader(side.file, manifest.MaxSize+1))
 	switch {
 	case err != nil:
-		return s.unfit("sidecar", name, "it cannot be read", "copy it again", err)
+		return s.unread("sidecar", name, "it cannot be read", "copy it again", err)
 	case len(text) == 0:
 		s = s.unfit("sidecar", name, "it is empty", "write the manifest into it, or remove it", nil)
 		s.condition = incomplete
@@ -150,7 +154,7 @@ func (s sight) inspect(o *Offer) sight {
 	}
 	info, err := executable.Inspect(o.File, s.edition.main.size)
 	if err != nil {
-		return s.unfit("file", o.Name, "it cannot be read", "copy it again", err)
+		return s.unread("file", o.Name, "it cannot be read", "copy it again", err)
 	}
 	var refusal *module.Error
 	if errors.As(info.Check(), &refusal) {
@@ -160,6 +164,21 @@ func (s sight) inspect(o *Offer) sight {
 			s.condition = incomplete
 		}
 	}
+	return s
+}
+
+// unread is unfit with an error of reading as the cause, unless that is the machine's:
+// then nothing is known of the file, and it is looked at again.
+func (s sight) unread(field, value, msg, hint string, cause error) sight {
+	if executable.Passing(cause) {
+		return s.hidden(field, value, cause)
+	}
+	return s.unfit(field, value, msg, hint, cause)
+}
+
+func (s sight) hidden(field, value string, cause error) sight {
+	s.condition = unseen
+	s.err = &module.Error{Kind: module.Unavailable, Field: field, Value: value, Msg: "it cannot be looked at now", Err: cause}
 	return s
 }
 

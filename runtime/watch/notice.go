@@ -41,7 +41,8 @@ type Waiting struct {
 type Scanned struct {
 	// Unsettled are names that were there at the start and are neither offered nor
 	// refused yet: somebody writes to them, or they look like no module and are
-	// refused when they have rested. Do not take them for absent.
+	// refused when they have rested, or [Offer.Retry] has them offered again. Do not
+	// take them for absent.
 	Unsettled []string
 }
 

@@ -26,10 +26,19 @@ type Offer struct {
 	// Changed is when the file last changed in any way: written, renamed or chmodded.
 	Changed time.Time
 
-	main   stamp // of File when it was found whole
-	leased bool
-	held   atomic.Bool // the lease keeps writers out
+	main    stamp // of File when it was found whole
+	edition edition
+	leased  bool
+	held    atomic.Bool // the lease keeps writers out
+	again   func(*Offer)
 }
+
+// Retry has the version offered again after a pause, see [Config.Retry]: for a consumer
+// who could not take it for a reason that may pass, such as a full disk. What was
+// offered later under the name stays as it is, and what is found there by then is what
+// is offered, with the same AtStart while it is the same version. It may be called before or
+// after Close, waits for no consumer, and does nothing once Run has returned.
+func (o *Offer) Retry() { o.again(o) }
 
 // Verify reports whether File is still the version that was offered; called after the
 // copy and before Close. The error is a *module.Error of kind Unavailable: the new

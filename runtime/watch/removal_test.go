@@ -2,6 +2,7 @@ package watch_test
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -48,6 +49,24 @@ func TestARenameInsideOffersTheNewNameAndRemovesTheOld(t *testing.T) {
 	r.wantWhole("new", want)
 	r.want("removed old")
 	r.wantNothing()
+}
+
+// Of a directory above nothing is told: that it moved shows only when something happens
+// in it.
+func TestADirectoryThatMovedWithTheOneAboveItSaysNothingOfItsFiles(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	above := filepath.Join(filepath.Dir(r.dir), "above")
+	r.dir = filepath.Join(above, "modules")
+	r.cfg.Dir = r.dir
+	r.running()
+	r.mv("hello", r.file("", 0))
+	r.want("offer hello")
+	if err := os.Rename(above, above+"-moved"); err != nil {
+		t.Fatal(err)
+	}
+	r.put(filepath.Join(above+"-moved", "modules", "hello"), []byte("text"))
+	r.wantNothing() // and it is watched again where it was
 }
 
 func TestWhatWasNeverOfferedIsNeverRemoved(t *testing.T) {

@@ -34,6 +34,19 @@ func TestASidecarRidesWithItsFile(t *testing.T) {
 	r.wantNothing()
 }
 
+func TestANameTooLongForASidecarHasNone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).running()
+	name := strings.Repeat("n", 255)
+	src := r.file("", 0)
+	want := read(t, src)
+	r.mv(name, src)
+	if got := r.wantWhole(name, want); got.sidecar != nil {
+		t.Errorf("offered with sidecar %q", got.sidecar)
+	}
+	r.wantNothing()
+}
+
 func TestASidecarAloneIsNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t).running()

@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,11 +23,13 @@ type Watcher struct {
 	dir     string // absolute
 	log     *zap.Logger
 	notices chan Notice
+	retries chan *Offer   // from Offer.Retry
+	ended   chan struct{} // Run has returned
 
 	// All below belongs to Run.
 	fs      *fsnotify.Watcher
 	id      os.FileInfo // the directory that is watched; nil while it is lost
-	plight  string      // why it could not be had again, as logged last
+	plight  string      // why it could not be read or had again, as logged last
 	entries map[string]*entry
 	ready   []*entry // to be looked at now, in order
 	later   agenda
@@ -47,6 +50,7 @@ func (w *Watcher) Notices() <-chan Notice { return w.notices }
 // watching cannot begin. It may be called once.
 func (w *Watcher) Run(ctx context.Context) error {
 	defer close(w.notices)
+	defer close(w.ended)
 	if err := w.begin(); err != nil {
 		return err
 	}
@@ -80,6 +84,8 @@ func (w *Watcher) Run(ctx context.Context) error {
 			w.trouble(err)
 		case out <- w.head:
 			w.delivered()
+		case o := <-w.retries:
+			w.retry(o)
 		case <-timer.C:
 		case <-more:
 		}
@@ -148,7 +154,7 @@ func (w *Watcher) lookNext(now time.Time) {
 	if w.entries[e.name] != e {
 		return // forgotten meanwhile
 	}
-	s := look(w.dir, e.name, e.reported)
+	s := look(w.dir, e.name, e.decided(now))
 	if s.condition == absent && !w.intact() {
 		w.lose()
 		return
@@ -168,7 +174,7 @@ func (w *Watcher) follow(e *entry, s sight, step step, now time.Time) {
 	path := filepath.Join(w.dir, e.name)
 	switch step.say {
 	case sayOffer:
-		s.offer.AtStart = e.atStart
+		s.offer.AtStart, s.offer.edition, s.offer.again = e.atStart, s.edition, w.again
 		w.head = s.offer
 	case sayRefused:
 		w.head = &Refused{Name: e.name, Path: path, UID: s.uid, AtStart: e.atStart, Err: s.err}
@@ -202,6 +208,21 @@ func (w *Watcher) delivered() {
 	}
 	e.delivered(n)
 	delete(w.starting, e)
+}
+
+// again is Offer.Retry of the watcher's offers.
+func (w *Watcher) again(o *Offer) {
+	select {
+	case w.retries <- o:
+	case <-w.ended:
+	}
+}
+
+// retry notes that the consumer could not take o now.
+func (w *Watcher) retry(o *Offer) {
+	if e := w.entries[o.Name]; e != nil && e.retry(o, time.Now(), w.cfg.Retry) {
+		w.queue(e)
+	}
 }
 
 // withdraw takes back the head, of which something has happened.
@@ -273,6 +294,8 @@ func (s sight) why() string {
 	switch s.condition {
 	case busy:
 		return "it is open for writing"
+	case unseen:
+		return fmt.Sprintf("%s: %v", s.err.Msg, s.err.Err)
 	case incomplete:
 		return s.err.Msg
 	}

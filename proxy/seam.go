@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"net"
+	"net/http"
 	"net/netip"
 	"time"
 )
@@ -87,12 +88,14 @@ type Outcome struct {
 	Err error
 }
 
-// Class sorts outcomes.
+// Class sorts outcomes. Its zero value is no verdict, and counts as a failure: what
+// ended before it could be judged did not end well.
 type Class uint8
 
 // The classes.
 const (
-	ClassOK          Class = iota // answered with a status below 400, to the end
+	ClassUnknown     Class = iota // ended without a verdict
+	ClassOK                       // answered with a status below 400, to the end
 	ClassClientError              // answered with 4xx
 	ClassServerError              // answered with 5xx
 	ClassTransport                // not reached, or the answer broke off
@@ -102,30 +105,37 @@ const (
 	Classes                       // how many there are
 )
 
-var classNames = [Classes]string{"ok", "client-error", "server-error", "transport-error",
+var classNames = [Classes]string{"unknown", "ok", "client-error", "server-error", "transport-error",
 	"timeout", "client-gone", "drained"}
 
 // String is the class in one word: "ok", "client-error", "server-error",
-// "transport-error", "timeout", "client-gone" or "drained".
+// "transport-error", "timeout", "client-gone", "drained", or "unknown" for all else.
 func (c Class) String() string {
 	if c < Classes {
 		return classNames[c]
 	}
-	return "unknown"
+	return classNames[ClassUnknown]
 }
 
 // MarshalText is String, so that a class is kept as a word.
 func (c Class) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
 // Failed reports whether the class counts against the release that answered: 5xx,
-// transport errors and timeouts.
+// transport errors, timeouts and what ended without a verdict.
 func (c Class) Failed() bool {
-	return c == ClassServerError || c == ClassTransport || c == ClassTimeout
+	switch c {
+	case ClassOK, ClassClientError, ClassClientGone, ClassDrained:
+		return false
+	}
+	return true
 }
 
-// ClassOf is the class of a whole answer with that status.
+// ClassOf is the class of a whole answer with that status; a status below 200 ends no
+// answer, except 101.
 func ClassOf(status int) Class {
 	switch {
+	case status < 200 && status != http.StatusSwitchingProtocols:
+		return ClassTransport
 	case status >= 500:
 		return ClassServerError
 	case status >= 400:

@@ -26,6 +26,9 @@ func (l *Lease) Done(o proxy.Outcome) {
 		return
 	}
 	t := l.target
+	if o.Class >= proxy.Classes {
+		o.Class = proxy.ClassUnknown
+	}
 	t.classes[o.Class].Add(1)
 	if o.BytesIn != 0 {
 		t.bytesIn.Add(o.BytesIn)

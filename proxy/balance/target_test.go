@@ -140,18 +140,20 @@ func TestOutcomesAreCountedAndObservedBeforeTheyLeaveFlight(t *testing.T) {
 		{Class: proxy.ClassClientGone, Duration: time.Hour},
 		{Class: proxy.ClassDrained, Duration: time.Hour},
 		{Class: proxy.ClassOK, Status: 101, Duration: time.Hour, BytesIn: 7},
+		{},
+		{Class: proxy.Classes + 1},
 	}
 	for _, o := range outcomes {
 		lease(t, target, nil).Done(o)
 	}
 	s := target.Stats()
-	if want := [proxy.Classes]uint64{2, 1, 1, 1, 1, 1, 1}; s.Classes != want || s.Requests != 8 || s.Failed() != 3 {
+	if want := [proxy.Classes]uint64{2, 2, 1, 1, 1, 1, 1, 1}; s.Classes != want || s.Requests != 10 || s.Failed() != 5 {
 		t.Errorf("%+v", s)
 	}
 	if s.BytesIn != 8 || s.BytesOut != 15 || len(observed) != len(outcomes) {
 		t.Errorf("%d in, %d out, %d observed", s.BytesIn, s.BytesOut, len(observed))
 	}
-	if s.Latency.Count() != 5 || s.Latency.Sum() != 62*time.Second+2*time.Millisecond {
+	if s.Latency.Count() != 7 || s.Latency.Sum() != 62*time.Second+2*time.Millisecond {
 		t.Errorf("latency of %d, together %s", s.Latency.Count(), s.Latency.Sum())
 	}
 }

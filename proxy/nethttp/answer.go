@@ -23,6 +23,9 @@ const (
 
 var buffers = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
 
+// errStatus is an answer that claims to be final under a status that is not.
+var errStatus = errors.New("module answered with a status below 200")
+
 // errClientWrite marks a failure on the client's side of an answer.
 var errClientWrite = errors.New("client does not take the answer")
 
@@ -32,8 +35,11 @@ func (t *transit) answer(res *http.Response) ending {
 		return t.tunnel(res)
 	}
 	defer res.Body.Close()
+	if res.StatusCode < http.StatusOK {
+		t.failed(errStatus)
+		return t.apologise()
+	}
 	t.outcome.Status = res.StatusCode
-	t.outcome.Class = proxy.ClassOf(res.StatusCode)
 	announced := t.head(res)
 	t.w.WriteHeader(res.StatusCode)
 	t.outcome.Reached = true
@@ -46,6 +52,7 @@ func (t *transit) answer(res *http.Response) ending {
 		return t.breaks(err)
 	}
 	t.copyTrailer(res, announced)
+	t.outcome.Class = proxy.ClassOf(res.StatusCode)
 	return whole
 }
 

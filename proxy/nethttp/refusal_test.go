@@ -7,9 +7,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/balance"
@@ -95,6 +99,62 @@ func TestAModuleThatSpeaksNonsenseIs502(t *testing.T) {
 	}
 	if o := m.outcome(t); o.Class != proxy.ClassTransport {
 		t.Errorf("outcome %+v", o)
+	}
+}
+
+// answering is a handler that answers with these bytes, as they stand.
+func answering(answer string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		conn, _, _ := http.NewResponseController(w).Hijack()
+		defer conn.Close()
+		io.WriteString(conn, answer)
+	}
+}
+
+func TestAStatusThatEndsNoAnswerIs502(t *testing.T) {
+	for _, status := range []string{"000 OK", "001 x", "099 x", "+20 OK", "199 x", "101 x"} {
+		logs, seen := observer.New(zap.InfoLevel)
+		m := newModule(t, "1.0.0", answering("HTTP/1.1 "+status+"\r\nContent-Length: 2\r\n\r\nhi"))
+		h := newHouse(t, nethttp.Config{Logger: zap.New(logs)}, stable(t, m.Target))
+		conn, r := h.raw()
+		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		res, err := http.ReadResponse(r, nil)
+		if err == nil && res.StatusCode == 199 { // passed on: it may be informational
+			res, err = http.ReadResponse(r, nil)
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", status, err)
+		}
+		if body := read(t, res); res.StatusCode != 502 || !strings.Contains(body, "module hello broke off") {
+			t.Errorf("%s: got %v %q", status, res.Status, body)
+		}
+		if o := m.outcome(t); o.Class != proxy.ClassTransport || o.Err == nil {
+			t.Errorf("%s: outcome %+v", status, o)
+		}
+		if n := seen.Len(); n != 0 {
+			t.Errorf("%s: logged %v", status, seen.All())
+		}
+	}
+}
+
+// ended is an exchange that keeps its outcome.
+type ended struct{ outcome proxy.Outcome }
+
+func (e *ended) Target() proxy.Target { panic("no target") }
+func (e *ended) Done(o proxy.Outcome) { e.outcome = o }
+
+func TestAnExchangeThatEndsInAPanicCountsAsFailed(t *testing.T) {
+	x := new(ended)
+	e := nethttp.New(nethttp.Config{Director: director(func(context.Context, *proxy.Request) (proxy.Exchange, error) {
+		return x, nil
+	})})
+	func() {
+		defer func() { _ = recover() }()
+		e.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+		t.Error("no panic")
+	}()
+	if x.outcome.Class != proxy.ClassUnknown || !x.outcome.Class.Failed() {
+		t.Errorf("outcome %+v", x.outcome)
 	}
 }
 

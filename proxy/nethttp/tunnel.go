@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/segue-run/segue/proxy"
 )
 
 // halfOpen is how long a client may go on talking after its module has ended its own
@@ -51,6 +53,7 @@ func (t *transit) tunnel(res *http.Response) ending {
 		return whole
 	}
 	t.outcome.Reached = true
+	t.outcome.Class = proxy.ClassOf(res.StatusCode)
 	// Only what is buffered may be read through the server's reader: at its end that one
 	// cancels the request, though the client has but closed its own half.
 	early := io.LimitReader(buffered.Reader, int64(buffered.Reader.Buffered()))

@@ -53,6 +53,7 @@ type host struct {
 	opts    Options
 	serving atomic.Bool
 
+	store     *state.Store
 	events    *telemetry.Events
 	audit     *audit.Log
 	journal   *journal
@@ -103,6 +104,7 @@ func (h *host) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	h.store = store
 	h.closes(store.Close)
 	if err := h.bind(); err != nil {
 		return err

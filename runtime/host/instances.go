@@ -70,7 +70,10 @@ func (s *instances) artifact(ctx context.Context, digest module.Digest) (*artifa
 	a := s.open[digest]
 	s.mu.Unlock()
 	if a != nil {
-		return a, nil
+		if err := a.Verify(); err == nil {
+			return a, nil
+		}
+		s.drop(digest, a) // the file was changed in place: look at the bytes again
 	}
 	a, err := s.store.Load(ctx, digest)
 	if err != nil {
@@ -84,6 +87,16 @@ func (s *instances) artifact(ctx context.Context, digest module.Digest) (*artifa
 	}
 	s.open[digest] = a
 	return a, nil
+}
+
+// drop gives up an open artifact.
+func (s *instances) drop(digest module.Digest, a *artifact.Artifact) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open[digest] == a {
+		delete(s.open, digest)
+		a.Close()
+	}
 }
 
 func (s *instances) Start(ctx context.Context, id string, plan rollout.Plan) (rollout.Instance, error) {

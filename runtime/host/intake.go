@@ -45,8 +45,7 @@ func (in *intake) run(ctx context.Context) {
 		case *watch.Removed:
 			in.removed(ctx, n)
 		case *watch.Waiting:
-			in.journal.Emit(module.Event{Type: module.OfferWaiting, File: n.Name, Time: time.Now(), Reason: n.Why,
-				Message: fmt.Sprintf("%s is not taken yet, since %s: %s", n.Name, n.Since.Format(time.TimeOnly), n.Why)})
+			in.waits(n.Name, fmt.Sprintf("since %s: %s", n.Since.UTC().Format(time.RFC3339), n.Why))
 		case *watch.Scanned:
 			in.log.Info("watched directory was scanned", zap.Int("files", len(in.files)))
 			in.instances.forget(in.engine.Uses)
@@ -64,7 +63,13 @@ func (in *intake) file(ctx context.Context, of *watch.Offer) {
 		if err == nil {
 			a.Close()
 		}
-		in.log.Info("file changed while it was staged; it is taken again", zap.String("file", of.Name))
+		in.log.Info("file changed while it was staged, or somebody opened it for writing; it is taken again", zap.String("file", of.Name))
+		of.Retry()
+		return
+	}
+	if module.KindOf(err) == module.Unavailable { // this machine's trouble, not the file's
+		in.waits(of.Name, err.Error())
+		of.Retry()
 		return
 	}
 	if err != nil {
@@ -84,6 +89,11 @@ func (in *intake) file(ctx context.Context, of *watch.Offer) {
 	if _, err := in.offer(ctx, a, rollout.Offer{Actor: actor, Source: of.Name, Phases: []module.PhaseTime{settled, staged}}, manifest.Rollout{}); err != nil {
 		in.refused(of.Name, actor, rel, err)
 	}
+}
+
+// waits tells of a file that is not taken yet.
+func (in *intake) waits(name, why string) {
+	in.journal.Emit(module.Event{Type: module.OfferWaiting, File: name, Reason: why, Message: fmt.Sprintf("%s is not taken yet: %s", name, why)})
 }
 
 // upload stages what an actor sends and offers it.

@@ -69,7 +69,7 @@ func (r runtime) Audit(ctx context.Context, limit int) ([]module.AuditRecord, er
 
 func (r runtime) Ready() error {
 	if r.serving.Load() {
-		return nil
+		return r.store.Health()
 	}
 	return &module.Error{Kind: module.Unavailable, Msg: "the runtime is still starting, or is stopping"}
 }

@@ -44,13 +44,15 @@ greet() {
     cp build/modules/hello-1.0.0 modules/
     dropped="build/modules/hello-1.0.0 was dropped into modules/."
   fi
+  local here
+  here=$(printf %q "$PWD")
   cat <<END
 
 Segue is ready. $dropped
 In another terminal, in this folder, try:
 
   # segue and its runtime, from any folder
-  export SEGUE_STATE=$PWD/.segue PATH=$PWD/bin:\$PATH
+  export SEGUE_STATE=$here/.segue PATH=$here/bin:\$PATH
   # who answers, and in which release
   curl -i http://$listen/hello/version
   # some traffic, so that a bad release is found out (it runs for five minutes)
@@ -58,7 +60,7 @@ In another terminal, in this folder, try:
 
 and in a third one:
 
-  export SEGUE_STATE=$PWD/.segue PATH=$PWD/bin:\$PATH
+  export SEGUE_STATE=$here/.segue PATH=$here/bin:\$PATH
   # a new release: traffic moves over step by step
   cp build/modules/hello-1.1.0 modules/
   segue show hello --watch

@@ -8,6 +8,7 @@ import (
 	"net/http/httptrace"
 	"net/netip"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -139,6 +140,9 @@ func (t *transit) end(wait time.Duration) {
 
 // carry takes the request to a module and its answer back.
 func (t *transit) carry() ending {
+	if strings.EqualFold(t.in.Method, http.MethodConnect) {
+		return t.refuseTunnel()
+	}
 	if err := t.address(); err != nil {
 		return t.refuse(err)
 	}
@@ -165,7 +169,7 @@ func (t *transit) address() (err error) {
 		return err
 	}
 	path := t.in.URL.EscapedPath()
-	if path == "" && t.in.Method != http.MethodConnect {
+	if path == "" {
 		path = "/" // "GET http://example.com HTTP/1.1"
 	}
 	t.request.Path, err = proxy.CleanPath(path)

@@ -60,7 +60,7 @@ type Request struct {
 	Remote netip.AddrPort // the peer; invalid where it has no such address
 
 	// Cancel ends the request early, at any time before Done, from any goroutine;
-	// its cause tells the engine why. Never nil.
+	// its cause tells the engine why. It does not block. Never nil.
 	Cancel context.CancelCauseFunc
 
 	// Failed is the target that an earlier attempt at this very request did not

@@ -16,6 +16,8 @@
 //     stable one is left, requests wait for one, bounded in number and time; a
 //     candidate never inherits more than its share.
 //
-// The package starts no goroutine. Group.mu and Target.mu are never held together,
+// The package starts no goroutine, but that a drain which has no more time cancels
+// each request in one of its own, which ends as soon as Request.Cancel returns.
+// Group.mu and Target.mu are never held together,
 // and nothing of the caller's is called under either.
 package balance

@@ -136,7 +136,8 @@ func (t *Target) Drain(ctx context.Context) error {
 	return fmt.Errorf("drain %s: %d requests cut off: %w", t.cfg.Labels.Release(), cut, context.Cause(ctx))
 }
 
-// cut cancels all that is in flight and says how much that was.
+// cut cancels all that is in flight and says how much that was. It waits for none:
+// one that is stuck must not hold up the others.
 func (t *Target) cut() int {
 	t.mu.Lock()
 	var cancels []context.CancelCauseFunc
@@ -145,7 +146,7 @@ func (t *Target) cut() int {
 	}
 	t.mu.Unlock()
 	for _, cancel := range cancels {
-		cancel(proxy.ErrDraining)
+		go cancel(proxy.ErrDraining)
 	}
 	return len(cancels)
 }

@@ -60,10 +60,13 @@ func TestADrainWaitsForWhatIsInFlight(t *testing.T) {
 func TestADrainCancelsTheRestWithItsCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		target := newTarget("1")
+		var mu sync.Mutex
 		var causes []error
 		var leases []*balance.Lease
 		for range 3 {
 			leases = append(leases, lease(t, target, func(cause error) {
+				mu.Lock()
+				defer mu.Unlock()
 				causes = append(causes, cause)
 				if len(causes) == 3 { // the engine ends them soon after
 					time.AfterFunc(time.Millisecond, func() {
@@ -87,6 +90,31 @@ func TestADrainCancelsTheRestWithItsCause(t *testing.T) {
 		}
 		if s := target.Stats(); len(causes) != 3 || s.State != balance.TargetRetired || s.Classes[proxy.ClassDrained] != 3 || s.Failed() != 0 {
 			t.Errorf("%d cancelled, %+v", len(causes), s)
+		}
+	})
+}
+
+func TestARequestThatCannotBeCancelledDoesNotHoldUpTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		target := newTarget("1")
+		stuck := make(chan struct{})
+		defer close(stuck)
+		lease(t, target, func(error) { <-stuck })
+		cancelled := make(chan struct{})
+		lease(t, target, func(error) { close(cancelled) })
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		drained := make(chan error, 1)
+		go func() { drained <- target.Drain(ctx) }()
+		synctest.Wait()
+		select {
+		case <-cancelled:
+		default:
+			t.Error("the other request goes on")
+		}
+		time.Sleep(time.Minute)
+		if len(drained) != 1 {
+			t.Error("the drain does not end")
 		}
 	})
 }

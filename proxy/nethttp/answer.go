@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 
 	"github.com/segue-run/segue/proxy"
@@ -69,7 +68,7 @@ func (t *transit) head(res *http.Response) (announced int) {
 		h["Connection"] = []string{"close"}
 	}
 	for name := range res.Trailer {
-		if trailerPasses(name) {
+		if answerPasses(name) {
 			h.Add("Trailer", name)
 			announced++
 		}
@@ -122,7 +121,7 @@ func (t *transit) copyBody(res *http.Response) error {
 // copyTrailer passes on the trailers, which are known now that the body has ended.
 func (t *transit) copyTrailer(res *http.Response, announced int) {
 	h := t.w.Header()
-	maps.DeleteFunc(res.Trailer, func(name string, _ []string) bool { return !trailerPasses(name) })
+	maps.DeleteFunc(res.Trailer, func(name string, _ []string) bool { return !answerPasses(name) })
 	prefix := ""
 	if len(res.Trailer) != announced {
 		prefix = http.TrailerPrefix
@@ -130,10 +129,6 @@ func (t *transit) copyTrailer(res *http.Response, announced int) {
 	for name, values := range res.Trailer {
 		h[prefix+name] = values
 	}
-}
-
-func trailerPasses(name string) bool {
-	return !hopByHop[name] && !strings.HasPrefix(name, internalPrefix)
 }
 
 // breaks notes why an answer that has begun does not come to its end.

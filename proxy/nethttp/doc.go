@@ -14,6 +14,8 @@
 //
 // Goroutines: http.Server owns one for each connection and http.Transport two for
 // each connection to a module; an upgraded connection has two more, joined by its
-// handler. Shutdown joins all handlers. Engine holds no lock; transit.mu is held for
-// writing an informational answer and for setting deadlines only.
+// handler. Shutdown joins all handlers. Engine holds no lock. transit.informing is
+// held while an informational answer is written, which takes no longer than its
+// deadline; transit.mu comes after it and is held for setting deadlines only, so that
+// a request can be cut off at any time without waiting.
 package nethttp

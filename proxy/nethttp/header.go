@@ -20,8 +20,8 @@ var hopByHop = nameSet("Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Au
 // believed headers tell a module about the client or replace the address: a client
 // may not set them. So are all that begin with X-Forwarded. Content-Length and Host
 // are the engine's to write; "Proxy" becomes HTTP_PROXY in modules that follow CGI.
-var believed = nameSet("Forwarded", "X-Real-Ip", "X-Client-Ip", "True-Client-Ip", "X-Original-Url",
-	"X-Original-Host", "X-Rewrite-Url", "X-Host", "Proxy", "Content-Length", "Host")
+var believed = nameSet("Forwarded", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "Client-Ip",
+	"True-Client-Ip", "Cf-Connecting-Ip", "X-Original-Url", "X-Original-Host", "X-Rewrite-Url", "X-Host", "Proxy", "Content-Length", "Host")
 
 func nameSet(names ...string) map[string]bool {
 	set := make(map[string]bool, len(names))
@@ -52,11 +52,24 @@ func forwardHeader(in *http.Request) http.Header {
 // passes reports whether a client may send the header to a module. Some servers take
 // "_" for "-", so it counts as one.
 func passes(name string) bool {
-	if strings.IndexByte(name, '_') >= 0 {
-		name = http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))
-	}
+	name = dashed(name)
 	return !hopByHop[name] && !believed[name] &&
 		!strings.HasPrefix(name, "X-Forwarded") && !strings.HasPrefix(name, internalPrefix)
+}
+
+// answerPasses reports whether a module may send the header, or the trailer, to a
+// client. Here too "_" counts as "-": who stands before us may take it so.
+func answerPasses(name string) bool {
+	read := dashed(name)
+	return !hopByHop[read] && !strings.HasPrefix(read, internalPrefix) && (read != "Content-Length" || read == name)
+}
+
+// dashed is the name as a server reads it that takes "_" for "-".
+func dashed(name string) string {
+	if strings.IndexByte(name, '_') < 0 {
+		return name
+	}
+	return http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))
 }
 
 // setForwarded tells the module whom and what the engine has seen.
@@ -76,7 +89,7 @@ func setForwarded(out http.Header, in *http.Request, remoteIP string) {
 func copyAnswerHeader(to, from http.Header) {
 	named := from["Connection"]
 	for name, values := range from {
-		if !hopByHop[name] && !strings.HasPrefix(name, internalPrefix) && !namedBy(named, name) {
+		if answerPasses(name) && !namedBy(named, name) {
 			to[name] = values
 		}
 	}

@@ -38,7 +38,8 @@ func TestOnlyTheRequestsOwnHeadersReachTheModule(t *testing.T) {
 		{"other TE stays", []string{"TE: gzip"}, nil},
 		{"forwarded headers are ours", []string{"X-Forwarded-For: 6.6.6.6", "x-forwarded-for: 7.7.7.7", "X-Forwarded-Host: evil",
 			"X-Forwarded-Proto: https", "X-Forwarded-Port: 1", "X-Forwarded-Prefix: /p", "X-Forwarded-Anything: 1", "X-Forwarded: 1",
-			"Forwarded: for=6.6.6.6", "X-Real-IP: 6.6.6.6", "True-Client-IP: 6.6.6.6", "X-Client-IP: 6.6.6.6"}, nil},
+			"Forwarded: for=6.6.6.6", "X-Real-IP: 6.6.6.6", "True-Client-IP: 6.6.6.6", "X-Client-IP: 6.6.6.6",
+			"Client-IP: 6.6.6.6", "CF-Connecting-IP: 6.6.6.6", "X-Cluster-Client-IP: 6.6.6.6", "Client_Ip: 6.6.6.6"}, nil},
 		{"an underscore does not hide one", []string{"X_Forwarded_For: 6.6.6.6", "x_forwarded-for: 6.6.6.6", "Segue_Release: x",
 			"Transfer_Encoding: chunked", "Content_Length: 5", "X_Real_Ip: 1"}, nil},
 		{"but is allowed elsewhere", []string{"X_Mine: 1"}, []string{"X_mine: 1"}},
@@ -70,7 +71,7 @@ func TestOnlyTheRequestsOwnHeadersReachTheModule(t *testing.T) {
 func TestOnlyTheAnswersOwnHeadersReachTheClient(t *testing.T) {
 	h, _ := front(t, func(w http.ResponseWriter, r *http.Request) {
 		for _, line := range []string{"Connection: X-Hop", "X-Hop: 1", "Keep-Alive: timeout=1", "Proxy-Authenticate: x",
-			"Proxy-Connection: close", "Upgrade: h2c", "Segue-Internal: 1", "X-Mine: 1", "X-Mine: 2", "Set-Cookie: a=1", "Set-Cookie: b=2"} {
+			"Proxy-Connection: close", "Upgrade: h2c", "Segue-Internal: 1", "Segue_release: forged@1", "Transfer_encoding: chunked", "Content_length: 9", "X-Mine: 1", "X-Mine: 2", "Set-Cookie: a=1", "Set-Cookie: b=2"} {
 			name, value, _ := strings.Cut(line, ": ")
 			w.Header().Add(name, value)
 		}

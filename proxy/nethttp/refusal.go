@@ -58,6 +58,14 @@ func (t *transit) refuse(err error) ending {
 		Message: "the request could not be directed to a module"})
 }
 
+// refuseTunnel answers a CONNECT: what a client sends after it is no request, so the
+// connection ends.
+func (t *transit) refuseTunnel() ending {
+	t.w.Header().Set("Connection", "close")
+	return t.say(refusal{Status: http.StatusNotImplemented, Error: "no-tunnels",
+		Message: "this server opens no tunnels"})
+}
+
 // apologise answers for a module that did not.
 func (t *transit) apologise() ending {
 	t.settle()

@@ -60,8 +60,21 @@ func TestAnAddressThatNobodyServesIs404(t *testing.T) {
 func TestAnAddressWithTwoReadingsIs400(t *testing.T) {
 	h, m := front(t, func(w http.ResponseWriter, r *http.Request) {})
 	for _, request := range []string{"GET /a%2fb HTTP/1.1\r\nHost: x", "GET /../a HTTP/1.1\r\nHost: x", "GET /%00 HTTP/1.1\r\nHost: x",
-		"GET /a\\b HTTP/1.1\r\nHost: x", "CONNECT x:80 HTTP/1.1\r\nHost: x:80", "GET / HTTP/1.1\r\nHost: a..b"} {
+		"GET /a\\b HTTP/1.1\r\nHost: x", "GET / HTTP/1.1\r\nHost: a..b"} {
 		refused(t, h, request, 400, "bad-address", "", "the request's ")
+	}
+	if n := m.Stats().Requests; n != 0 {
+		t.Errorf("the module got %d", n)
+	}
+}
+
+func TestNoTunnelIsOpened(t *testing.T) {
+	h, m := front(t, func(w http.ResponseWriter, r *http.Request) {})
+	for _, target := range []string{"CONNECT x:80", "CONNECT /a", "CONNECT http://x/", "connect /a", "connect x:80"} {
+		res := refused(t, h, target+" HTTP/1.1\r\nHost: x:80", 501, "no-tunnels", "", "no tunnels")
+		if !res.Close {
+			t.Errorf("%s: the connection goes on", target)
+		}
 	}
 	if n := m.Stats().Requests; n != 0 {
 		t.Errorf("the module got %d", n)

@@ -19,6 +19,7 @@ var ownStatuses = [...]int{
 	http.StatusBadRequest,
 	http.StatusNotFound,
 	http.StatusInternalServerError,
+	http.StatusNotImplemented,
 	http.StatusBadGateway,
 	http.StatusServiceUnavailable,
 	http.StatusGatewayTimeout,
@@ -41,7 +42,7 @@ type Stats struct {
 	Retried  uint64 // tried a second time, having reached nobody
 	Broken   uint64 // answers that broke off after they had begun
 	// Own counts the answers that the engine gave by itself, by status: 400, 404,
-	// 500, 502, 503, 504.
+	// 500, 501, 502, 503, 504.
 	Own map[int]uint64
 }
 

@@ -7,8 +7,8 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/netip"
-	"net/textproto"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -54,10 +54,14 @@ type transit struct {
 	outcome  proxy.Outcome
 	settled  bool // the exchange is done
 
-	mu       sync.Mutex
-	answered bool // the round trip is over: nothing informational goes out any more
-	cutting  bool // deadlines are set on the client's connection
-	over     bool // too late for them
+	informing sync.Mutex // held while an informational answer is written
+	answered  bool       // the round trip is over: no more of them go out
+	informed  int        // how many came
+	hinted    int        // bytes of their heads
+
+	mu      sync.Mutex // never held while anything is written
+	cutting bool       // deadlines are set on the client's connection
+	over    bool       // too late for them
 }
 
 func newTransit(e *Engine, w http.ResponseWriter, in *http.Request) *transit {
@@ -77,8 +81,8 @@ func newTransit(e *Engine, w http.ResponseWriter, in *http.Request) *transit {
 	return t
 }
 
-// cutOff cancels the request. A client that does not read, or does not send, must
-// not keep it alive: its connection gets a deadline.
+// cutOff cancels the request, without waiting for anything. A client that does not
+// read, or does not send, must not keep it alive: its connection gets a deadline.
 func (t *transit) cutOff(cause error) {
 	t.cancel(cause)
 	t.mu.Lock()
@@ -136,6 +140,9 @@ func (t *transit) end(wait time.Duration) {
 
 // carry takes the request to a module and its answer back.
 func (t *transit) carry() ending {
+	if strings.EqualFold(t.in.Method, http.MethodConnect) {
+		return t.refuseTunnel()
+	}
 	if err := t.address(); err != nil {
 		return t.refuse(err)
 	}
@@ -162,7 +169,7 @@ func (t *transit) address() (err error) {
 		return err
 	}
 	path := t.in.URL.EscapedPath()
-	if path == "" && t.in.Method != http.MethodConnect {
+	if path == "" {
 		path = "/" // "GET http://example.com HTTP/1.1"
 	}
 	t.request.Path, err = proxy.CleanPath(path)
@@ -198,9 +205,9 @@ func (t *transit) try(exchange proxy.Exchange, may bool) (end ending, again bool
 		t.outcome.Class, t.outcome.Err = proxy.ClassTransport, err
 		return whole, true
 	}
-	t.mu.Lock()
+	t.informing.Lock()
 	t.answered = true
-	t.mu.Unlock()
+	t.informing.Unlock()
 	if err == nil {
 		return t.answer(res), false
 	}
@@ -242,21 +249,4 @@ func (t *transit) failed(err error) {
 	t.e.cfg.Logger.Debug("request failed", zap.String("module", labels.Module),
 		zap.String("release", labels.Release()), zap.String("instance", labels.Instance),
 		zap.Stringer("class", t.outcome.Class), zap.Error(t.outcome.Err))
-}
-
-// inform passes on an informational answer. The transport calls it while the round
-// trip is under way, or just after it was given up.
-func (t *transit) inform(code int, header textproto.MIMEHeader) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	// net/http asks for the body with a 100 of its own, when the module's 100 makes
-	// the transport read it.
-	if t.answered || code == http.StatusContinue || !t.in.ProtoAtLeast(1, 1) {
-		return nil
-	}
-	h := t.w.Header()
-	copyAnswerHeader(h, http.Header(header))
-	t.w.WriteHeader(code)
-	clear(h)
-	return nil
 }

@@ -1,0 +1,66 @@
+package nethttp
+
+import (
+	"errors"
+	"net/http"
+	"net/textproto"
+	"time"
+)
+
+// What a module may say before it answers, for each request.
+const (
+	maxInformed = 16
+	maxHinted   = 64 << 10 // bytes of all their heads together
+	// informPatience is how long a client may take to read one of them.
+	informPatience = 5 * time.Second
+)
+
+// errInformed is a module that talks instead of answering.
+var errInformed = errors.New("module sent too many informational answers")
+
+// inform passes on an informational answer; an error ends the round trip. The
+// transport calls it while that is under way, or just after it was given up.
+func (t *transit) inform(code int, header textproto.MIMEHeader) error {
+	t.informing.Lock()
+	defer t.informing.Unlock()
+	if t.answered {
+		return nil
+	}
+	t.informed++
+	for name, values := range header {
+		for _, value := range values {
+			t.hinted += len(name) + len(value) + len(": \r\n")
+		}
+	}
+	if t.informed > maxInformed || t.hinted > maxHinted {
+		return errInformed
+	}
+	if !t.hears(code) || !t.limitWrite(time.Now().Add(informPatience)) {
+		return nil
+	}
+	h := t.w.Header()
+	copyAnswerHeader(h, http.Header(header))
+	t.w.WriteHeader(code)
+	clear(h)
+	t.limitWrite(time.Time{})
+	return nil
+}
+
+// hears reports whether the client is told. One that expects a 100 hears that alone:
+// net/http writes it of its own, when the module's 100 makes the transport read the
+// body, and takes no care that nothing else is written just then.
+func (t *transit) hears(code int) bool {
+	return code != http.StatusContinue && t.in.ProtoAtLeast(1, 1) && t.in.Header["Expect"] == nil
+}
+
+// limitWrite sets the client's deadline for reading, unless the request is being cut
+// off: that one stands.
+func (t *transit) limitWrite(deadline time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.cutting {
+		return false
+	}
+	_ = t.client.SetWriteDeadline(deadline)
+	return true
+}

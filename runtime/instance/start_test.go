@@ -2,8 +2,13 @@ package instance_test
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -199,6 +204,10 @@ func TestAModuleThatCannotServeIsRefusedWithTheReasonAndLeavesNothing(t *testing
 			mode: "deaf", timeout: 500 * time.Millisecond, kind: module.Timeout,
 			want: []string{"within 500ms"},
 		},
+		"deaf, with a certificate for a TLS that nobody speaks": {
+			mode: "deaf", env: []string{"CERTIFICATE=" + certificate(t)}, timeout: 500 * time.Millisecond, kind: module.Timeout,
+			want: []string{"within 500ms"},
+		},
 		"says another version": {
 			mode: "other-version", kind: module.Invalid,
 			want: []string{`manifest "tested@1.0.1": the running module describes itself otherwise`},
@@ -222,6 +231,21 @@ func TestAModuleThatCannotServeIsRefusedWithTheReasonAndLeavesNothing(t *testing
 			}
 		})
 	}
+}
+
+// certificate is a valid one, in the form in which go-plugin's handshake carries it.
+func certificate(t *testing.T) string {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return base64.RawStdEncoding.EncodeToString(der)
 }
 
 func TestAnotherSpellingOfTheManifestIsTheSameManifest(t *testing.T) {

@@ -111,7 +111,7 @@ func main() {
 		if err != nil {
 			panic(err)
 		}
-		fmt.Printf("1|1|unix|%s|grpc|\n", l.Addr())
+		fmt.Printf("1|1|unix|%s|grpc|%s\n", l.Addr(), os.Getenv("CERTIFICATE"))
 		forever()
 	case "stopped":
 		go func() {

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/segue-run/segue/runtime/launch"
+	"github.com/segue-run/segue/runtime/module"
 )
 
 // ErrClosed is the answer of a Starter that was closed.
@@ -124,11 +125,23 @@ func (s *Starter) limitsFor(l launch.Limits) (launch.Limits, []launch.Clamp) {
 	return l.Clamped()
 }
 
+// adopt counts i among what runs. One that has ended, and whose directory is still being
+// removed, does not keep its id.
 func (s *Starter) adopt(i *Instance) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return ErrClosed
+	}
+	for other := range s.running {
+		select {
+		case <-other.done:
+			continue
+		default:
+		}
+		if other.id == i.id {
+			return &module.Error{Kind: module.Conflict, Field: "instance", Value: i.id, Msg: "an instance with this id runs"}
+		}
 	}
 	s.running[i] = struct{}{}
 	return nil

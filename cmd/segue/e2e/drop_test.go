@@ -127,9 +127,22 @@ func TestOverwritingInPlaceIsOneActivation(t *testing.T) {
 	s.awaitStable("1.0.0")
 	must(t, overwrite(release("1.1.0"), to))
 	s.awaitStable("1.1.0")
+	time.Sleep(500 * time.Millisecond) // whatever would come of it by mistake
 	if got := s.eventsOf(module.RolloutPromoted, ""); len(got) != 2 {
 		t.Errorf("activations %v", got)
 	}
+}
+
+func TestAFileThatIsOpenedForWritingWhileItIsTakenIsStillTaken(t *testing.T) {
+	s := started(t, "rollout: {strategy: instant, hold: 0s}\n")
+	to := filepath.Join(s.modules, "hello")
+	must(t, copyFile(release("1.0.0"), to))
+	for end := time.Now().Add(time.Second); time.Now().Before(end); { // a scanner that writes nothing
+		f, err := os.OpenFile(to, os.O_RDWR, 0)
+		must(t, err)
+		must(t, f.Close())
+	}
+	s.awaitStable("1.0.0")
 }
 
 func TestAFileRemovedHalfWayIsNothing(t *testing.T) {

@@ -8,21 +8,23 @@ import (
 
 func TestAClassSaysWhetherItCountsAgainstTheRelease(t *testing.T) {
 	for class, want := range map[proxy.Class]struct {
-		word   string
-		failed bool
+		word         string
+		failed       bool
+		attributable bool
 	}{
-		proxy.Class(0):         {"unknown", true},
-		proxy.ClassOK:          {"ok", false},
-		proxy.ClassClientError: {"client-error", false},
-		proxy.ClassServerError: {"server-error", true},
-		proxy.ClassTransport:   {"transport-error", true},
-		proxy.ClassTimeout:     {"timeout", true},
-		proxy.ClassClientGone:  {"client-gone", false},
-		proxy.ClassDrained:     {"drained", false},
-		proxy.Classes:          {"unknown", true},
+		proxy.Class(0):         {"unknown", true, true},
+		proxy.ClassOK:          {"ok", false, true},
+		proxy.ClassClientError: {"client-error", false, true},
+		proxy.ClassServerError: {"server-error", true, true},
+		proxy.ClassTransport:   {"transport-error", true, true},
+		proxy.ClassTimeout:     {"timeout", true, true},
+		proxy.ClassClientGone:  {"client-gone", false, false},
+		proxy.ClassDrained:     {"drained", false, false},
+		proxy.ClassHost:        {"host-error", false, false},
+		proxy.Classes:          {"unknown", true, true},
 	} {
-		if class.String() != want.word || class.Failed() != want.failed {
-			t.Errorf("class %d is %s, failed %v; want %+v", class, class, class.Failed(), want)
+		if class.String() != want.word || class.Failed() != want.failed || class.Attributable() != want.attributable {
+			t.Errorf("class %d is %s, failed %v, attributable %v; want %+v", class, class, class.Failed(), class.Attributable(), want)
 		}
 	}
 }

@@ -102,14 +102,16 @@ const (
 	ClassTimeout                  // no answer in time
 	ClassClientGone               // the client went away, or broke its own request
 	ClassDrained                  // ended by us: a drain or a shutdown had no more time
+	ClassHost                     // not reached, because the host itself lacked the means
 	Classes                       // how many there are
 )
 
 var classNames = [Classes]string{"unknown", "ok", "client-error", "server-error", "transport-error",
-	"timeout", "client-gone", "drained"}
+	"timeout", "client-gone", "drained", "host-error"}
 
 // String is the class in one word: "ok", "client-error", "server-error",
-// "transport-error", "timeout", "client-gone", "drained", or "unknown" for all else.
+// "transport-error", "timeout", "client-gone", "drained", "host-error", or "unknown"
+// for all else.
 func (c Class) String() string {
 	if c < Classes {
 		return classNames[c]
@@ -124,10 +126,16 @@ func (c Class) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 // transport errors, timeouts and what ended without a verdict.
 func (c Class) Failed() bool {
 	switch c {
-	case ClassOK, ClassClientError, ClassClientGone, ClassDrained:
+	case ClassOK, ClassClientError, ClassClientGone, ClassDrained, ClassHost:
 		return false
 	}
 	return true
+}
+
+// Attributable reports whether the class says anything of the release, good or bad:
+// not where the client, a drain or the host's own lack of means ended the request.
+func (c Class) Attributable() bool {
+	return c != ClassClientGone && c != ClassDrained && c != ClassHost
 }
 
 // ClassOf is the class of a whole answer with that status; a status below 200 ends no

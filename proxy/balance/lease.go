@@ -36,7 +36,7 @@ func (l *Lease) Done(o proxy.Outcome) {
 	if o.BytesOut != 0 {
 		t.bytesOut.Add(o.BytesOut)
 	}
-	if o.Class != proxy.ClassClientGone && o.Class != proxy.ClassDrained && o.Status != http.StatusSwitchingProtocols {
+	if o.Class.Attributable() && o.Status != http.StatusSwitchingProtocols {
 		t.latency.add(o.Duration)
 	}
 	if t.cfg.Observe != nil {

@@ -188,8 +188,8 @@ type TargetStats struct {
 	Classes  [proxy.Classes]uint64 // of these, by proxy.Class
 	BytesIn  int64                 // bodies from clients
 	BytesOut int64                 // bodies to clients
-	// Latency is of the requests that the module ended: no upgrades, and none that
-	// the client or a drain ended.
+	// Latency is of the requests that are attributable to the module: no upgrades, and
+	// none that the client, a drain or the host ended.
 	Latency Histogram
 }
 

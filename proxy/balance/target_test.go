@@ -167,6 +167,7 @@ func TestOutcomesAreCountedAndObservedBeforeTheyLeaveFlight(t *testing.T) {
 		{Class: proxy.ClassTimeout, Duration: time.Minute},
 		{Class: proxy.ClassClientGone, Duration: time.Hour},
 		{Class: proxy.ClassDrained, Duration: time.Hour},
+		{Class: proxy.ClassHost, Duration: time.Hour},
 		{Class: proxy.ClassOK, Status: 101, Duration: time.Hour, BytesIn: 7},
 		{},
 		{Class: proxy.Classes + 1},
@@ -175,7 +176,7 @@ func TestOutcomesAreCountedAndObservedBeforeTheyLeaveFlight(t *testing.T) {
 		lease(t, target, nil).Done(o)
 	}
 	s := target.Stats()
-	if want := [proxy.Classes]uint64{2, 2, 1, 1, 1, 1, 1, 1}; s.Classes != want || s.Requests != 10 || s.Failed() != 5 {
+	if want := [proxy.Classes]uint64{2, 2, 1, 1, 1, 1, 1, 1, 1}; s.Classes != want || s.Requests != 11 || s.Failed() != 5 {
 		t.Errorf("%+v", s)
 	}
 	if s.BytesIn != 8 || s.BytesOut != 15 || len(observed) != len(outcomes) {

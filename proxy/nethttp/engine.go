@@ -91,6 +91,7 @@ type Engine struct {
 	idle     chan struct{} // signalled when closing and nothing is in flight
 
 	counters counters
+	lack     seldom // logged
 }
 
 // New makes an engine. It panics if cfg has no Director.
@@ -116,9 +117,10 @@ func New(cfg Config) *Engine {
 
 // Serve accepts connections from l, which it owns from here on, until Shutdown; it
 // may be called for several listeners. It returns nil as soon as Shutdown begins, and
-// otherwise the error that ended accepting.
+// otherwise the error that ended accepting; a lack of descriptors or memory does not
+// end it.
 func (e *Engine) Serve(l net.Listener) error {
-	if err := e.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := e.server.Serve(enduring{l}); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

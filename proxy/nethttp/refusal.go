@@ -70,6 +70,10 @@ func (t *transit) refuseTunnel() ending {
 func (t *transit) apologise() ending {
 	t.settle()
 	module := t.exchange.Target().Labels().Module
+	if t.outcome.Class == proxy.ClassHost { // not the release's answer in any sense
+		return t.say(refusal{Status: http.StatusServiceUnavailable, Error: "host-error", Module: module,
+			Message: "the server is out of resources for the moment", retryAfter: time.Second})
+	}
 	t.setRelease(t.w.Header())
 	switch t.outcome.Class {
 	case proxy.ClassTimeout:

@@ -201,7 +201,7 @@ func (t *transit) try(exchange proxy.Exchange, may bool) (end ending, again bool
 	t.exchange, t.began, t.outcome, t.settled = exchange, time.Now(), proxy.Outcome{}, false
 	defer t.settle() // whatever happens, also a panic of ours
 	res, err := t.e.transport(exchange.Target()).RoundTrip(t.out)
-	if _, unreached := errors.AsType[*dialError](err); unreached && may && t.ctx.Err() == nil {
+	if _, unreached := errors.AsType[*dialError](err); unreached && !lacking(err) && may && t.ctx.Err() == nil {
 		t.outcome.Class, t.outcome.Err = proxy.ClassTransport, err
 		return whole, true
 	}
@@ -240,6 +240,11 @@ func (t *transit) failed(err error) {
 		t.outcome.Class, t.outcome.Err = proxy.ClassTimeout, cause
 	case t.ctx.Err() != nil, t.body.broken(), errors.Is(err, errClientWrite):
 		t.outcome.Class = proxy.ClassClientGone
+	case unreached && lacking(err):
+		t.outcome.Class = proxy.ClassHost
+		if t.e.lack.due(lackEvery) {
+			t.e.cfg.Logger.Error("host lacks the means to reach modules", zap.Error(err))
+		}
 	case isNet && timeout.Timeout() && !unreached:
 		t.outcome.Class = proxy.ClassTimeout
 	default:

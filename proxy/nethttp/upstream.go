@@ -56,7 +56,7 @@ type dialError struct{ error }
 
 func (e *dialError) Unwrap() error { return e.error }
 
-// dial connects to target. A unix socket whose accept queue is full answers EAGAIN:
+// dial connects to target, and leaves at once where the host lacks the means. A unix socket whose accept queue is full answers EAGAIN:
 // that is a busy module, not a dead one.
 func dial(ctx context.Context, target proxy.Target, timeout time.Duration) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -66,7 +66,7 @@ func dial(ctx context.Context, target proxy.Target, timeout time.Duration) (net.
 		if err == nil {
 			return conn, nil
 		}
-		if !errors.Is(err, syscall.EAGAIN) {
+		if lacking(err) || !errors.Is(err, syscall.EAGAIN) {
 			return nil, &dialError{err}
 		}
 		select {

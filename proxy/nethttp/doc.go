@@ -7,7 +7,9 @@
 //     headers that only the engine sets, and no hop-by-hop or internal header.
 //   - Bodies are streamed both ways in constant memory, and flushed as they come.
 //   - An answer that breaks off at the module breaks off at the client.
-//   - Only a request of which nothing was sent is tried again, once.
+//   - The engine tries a request again only where nothing of it was sent, once. (Below
+//     it net/http's transport sends an idempotent request without a body anew when a
+//     kept connection turns out to be dead.)
 //   - Every exchange gets its Done when the last byte from the module has been passed
 //     on, before the client sees the end of its answer; the target's connections are
 //     closed when the target retires.

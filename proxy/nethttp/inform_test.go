@@ -59,7 +59,7 @@ func TestAClientThatExpectsToBeAskedForItsBodyHearsNothingElse(t *testing.T) {
 		defer conn.Close()
 		io.WriteString(conn, "HTTP/1.1 100 Continue\r\n\r\n"+strings.Repeat(hint, 10))
 		_, _ = io.ReadFull(rw, make([]byte, 4))
-		io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+		io.WriteString(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi")
 	})
 	for range 20 {
 		conn, r := h.raw()

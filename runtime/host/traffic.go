@@ -58,7 +58,7 @@ func (t *traffic) Target(id string, rel module.Release, inst rollout.Instance, o
 		Labels: proxy.Labels{Module: rel.Module, Version: rel.Version, Instance: id},
 		Dial:   inst.Dial,
 		Observe: func(o proxy.Outcome) {
-			if o.Class != proxy.ClassClientGone && o.Class != proxy.ClassDrained {
+			if o.Class.Attributable() {
 				observe(rollout.Observation{Failed: o.Class.Failed(), Duration: o.Duration})
 			}
 		},

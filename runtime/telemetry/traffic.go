@@ -43,7 +43,7 @@ type Latency struct {
 var (
 	releaseLabels = []string{"module", "version"}
 	requestsDesc  = prometheus.NewDesc("segue_requests_total",
-		"Requests finished, by how they ended: ok, client-error, server-error, transport-error, timeout, client-gone or drained.",
+		"Requests finished, by how they ended: ok, client-error, server-error, transport-error, timeout, client-gone, drained, host-error or unknown.",
 		[]string{"module", "version", "class"}, nil)
 	durationDesc = prometheus.NewDesc("segue_request_duration_seconds",
 		"How long requests took.", releaseLabels, nil)

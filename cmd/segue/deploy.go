@@ -20,9 +20,6 @@ import (
 	"github.com/segue-run/segue/sdk/manifest"
 )
 
-// sidecarSuffix after an executable's name is the name of the manifest beside it.
-const sidecarSuffix = ".module.yaml"
-
 func deployCommand() *cobra.Command {
 	var force, wait bool
 	var timeout time.Duration
@@ -140,7 +137,7 @@ func (d deployment) offer(ctx context.Context, path string, in api.DeployInput) 
 	}
 	defer file.Close()
 	in.Source = file
-	if in.Sidecar, err = readSidecar(path + sidecarSuffix); err != nil {
+	if in.Sidecar, err = readSidecar(path + manifest.SidecarSuffix); err != nil {
 		return answer{}, err
 	}
 	asked := time.Now()

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/sdk/manifest"
 )
 
 // Collect removes the artifacts that keep does not want, except those that are handed
@@ -22,7 +23,7 @@ func (s *Store) Collect(keep func(module.Digest) bool) (freed int64, err error) 
 	}
 	seen := make(map[module.Digest]bool)
 	for _, e := range entries {
-		d, parseErr := module.ParseDigest(strings.TrimSuffix(e.Name(), sidecarSuffix))
+		d, parseErr := module.ParseDigest(strings.TrimSuffix(e.Name(), manifest.SidecarSuffix))
 		if parseErr != nil || seen[d] {
 			continue // a copy being staged, or nothing of ours; or done
 		}
@@ -42,7 +43,7 @@ func (s *Store) collect(d module.Digest, keep func(module.Digest) bool) (freed i
 		return 0, nil
 	}
 	delete(s.seals, d)
-	for _, path := range []string{s.path(d), s.path(d) + sidecarSuffix} {
+	for _, path := range []string{s.path(d), s.path(d) + manifest.SidecarSuffix} {
 		info, statErr := os.Lstat(path)
 		if errors.Is(statErr, fs.ErrNotExist) {
 			continue

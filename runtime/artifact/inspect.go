@@ -43,7 +43,7 @@ func Inspect(ctx context.Context, path string) (*Inspection, error) {
 	if err := c.describe(f); err != nil {
 		return nil, fmt.Errorf("inspect %s: %w", path, err)
 	}
-	sidecar, err := readSidecar(path + sidecarSuffix)
+	sidecar, err := readSidecar(path + manifest.SidecarSuffix)
 	if err != nil {
 		return nil, err
 	}

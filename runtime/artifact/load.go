@@ -10,6 +10,7 @@ import (
 
 	"github.com/segue-run/segue/runtime/executable"
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/sdk/manifest"
 )
 
 var errDigest = errors.New("its bytes have another digest")
@@ -77,7 +78,7 @@ func (s *Store) stored(d module.Digest) (*os.File, []byte, error) {
 	if err != nil {
 		return nil, nil, s.unread(d, err)
 	}
-	sidecar, err := os.ReadFile(s.path(d) + sidecarSuffix)
+	sidecar, err := os.ReadFile(s.path(d) + manifest.SidecarSuffix)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		f.Close()
 		return nil, nil, s.unread(d, err)

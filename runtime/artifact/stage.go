@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/segue-run/segue/sdk/manifest"
 	"io"
 	"io/fs"
 	"os"
@@ -136,12 +137,12 @@ func (s *Store) place(t *staged, c content) error {
 	path := s.path(c.digest)
 	_, err := os.Lstat(path)
 	fresh := errors.Is(err, fs.ErrNotExist)
-	if err := s.placeSidecar(path+sidecarSuffix, c.sidecar); err != nil {
+	if err := s.placeSidecar(path+manifest.SidecarSuffix, c.sidecar); err != nil {
 		return err
 	}
 	if err := s.sys.rename(t.path, path); err != nil {
 		if fresh && c.sidecar != nil {
-			os.Remove(path + sidecarSuffix)
+			os.Remove(path + manifest.SidecarSuffix)
 		}
 		return err
 	}
@@ -178,7 +179,7 @@ func (s *Store) sidecarPaths(c content) []string {
 	if c.sidecar == nil {
 		return nil
 	}
-	return []string{s.path(c.digest) + sidecarSuffix}
+	return []string{s.path(c.digest) + manifest.SidecarSuffix}
 }
 
 func (s *Store) artifact(c content, f *os.File, sealed seal) *Artifact {

@@ -18,8 +18,6 @@ import (
 // stagingPrefix begins the names of copies that have no digest yet.
 const stagingPrefix = ".staging-"
 
-const sidecarSuffix = ".module.yaml"
-
 // Config says where artifacts are. Zero values mean the default.
 type Config struct {
 	// Dir is made with mode 0700 where it is missing. Required; one Store a directory.

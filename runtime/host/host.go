@@ -134,8 +134,7 @@ func (h *host) bind() (err error) {
 		return err
 	}
 	h.closes(closeQuietly(h.admin))
-	socket := filepath.Join(h.cfg.StateDir, "run", "admin.sock")
-	if h.local, err = access.Listen(socket); err != nil {
+	if h.local, err = access.Listen(h.socket()); err != nil {
 		return err
 	}
 	h.closes(closeQuietly(h.local))
@@ -143,6 +142,9 @@ func (h *host) bind() (err error) {
 		AdminAddr: h.admin.Addr().String(), ModulesDir: h.cfg.ModulesDir, StateDir: h.cfg.StateDir}
 	return nil
 }
+
+// socket is where changes are taken.
+func (h *host) socket() string { return filepath.Join(h.cfg.StateDir, "run", "admin.sock") }
 
 func listen(field, address string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
@@ -186,7 +188,7 @@ func (h *host) openLogs(ctx context.Context, store *state.Store) (*state.Bucket,
 	h.journal = newJournal(h.events, h.audit, h.opts.Logger)
 	h.closes(func() error { h.journal.close(); return nil })
 	h.api, err = api.New(api.Config{Runtime: runtime{h}, Metrics: metrics.Handler(), Logger: h.opts.Logger,
-		Socket: filepath.Join(h.cfg.StateDir, "run", "admin.sock"), Address: h.cfg.Admin, ConnContext: access.ConnContext,
+		Socket: h.socket(), Address: h.cfg.Admin, ConnContext: access.ConnContext,
 		Actor: actorOf})
 	return bucket, err
 }
@@ -246,7 +248,7 @@ func (h *host) run(ctx context.Context) error {
 	traffic := part(failed, "traffic", func(context.Context) error { return h.proxy.Serve(h.listen) })
 	files := part(failed, "watched directory", h.watchFiles)
 	h.serving.Store(true)
-	h.events.Emit(module.Event{Type: module.HostStarted, Time: time.Now(), Message: fmt.Sprintf("segue %s serves on %s, admin on %s, watches %s", h.info.Version, h.info.ListenAddr, h.info.AdminAddr, h.info.ModulesDir)})
+	h.events.Emit(module.Event{Type: module.HostStarted, Message: fmt.Sprintf("segue %s serves on %s, admin on %s, watches %s", h.info.Version, h.info.ListenAddr, h.info.AdminAddr, h.info.ModulesDir)})
 	if h.opts.Ready != nil {
 		h.opts.Ready(h.info)
 	}
@@ -257,7 +259,7 @@ func (h *host) run(ctx context.Context) error {
 	case err = <-failed:
 	}
 	h.serving.Store(false)
-	h.events.Emit(module.Event{Type: module.HostStopping, Time: time.Now(), Message: "segue stops: no new offers, requests in flight end, modules stop"})
+	h.events.Emit(module.Event{Type: module.HostStopping, Message: "segue stops: no new offers, requests in flight end, modules stop"})
 	deadline := time.Now().Add(h.cfg.ShutdownGrace)
 	h.engine.StopBy(deadline)
 	files.stop()

@@ -78,7 +78,7 @@ func (in *intake) file(ctx context.Context, of *watch.Offer) {
 		return
 	}
 	of.Close() // writers may come again
-	rel := releaseOf(a)
+	rel := a.Release()
 	in.files[of.Name] = rel
 	if of.AtStart && in.engine.Knows(rel) {
 		a.Close() // decided before; files are offers, state holds the decision
@@ -104,7 +104,7 @@ func (in *intake) upload(ctx context.Context, actor module.Actor, up api.DeployI
 		in.refused(up.FileName, actor, module.Release{}, err)
 		return module.RolloutStatus{}, err
 	}
-	rel := releaseOf(a)
+	rel := a.Release()
 	staged := module.PhaseTime{Name: "stage", Micros: time.Since(began).Microseconds()}
 	status, err := in.offer(ctx, a, rollout.Offer{Actor: actor, Source: orUpload(up.FileName), Force: up.Force, Phases: []module.PhaseTime{staged}}, up.Rollout)
 	if err != nil {
@@ -131,7 +131,7 @@ func (in *intake) present(rel module.Release) module.RolloutStatus {
 // offer hands a staged artifact to the rollouts, under the policy that holds for it:
 // the deploy's wish over the operator's configuration over the manifest.
 func (in *intake) offer(ctx context.Context, a *artifact.Artifact, of rollout.Offer, wish manifest.Rollout) (module.RolloutStatus, error) {
-	rel := releaseOf(a)
+	rel := a.Release()
 	settings := wish.Over(in.cfg.RolloutFor(rel.Module, a.Manifest.Rollout))
 	if err := settings.Validate(); err != nil {
 		a.Close()
@@ -180,7 +180,7 @@ func (in *intake) removed(ctx context.Context, n *watch.Removed) {
 
 // refused tells of an offer that changes nothing.
 func (in *intake) refused(name string, actor module.Actor, rel module.Release, err error) {
-	ev := module.Event{Type: module.OfferRefused, Time: time.Now(), Module: rel.Module, Version: rel.Version, Digest: rel.Digest,
+	ev := module.Event{Type: module.OfferRefused, Module: rel.Module, Version: rel.Version, Digest: rel.Digest,
 		File: name, Actor: actor.String(), Reason: err.Error(), Message: fmt.Sprintf("%s is refused: %v", orUpload(name), err)}
 	if errors.Is(err, rollout.ErrUnchanged) {
 		ev.Type, ev.Reason = module.OfferUnchanged, ""
@@ -194,10 +194,6 @@ func orUpload(name string) string {
 		return "an upload"
 	}
 	return name
-}
-
-func releaseOf(a *artifact.Artifact) module.Release {
-	return module.Release{Module: a.Manifest.Name, Version: a.Manifest.Version, Digest: a.Digest}
 }
 
 func fileActor(path string, uid uint32) module.Actor {

@@ -64,7 +64,7 @@ func look(dir, name string, reported edition) sight {
 	if what, ok := irregular[s.edition.main.format]; ok {
 		return s.unfit("file", name, "it is "+what+", not an executable", "keep it elsewhere, or give it a name that begins with a dot", nil)
 	}
-	if err := unix.Lstat(path+sidecarSuffix, &st); err == nil {
+	if err := unix.Lstat(path+manifest.SidecarSuffix, &st); err == nil {
 		s.edition.sidecar = newStamp(&st)
 	}
 	if s.edition == reported {
@@ -117,8 +117,8 @@ func (s sight) enter(name, path string) sight {
 // followed: what is wrong with a manifest is told with its words, and a link could
 // have those of any file told that the runtime may read.
 func (s sight) readSidecar(o *Offer) sight {
-	name := o.Name + sidecarSuffix
-	side, err := take(o.Path+sidecarSuffix, unix.O_NOFOLLOW)
+	name := o.Name + manifest.SidecarSuffix
+	side, err := take(o.Path+manifest.SidecarSuffix, unix.O_NOFOLLOW)
 	s.edition.sidecar = side.stamp
 	switch {
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENAMETOOLONG):

@@ -1,9 +1,10 @@
 package watch
 
-import "strings"
+import (
+	"strings"
 
-// sidecarSuffix makes a file's name that of its sidecar.
-const sidecarSuffix = ".module.yaml"
+	"github.com/segue-run/segue/sdk/manifest"
+)
 
 var unfinished = []string{"~", ".tmp", ".part", ".partial", ".filepart", ".crdownload", ".swp", ".swx"}
 
@@ -22,7 +23,7 @@ func ignored(name string) bool {
 
 // subject is the name that an event on name concerns: of a sidecar, its file.
 func subject(name string) (of string, sidecar bool) {
-	if of, ok := strings.CutSuffix(name, sidecarSuffix); ok && of != "" {
+	if of, ok := strings.CutSuffix(name, manifest.SidecarSuffix); ok && of != "" {
 		return of, true
 	}
 	return name, false

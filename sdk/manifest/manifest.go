@@ -27,6 +27,10 @@ type Manifest struct {
 	Rollout Rollout `yaml:"rollout,omitempty" json:"rollout,omitzero"`
 }
 
+// SidecarSuffix ends the name of a manifest that stands beside its executable NAME:
+// NAME.module.yaml.
+const SidecarSuffix = ".module.yaml"
+
 const (
 	maxVersion     = 128
 	maxDescription = 200

@@ -81,8 +81,10 @@ func TestEveryWayOfDroppingAFileEndsInOneActivationOfTheWholeFile(t *testing.T) 
 			}
 			return runTool("mv", outside, to)
 		},
-		"rsync":                func(from, to string) error { return runTool("rsync", "-a", from, to) },
-		"rsync in place":       func(from, to string) error { return runTool("rsync", "-a", "--inplace", from, to) },
+		// rsync takes files of one size, written in one second, for the same: two builds
+		// of one module often are. Hence --checksum.
+		"rsync":                func(from, to string) error { return runTool("rsync", "-a", "--checksum", from, to) },
+		"rsync in place":       func(from, to string) error { return runTool("rsync", "-a", "--checksum", "--inplace", from, to) },
 		"scp":                  func(from, to string) error { return runTool("scp", "-q", from, to) },
 		"install":              func(from, to string) error { return runTool("install", "-m", "755", from, to) },
 		"slow writer":          func(from, to string) error { return slowly(from, to, false) },

@@ -23,9 +23,33 @@ type Director interface {
 type Exchange interface {
 	// Target is where to send the request.
 	Target() Target
+	// Keep is how many bytes of the request's body the engine should keep, so that it
+	// can be sent again; 0 where it will not be. The engine may keep less when its
+	// memory for this is used up; then there is no replay.
+	Keep() int64
+	// Tap, if not nil, is shown what passes. Asked for once, before anything is sent.
+	Tap() Tap
+	// Answered says that the head of an answer has come, after wait (see
+	// Outcome.Wait). It may add to header, which is what the client will get; it is
+	// not called for an answer that Replay takes the place of.
+	Answered(wait time.Duration, header http.Header)
+	// Replay gives another exchange for the same request, in place of the answer that
+	// ended this one with o, of which the client has got nothing; nil where that
+	// answer stands. The engine asks after Done and never twice.
+	Replay(o Outcome) Exchange
 	// Done reports how it ended. The engine calls it exactly once, when nothing of
 	// the request is under way any more; further calls are ignored.
 	Done(Outcome)
+}
+
+// Tap is shown a request's body and its answer as they pass, from one goroutine at a
+// time, in this order; it must not block and keeps no slice that it is given.
+type Tap interface {
+	Sent(body []byte)
+	Head(status int, header http.Header)
+	Body(part []byte)
+	// End says that nothing more comes; whole, that the answer came to its end.
+	End(whole bool)
 }
 
 // Target is one running instance, as an engine sees it. Targets are compared by
@@ -56,6 +80,7 @@ type Request struct {
 	Method string
 	Host   string // as CleanHost gives it; empty where the client named none
 	Path   string // as CleanPath gives it; sent to the target as it stands here
+	Query  string // without the question mark
 	Header Header
 	Remote netip.AddrPort // the peer; invalid where it has no such address
 
@@ -80,6 +105,10 @@ type Outcome struct {
 	Status int // the module's; 0 where it gave none
 	// Duration is from the moment the exchange was given to the last byte.
 	Duration time.Duration
+	// Wait is from the moment the request had been sent, or the answer began if that
+	// was earlier, to the head of the answer, or to the end where none came: the
+	// module's own time, not the client's.
+	Wait     time.Duration
 	BytesIn  int64 // of the body, from the client to the module
 	BytesOut int64 // of the body, from the module to the client
 	// Reached says that something of the module's answer was handed to the client.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/segue-run/segue/proxy"
 )
@@ -44,3 +45,15 @@ func (l *Lease) Done(o proxy.Outcome) {
 	}
 	t.release(l)
 }
+
+// Keep keeps nothing.
+func (l *Lease) Keep() int64 { return 0 }
+
+// Tap shows nothing.
+func (l *Lease) Tap() proxy.Tap { return nil }
+
+// Answered adds nothing.
+func (l *Lease) Answered(time.Duration, http.Header) {}
+
+// Replay gives none.
+func (l *Lease) Replay(proxy.Outcome) proxy.Exchange { return nil }

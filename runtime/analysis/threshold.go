@@ -7,13 +7,6 @@ import (
 	"github.com/segue-run/segue/sdk/manifest"
 )
 
-// Sample is what was seen of one side since the step began.
-type Sample struct {
-	Requests uint64
-	Errors   uint64 // 5xx, transport errors and timeouts
-	Slow     uint64 // longer than the step's slowness threshold
-}
-
 // Judge looks at both sides of a step. It may be asked after every request.
 type Judge interface {
 	// Judge answers Fail as soon as the candidate must go, with the reason in

@@ -3,6 +3,7 @@ package config
 import (
 	"time"
 
+	"github.com/segue-run/segue/runtime/policy"
 	"github.com/segue-run/segue/sdk/manifest"
 )
 
@@ -88,7 +89,7 @@ func DefaultRollout() manifest.Rollout {
 		Steps:     []manifest.Weight{100, 500, 2500, 5000, manifest.Full},
 		Hold:      new(manifest.Duration(10 * time.Second)),
 		MaxErrors: new(manifest.Weight(500)),
-		MinErrors: 3,
+		Limit:     new(manifest.Duration(5 * time.Minute)), MaxSlow: new(manifest.Weight(500)), MinRequests: 50, Unproven: manifest.Proceed,
 	}
 }
 
@@ -100,4 +101,12 @@ func (c Config) Module(name string) Module { return c.Modules[name] }
 // DefaultRollout.
 func (c Config) RolloutFor(name string, author manifest.Rollout) manifest.Rollout {
 	return c.Module(name).Rollout.Over(c.Rollout).Over(author).Over(DefaultRollout())
+}
+
+// PolicyFor completes a rollout's policy.
+func (c Config) PolicyFor(_ string, r manifest.Rollout) policy.Policy {
+	if r.Strategy == manifest.Instant {
+		r.Steps = []manifest.Weight{manifest.Full}
+	}
+	return policy.Policy{Rollout: r, Window: new(manifest.Duration(c.RollbackWindow))}
 }

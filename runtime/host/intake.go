@@ -138,7 +138,7 @@ func (in *intake) offer(ctx context.Context, a *artifact.Artifact, of rollout.Of
 		return module.RolloutStatus{}, &module.Error{Kind: module.Invalid, Field: "rollout", Err: err}
 	}
 	of.Plan = rollout.Plan{Release: rel, Routes: a.Manifest.Routes, Health: a.Manifest.Health.WithDefaults()}
-	of.Policy = rollout.PolicyOf(settings, in.cfg.RollbackWindow)
+	of.Policy = in.cfg.PolicyFor(rel.Module, settings)
 	unpin := in.instances.keep(a)
 	status, err := in.engine.Offer(ctx, of)
 	unpin()

@@ -17,10 +17,6 @@ import (
 )
 
 const (
-	// slowFactor times stable's 99th percentile is slow, and never less than
-	// slowFloor: below that nobody feels a difference.
-	slowFactor  = 3
-	slowFloor   = 100 * time.Millisecond
 	slowMinimum = 50 // requests before a quantile means anything
 )
 
@@ -59,7 +55,7 @@ func (t *traffic) Target(id string, rel module.Release, inst rollout.Instance, o
 		Dial:   inst.Dial,
 		Observe: func(o proxy.Outcome) {
 			if o.Class.Attributable() {
-				observe(rollout.Observation{Failed: o.Class.Failed(), Duration: o.Duration})
+				observe(rollout.Observation{Failed: o.Class.Failed(), Wait: o.Duration, Dealt: true})
 			}
 		},
 	})
@@ -69,14 +65,18 @@ func (t *traffic) Target(id string, rel module.Release, inst rollout.Instance, o
 	return target{Target: made, traffic: t}
 }
 
-// Slow is three times the 99th percentile of the target's own latency.
-func (t target) Slow() time.Duration {
+// Usual is the 99th percentile of the target's own latency.
+func (t target) Usual() time.Duration {
 	stats := t.Stats()
 	if stats.Latency.Count() < slowMinimum {
 		return 0
 	}
-	return max(slowFactor*stats.Latency.Quantile(0.99), slowFloor)
+	return stats.Latency.Quantile(0.99)
 }
+
+func (t target) Overdue(time.Duration) int   { return 0 }
+func (t target) Rescued() uint64             { return 0 }
+func (t target) Mirrored() module.Comparison { return module.Comparison{} }
 
 // Close takes the target out for good.
 func (t target) Close() {
@@ -87,7 +87,8 @@ func (t target) Close() {
 	delete(t.traffic.targets, t.Target)
 }
 
-func (t *traffic) Split(name string, routes []manifest.Route, shares []rollout.Share) error {
+func (t *traffic) Split(name string, s rollout.Split) error {
+	routes, shares := s.Routes, s.Shares
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	all, left := make([]balance.Share, 0, len(shares)+1), balance.Full

@@ -20,6 +20,12 @@ const (
 	RolloutFailed     EventType = "rollout.failed"      // the candidate never got traffic
 	RolloutAborted    EventType = "rollout.aborted"     // an operator or a newer offer ended it
 	RolloutResumed    EventType = "rollout.resumed"     // the host restarted in the middle and goes on
+	RolloutWaiting    EventType = "rollout.waiting"     // it waits for a hook, an approval, evidence, …; the reason says what
+	RolloutPaused     EventType = "rollout.paused"      // an operator holds it where it is
+	RolloutContinued  EventType = "rollout.continued"   // what it waited for has come, or an operator let it go on
+	RolloutSign       EventType = "rollout.sign"        // evidence beyond requests
+	RolloutQueued     EventType = "rollout.queued"      // a new release waits for the rollout's end
+	HookFailed        EventType = "hook.failed"         // one after the end, which stops nothing
 	ReleaseQuarantine EventType = "release.quarantined" // it is not tried again until told so
 
 	InstanceStarted EventType = "instance.started" // a process is up (a restart of stable, or at boot)

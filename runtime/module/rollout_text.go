@@ -10,7 +10,7 @@ import (
 
 // RolloutFields are the fields of a manifest.Rollout as people write them: in
 // segue.yaml, in flags and in queries.
-var RolloutFields = []string{"strategy", "steps", "hold", "max_errors", "min_errors"}
+var RolloutFields = []string{"strategy", "steps", "hold", "limit", "max_errors", "max_slow", "min_requests", "unproven"}
 
 // SetRollout sets one field of r from its text; steps are separated by commas. It
 // gives an Invalid error that names the field.
@@ -43,14 +43,24 @@ func parseRolloutField(field, text string) (r manifest.Rollout, err error) {
 		var hold manifest.Duration
 		hold, err = manifest.ParseDuration(text)
 		r.Hold = &hold
+	case "limit":
+		var limit manifest.Duration
+		limit, err = manifest.ParseDuration(text)
+		r.Limit = &limit
 	case "max_errors":
 		var share manifest.Weight
 		share, err = manifest.ParseWeight(text)
 		r.MaxErrors = &share
-	case "min_errors":
-		if r.MinErrors, err = strconv.Atoi(text); err != nil || r.MinErrors < 1 {
-			err = &manifest.Error{Value: text, Msg: "is no count", Hint: "write how many failed requests it takes, such as 3"}
+	case "max_slow":
+		var share manifest.Weight
+		share, err = manifest.ParseWeight(text)
+		r.MaxSlow = &share
+	case "min_requests":
+		if r.MinRequests, err = strconv.Atoi(text); err != nil || r.MinRequests < 1 {
+			err = &manifest.Error{Value: text, Msg: "is no count", Hint: "write how many requests a step needs, such as 50"}
 		}
+	case "unproven":
+		r.Unproven, err = manifest.ParseUnproven(text)
 	default:
 		err = &manifest.Error{Value: text, Msg: "is no field of a rollout", Hint: "the fields are " + strings.Join(RolloutFields, ", ")}
 	}
@@ -88,8 +98,17 @@ func RolloutText(r manifest.Rollout) map[string]string {
 	if r.MaxErrors != nil {
 		text["max_errors"] = r.MaxErrors.String()
 	}
-	if r.MinErrors != 0 {
-		text["min_errors"] = strconv.Itoa(r.MinErrors)
+	if r.Limit != nil {
+		text["limit"] = r.Limit.String()
+	}
+	if r.MaxSlow != nil {
+		text["max_slow"] = r.MaxSlow.String()
+	}
+	if r.MinRequests != 0 {
+		text["min_requests"] = strconv.Itoa(r.MinRequests)
+	}
+	if r.Unproven != "" {
+		text["unproven"] = string(r.Unproven)
 	}
 	return text
 }

@@ -13,7 +13,7 @@ import (
 func TestTheTextOfARolloutReadsBackAsTheSame(t *testing.T) {
 	want := manifest.Rollout{
 		Strategy: manifest.Gradual, Steps: []manifest.Weight{1, 1250, 10000},
-		Hold: new(manifest.Duration(90 * time.Second)), MaxErrors: new(manifest.Weight(500)), MinErrors: 3,
+		Hold: new(manifest.Duration(90 * time.Second)), MaxErrors: new(manifest.Weight(500)), MinRequests: 3,
 	}
 	var got manifest.Rollout
 	for field, text := range module.RolloutText(want) {
@@ -31,7 +31,7 @@ func TestTheTextOfARolloutReadsBackAsTheSame(t *testing.T) {
 
 func TestAWrongFieldOfARolloutIsRefusedAndLeavesItAsItWas(t *testing.T) {
 	for field, text := range map[string]string{
-		"strategy": "yolo", "steps": "1%,1%,100%", "hold": "-1s", "max_errors": "101%", "min_errors": "0", "speed": "9",
+		"strategy": "yolo", "steps": "1%,1%,100%", "hold": "-1s", "max_errors": "101%", "min_requests": "0", "speed": "9",
 	} {
 		was := manifest.Rollout{Strategy: manifest.Instant}
 		err := module.SetRollout(&was, field, text)

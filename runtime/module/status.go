@@ -44,6 +44,10 @@ const (
 	Pending Verdict = "pending" // still being looked at
 	Pass    Verdict = "pass"
 	Fail    Verdict = "fail"
+	// Inconclusive: the evidence says neither, yet.
+	Inconclusive Verdict = "inconclusive"
+	// Unproven is the verdict of a rollout that went on without evidence.
+	Unproven Verdict = "unproven"
 )
 
 // Status is a module as the API and the command line show it.
@@ -56,6 +60,8 @@ type Status struct {
 	Previous  *ReleaseStatus   `json:"previous,omitempty"` // what a rollback goes to
 	// Rollout is the one that runs, or the last one.
 	Rollout *RolloutStatus `json:"rollout"`
+	// Queued is the release that waits for the rollout's end.
+	Queued *Queued `json:"queued,omitempty"`
 	// Releases are all that is known, newest decision first.
 	Releases []ReleaseStatus `json:"releases,omitempty"`
 }
@@ -87,7 +93,7 @@ type RolloutStatus struct {
 	To       string            `json:"to"`
 	Digest   Digest            `json:"digest"`
 	Strategy manifest.Strategy `json:"strategy"`
-	Phase    string            `json:"phase"` // starting, warming, shifting, promoted, failed, rolled-back, aborted
+	Phase    string            `json:"phase"` // pending, starting, warming, checking, shifting, promoted, failed, rolled-back, aborted, superseded
 	Step     int               `json:"step"`  // 1-based; 0 before the first
 	Steps    []manifest.Weight `json:"steps"` // basis points
 	Hold     manifest.Duration `json:"hold"`
@@ -101,9 +107,97 @@ type RolloutStatus struct {
 	// Samples of the current step, or of the last one.
 	StableSample    Sample `json:"stable_sample"`
 	CandidateSample Sample `json:"candidate_sample"`
+	// Waiting says what the rollout waits for before it goes on, if it does.
+	Waiting *Waiting `json:"waiting,omitempty"`
+	// Evidence against the candidate, over the whole rollout.
+	Evidence Evidence `json:"evidence,omitzero"`
+	// Preview is how the candidate is seen by those who test it.
+	Preview *Preview `json:"preview,omitempty"`
+	// Rehearsal and Mirror are comparisons with stable's answers.
+	Rehearsal *Comparison `json:"rehearsal,omitempty"`
+	Mirror    *Comparison `json:"mirror,omitempty"`
+	// Rescued is how many of the candidate's failures stable has made good.
+	Rescued uint64 `json:"rescued"`
+	// Usage is what the candidate's process took.
+	Usage Usage `json:"usage,omitzero"`
 	// Phases says how long each part took, in order.
 	Phases []PhaseTime `json:"phases,omitempty"`
 }
+
+// Waiting is what a rollout waits for.
+type Waiting struct {
+	// For is "pause", "approval", "hook", "freeze", "checks", "rehearsal", "evidence" or
+	// "hold".
+	For      string    `json:"for"`
+	Point    string    `json:"point,omitempty"` // of a hook or an approval
+	Since    time.Time `json:"since"`
+	Deadline time.Time `json:"deadline,omitzero"` // when it is given up, or goes on
+	Actor    string    `json:"actor,omitempty"`   // who paused
+	// Message says in words what it waits for and what would move it.
+	Message string `json:"message"`
+}
+
+// Evidence is how much of what it takes to fail has come together, 0 to 1 each.
+type Evidence struct {
+	Errors float64 `json:"errors"`
+	Slow   float64 `json:"slow"`
+	Signs  []Sign  `json:"signs,omitempty"`
+}
+
+// Sign is evidence beyond requests.
+type Sign struct {
+	Kind    string          `json:"kind"`
+	Weight  manifest.Weight `json:"weight"` // basis points; the candidate goes at 10000 together
+	Message string          `json:"message"`
+	At      time.Time       `json:"at"`
+}
+
+// Preview is how a candidate is seen by those who test it.
+type Preview struct {
+	Host   string `json:"host,omitempty"`   // a host name that leads to it
+	Header string `json:"header,omitempty"` // "Segue-Preview: TOKEN", on any request
+}
+
+// Comparison is what became of stable's requests when the candidate had to answer
+// them too.
+type Comparison struct {
+	Requests  uint64       `json:"requests"`
+	Different uint64       `json:"different"`
+	Examples  []Difference `json:"examples,omitempty"` // the first few
+}
+
+// Difference is one answer that was not as stable's.
+type Difference struct {
+	Request   string `json:"request"` // "GET /hello"
+	What      string `json:"what"`    // "status", "header Content-Type", "body", "$.total"
+	Stable    string `json:"stable"`  // clipped
+	Candidate string `json:"candidate"`
+}
+
+// Usage is what a process has taken.
+type Usage struct {
+	Memory int64         `json:"memory"` // resident bytes at the last look
+	Peak   int64         `json:"peak"`   // the most of them that was seen
+	CPU    time.Duration `json:"cpu"`    // nanoseconds of processor time
+}
+
+// Queued is a release that waits for a rollout's end.
+type Queued struct {
+	Version string    `json:"version"`
+	Digest  Digest    `json:"digest"`
+	Actor   string    `json:"actor"`
+	Since   time.Time `json:"since"`
+}
+
+// DeathCause sorts how a process ended by itself.
+type DeathCause string
+
+// The causes.
+const (
+	DiedOfCrash   DeathCause = "crash"
+	DiedOfMemory  DeathCause = "oom"
+	DiedOfSandbox DeathCause = "sandbox"
+)
 
 // Over reports whether the rollout has ended.
 func (r *RolloutStatus) Over() bool { return !r.Ended.IsZero() }
@@ -112,6 +206,7 @@ func (r *RolloutStatus) Over() bool { return !r.Ended.IsZero() }
 type Sample struct {
 	Requests uint64 `json:"requests"`
 	Errors   uint64 `json:"errors"`
+	Slow     uint64 `json:"slow"`
 }
 
 // PhaseTime is one part of an activation.

@@ -82,7 +82,7 @@ func (o *owner) split(d desire, rec Record) {
 	for key, p := range live {
 		shares = append(shares, Share{Target: p.target, Weight: weights[key], Stable: key == stable})
 	}
-	if err := o.cfg.Traffic.Split(o.name, routes, shares); err != nil {
+	if err := o.cfg.Traffic.Split(o.name, Split{Routes: routes, Shares: shares}); err != nil {
 		o.log.Error("traffic could not be set", zap.Error(err))
 		return
 	}

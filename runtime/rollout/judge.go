@@ -27,12 +27,12 @@ func (o *owner) stepBegins(old Record) {
 			continue
 		}
 		if stable != nil && stable.target != nil {
-			p.tally.slowAbove.Store(int64(stable.target.Slow()))
+			p.tally.slowAbove.Store(int64(3 * stable.target.Usual()))
 		}
 		p.base = p.tally.sample()
 	}
 	if ro.Phase == Shifting {
-		o.hold.Reset(ro.Policy.hold())
+		o.hold.Reset(hold(ro.Policy))
 	}
 }
 
@@ -42,7 +42,7 @@ func (o *owner) onTrial() bool {
 	ro := o.rec.Rollout
 	return ro != nil && ro.Phase == Promoted && ro.Policy.Strategy == manifest.Instant && ro.Condemns == "" &&
 		o.rec.Stable != nil && o.rec.Stable.Key == ro.ID && o.rec.Previous != nil &&
-		time.Now().Before(ro.Ended.Add(ro.Policy.hold())) && o.running[o.rec.Previous.Key] != nil
+		time.Now().Before(ro.Ended.Add(hold(ro.Policy))) && o.running[o.rec.Previous.Key] != nil
 }
 
 // sides are the processes that a verdict compares; nil where there is none.
@@ -93,7 +93,7 @@ func (o *owner) judge(ctx context.Context) {
 	}
 	ro := o.rec.Rollout
 	stableSample, sample := o.samples()
-	verdict, reason := ro.Policy.judge(candidate.tally.slowAbove.Load() > 0).Judge(stableSample, sample)
+	verdict, reason := judge(ro.Policy, candidate.tally.slowAbove.Load() > 0).Judge(stableSample, sample)
 	if verdict != module.Fail {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/policy"
 	"github.com/segue-run/segue/sdk/manifest"
 )
 
@@ -34,9 +35,14 @@ type Instance interface {
 	// Stop asks the module to exit, kills it after the grace, and reaps it. It
 	// reports whether it had to kill. It may be called on a dead process.
 	Stop(ctx context.Context) (killed bool)
-	// Done is closed when the process has ended, and Exit says how in words.
+	// Done is closed when the process has ended; then Exit says how in words, and
+	// Cause of what.
 	Done() <-chan struct{}
 	Exit() string
+	Cause() module.DeathCause
+	// Usage is what the process has taken until now; it does not block for long. An
+	// error where it is gone.
+	Usage() (module.Usage, error)
 }
 
 // Traffic is the data plane as a rollout sees it. None of its methods blocks but
@@ -45,12 +51,32 @@ type Traffic interface {
 	// Target makes an instance routable; it gets no requests before Split names
 	// it. observe is called after each of its requests and must not block.
 	Target(id string, rel module.Release, inst Instance, observe func(Observation)) Target
-	// Split makes shares the whole of the module's traffic, at once. Requests that
-	// the weights leave over, all of them where there are no shares, wait a moment
-	// for the next Split: stable is being restarted.
-	Split(name string, routes []manifest.Route, shares []Share) error
+	// Split makes s the whole of the module's traffic, at once. Requests that the
+	// weights leave over, all of them where there are no shares, wait a moment for the
+	// next Split: stable is being restarted.
+	Split(name string, s Split) error
 	// Remove takes the module out of the routes.
 	Remove(name string)
+}
+
+// Split is how one module's requests are dealt.
+type Split struct {
+	Routes []manifest.Route
+	Shares []Share
+	// Preview gets the requests that ask for the preview; nil for none. It may have a
+	// share as well, or none.
+	Preview Target
+	// Mirror gets copies of stable's requests as the policy's Mirror says; nil for
+	// none.
+	Mirror Target
+	// Rollout is the id of the rollout under way; empty where there is none. It seeds
+	// by which key falls to which side.
+	Rollout string
+	// Cap is how many requests without an answer a share that is not stable's may have
+	// in flight; 0 for any number. What is above it goes to stable.
+	Cap int
+	// Policy says what else: shield, stickiness, preview host, mirror, recording.
+	Policy policy.Policy
 }
 
 // Target is an instance as the data plane sees it.
@@ -60,9 +86,15 @@ type Target interface {
 	Drain(ctx context.Context) error
 	// Close gives up the target's resources; after Drain.
 	Close()
-	// Slow is the latency above which a request counts as slow next to this
-	// target: a high quantile of its own times a factor; 0 if too little is known.
-	Slow() time.Duration
+	// Usual is the 99th percentile of the target's own Wait; 0 if too little is known.
+	Usual() time.Duration
+	// Overdue is how many requests that were dealt to the target by chance have been
+	// without an answer for longer than that.
+	Overdue(than time.Duration) int
+	// Rescued is how many of its failures another target has made good.
+	Rescued() uint64
+	// Mirrored is what the copies of stable's requests have shown of this target.
+	Mirrored() module.Comparison
 }
 
 // Share is a target's part of the traffic, in basis points.
@@ -75,8 +107,13 @@ type Share struct {
 
 // Observation is one finished request.
 type Observation struct {
-	Failed   bool // 5xx, transport error or timeout; not a client that went away
-	Duration time.Duration
+	Failed bool          // 5xx, transport error or timeout; not a client that went away
+	Wait   time.Duration // until the head of the answer: the module's own time
+	// Dealt says that chance (or a key's hash) gave the request to this target. Only
+	// then is it evidence: a replay, a preview or a mirrored copy is not.
+	Dealt bool
+	// Key is the hash of what the user is known by; 0 where nobody is told apart.
+	Key uint64
 }
 
 // Records keeps the modules' records.
@@ -93,6 +130,25 @@ type Records interface {
 type Saved struct {
 	Record   Record
 	Revision uint64
+}
+
+// History keeps rollouts that are over.
+type History interface {
+	// File keeps one durably, by its module and id; doing it twice changes nothing.
+	File(ctx context.Context, past module.RolloutStatus) error
+}
+
+// Checks does what a rollout asks of the world before it goes on. Each method blocks
+// until it is done or ctx ends, and an error is a refusal in words.
+type Checks interface {
+	// Hook tells the URL that a rollout has come to a point and waits for its consent:
+	// any 2xx.
+	Hook(ctx context.Context, url string, point policy.Point, status module.RolloutStatus) error
+	// Check makes one request of the instance.
+	Check(ctx context.Context, inst Instance, check policy.Check) error
+	// Rehearse replays recent requests of the module's stable release on the instance
+	// and compares the answers.
+	Rehearse(ctx context.Context, name string, inst Instance, how policy.Rehearsal) (module.Comparison, error)
 }
 
 // Claims guards the routes between modules.

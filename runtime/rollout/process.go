@@ -39,7 +39,7 @@ func (t *tally) add(o Observation) {
 	if o.Failed {
 		t.errors.Add(1)
 	}
-	if above := t.slowAbove.Load(); above > 0 && int64(o.Duration) > above {
+	if above := t.slowAbove.Load(); above > 0 && int64(o.Wait) > above {
 		t.slow.Add(1)
 	}
 	t.requests.Add(1)
@@ -132,5 +132,5 @@ func orDeadline(err error) error {
 
 // asModule turns an analysis sample into what records and the API show.
 func asModule(s analysis.Sample) module.Sample {
-	return module.Sample{Requests: s.Requests, Errors: s.Errors}
+	return module.Sample{Requests: s.Requests, Errors: s.Errors, Slow: s.Slow}
 }

@@ -3,6 +3,7 @@ package rollout
 import (
 	"github.com/segue-run/segue/runtime/analysis"
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/sdk/manifest"
 )
 
 // view is what others may read of an owner: a status as of the last decision, and
@@ -116,7 +117,7 @@ func (o *owner) release(plan Plan) (*module.ReleaseStatus, *process) {
 
 func rolloutStatus(ro *Rollout) *module.RolloutStatus {
 	return &module.RolloutStatus{ID: ro.ID, Module: ro.Candidate.Module, From: ro.From.Version, To: ro.Candidate.Version, Digest: ro.Candidate.Digest,
-		Strategy: ro.Policy.Strategy, Phase: string(ro.Phase), Step: ro.Step, Steps: ro.Policy.Steps, Hold: ro.Policy.Hold,
+		Strategy: ro.Policy.Strategy, Phase: string(ro.Phase), Step: ro.Step, Steps: ro.Policy.Steps, Hold: manifest.Duration(hold(ro.Policy)),
 		Verdict: ro.Verdict, Reason: ro.Reason, Actor: ro.Actor.String(), Started: ro.Started, Ended: ro.Ended,
 		StepStarted: ro.StepStarted, StableSample: ro.StableSample, CandidateSample: ro.CandidateSample, Phases: ro.Phases}
 }

@@ -62,7 +62,7 @@ func (o *owner) tellPhase(rec Record) {
 		o.tell(module.Event{Type: module.RolloutWarming, Message: fmt.Sprintf("%s is up; its probes must pass", ro.Candidate.Release)}, &rec)
 	case Shifting:
 		weight := int(ro.Weight())
-		o.tell(module.Event{Type: module.RolloutStep, Weight: &weight, Message: fmt.Sprintf("%s has %s of the traffic (step %d of %d, hold %s)", ro.Candidate.Release, ro.Weight(), ro.Step, len(ro.Policy.Steps), ro.Policy.hold())}, &rec)
+		o.tell(module.Event{Type: module.RolloutStep, Weight: &weight, Message: fmt.Sprintf("%s has %s of the traffic (step %d of %d, hold %s)", ro.Candidate.Release, ro.Weight(), ro.Step, len(ro.Policy.Steps), hold(ro.Policy))}, &rec)
 	default:
 		o.tellEnd(rec)
 	}

@@ -223,7 +223,7 @@ func (r *Record) finish(now time.Time) {
 		} else {
 			r.decide(r.Stable.Release, module.Stopped, "replaced by "+candidate.String(), now)
 			r.Previous = copyOf(r.Stable)
-			r.WarmUntil = now.Add(time.Duration(r.Rollout.Policy.Window))
+			r.WarmUntil = now.Add(r.Rollout.Policy.Window.Std())
 		}
 	}
 	r.Stable = &candidate
@@ -266,7 +266,8 @@ func (r Record) goBack(ev back, now time.Time) (Record, error) {
 		return r, &module.Error{Kind: module.NotFound, Msg: fmt.Sprintf("module %s has no previous release to go back to", r.Module), Hint: "deploy the release you want: segue deploy FILE"}
 	}
 	plan := *r.Previous
-	policy := Policy{Strategy: manifest.Instant, Steps: []manifest.Weight{manifest.Full}, MaxErrors: manifest.Full}
+	policy := r.Rollout.Policy
+	policy.Strategy, policy.Steps = manifest.Instant, []manifest.Weight{manifest.Full}
 	key := plan.Key
 	r.begin(plan, policy, ev.Actor, now)
 	r.Rollout.Condemns = r.Stable.Digest

@@ -119,10 +119,10 @@ func plan(version string) rollout.Plan {
 }
 
 var (
-	gradual = rollout.Policy{Strategy: manifest.Gradual, Steps: []manifest.Weight{100, 2500, 10000}, Hold: manifest.Duration(10 * time.Second),
-		MaxErrors: 500, MinErrors: 3, Window: manifest.Duration(10 * time.Minute)}
-	instant = rollout.Policy{Strategy: manifest.Instant, Steps: []manifest.Weight{10000}, Hold: manifest.Duration(10 * time.Second),
-		MaxErrors: 500, MinErrors: 3, Window: manifest.Duration(10 * time.Minute)}
+	gradual = rollout.Policy{Rollout: manifest.Rollout{Strategy: manifest.Gradual, Steps: []manifest.Weight{100, 2500, 10000}, Hold: new(manifest.Duration(10 * time.Second)),
+		MaxErrors: new(manifest.Weight(500))}, Window: new(manifest.Duration(10 * time.Minute))}
+	instant = rollout.Policy{Rollout: manifest.Rollout{Strategy: manifest.Instant, Steps: []manifest.Weight{10000}, Hold: new(manifest.Duration(10 * time.Second)),
+		MaxErrors: new(manifest.Weight(500))}, Window: new(manifest.Duration(10 * time.Minute))}
 	alice = module.Actor{Kind: "user", Name: "alice"}
 )
 
@@ -175,7 +175,7 @@ func (w *world) serve(version string, n, failed int, took time.Duration) {
 		w.t.Fatalf("no target of %s", version)
 	}
 	for i := range n {
-		observe(rollout.Observation{Failed: i < failed, Duration: took})
+		observe(rollout.Observation{Failed: i < failed, Wait: took})
 	}
 	synctest.Wait()
 }
@@ -299,9 +299,11 @@ func (i *fakeInstance) Stop(context.Context) bool {
 	i.crash("stopped")
 	return killed
 }
-func (i *fakeInstance) Done() <-chan struct{} { return i.done }
-func (i *fakeInstance) Exit() string          { return i.exit }
-func (i *fakeInstance) crash(how string)      { i.once.Do(func() { i.exit = how; close(i.done) }) }
+func (i *fakeInstance) Done() <-chan struct{}        { return i.done }
+func (i *fakeInstance) Exit() string                 { return i.exit }
+func (i *fakeInstance) Cause() module.DeathCause     { return module.DiedOfCrash }
+func (i *fakeInstance) Usage() (module.Usage, error) { return module.Usage{}, nil }
+func (i *fakeInstance) crash(how string)             { i.once.Do(func() { i.exit = how; close(i.done) }) }
 func (i *fakeInstance) isDone() bool {
 	select {
 	case <-i.done:
@@ -318,9 +320,10 @@ func (w *world) Target(id string, rel module.Release, _ rollout.Instance, observ
 	return w.targets[id]
 }
 
-func (w *world) Split(_ string, routes []manifest.Route, shares []rollout.Share) error {
+func (w *world) Split(_ string, s rollout.Split) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	routes, shares := s.Routes, s.Shares
 	w.answers = routes
 	w.split, w.routed = map[string]manifest.Weight{}, true
 	var sum manifest.Weight
@@ -348,7 +351,10 @@ func (w *world) Remove(string) {
 
 func (t *fakeTarget) Drain(context.Context) error { return nil }
 func (t *fakeTarget) Close()                      {}
-func (t *fakeTarget) Slow() time.Duration         { return t.slow }
+func (t *fakeTarget) Usual() time.Duration        { return t.slow }
+func (t *fakeTarget) Overdue(time.Duration) int   { return 0 }
+func (t *fakeTarget) Rescued() uint64             { return 0 }
+func (t *fakeTarget) Mirrored() module.Comparison { return module.Comparison{} }
 
 func (w *world) All(context.Context) ([]rollout.Saved, error) {
 	w.mu.Lock()

@@ -16,12 +16,13 @@ var layers = [][]string{
 	{"runtime/rollout", "runtime/catalog", "runtime/tenant", "runtime/legacy"},
 	{
 		"runtime/instance", "runtime/artifact", "runtime/settings", "runtime/database",
-		"runtime/gateway", "runtime/audit", "runtime/access", "runtime/watch",
+		"runtime/gateway", "runtime/audit", "runtime/access", "runtime/watch", "runtime/hook",
 	},
 	{
 		"runtime/state", "runtime/sandbox", "runtime/launch", "runtime/analysis",
 		"runtime/telemetry", "runtime/config", "runtime/executable",
 	},
+	{"runtime/policy"},
 	{"runtime/module"},
 	{"sdk/manifest", "sdk/wire"},
 }

@@ -15,10 +15,38 @@ type Rollout struct {
 	Steps []Weight `yaml:"steps,omitempty" json:"steps,omitempty"`
 	// Hold is the least time at each step.
 	Hold *Duration `yaml:"hold,omitempty" json:"hold,omitempty"`
-	// MaxErrors is the share of the candidate's requests in a step that may fail.
+	// Limit is the most time at a step without proof that the candidate is no worse;
+	// then Unproven says how it goes on.
+	Limit *Duration `yaml:"limit,omitempty" json:"limit,omitempty"`
+	// MaxErrors is the share of the candidate's requests that may fail, whatever
+	// stable does.
 	MaxErrors *Weight `yaml:"max_errors,omitempty" json:"max_errors,omitempty"`
-	// MinErrors is how many must have failed before MaxErrors is looked at.
-	MinErrors int `yaml:"min_errors,omitempty" json:"min_errors,omitempty"`
+	// MaxSlow is the share that may be slower than stable's own high quantile allows.
+	MaxSlow *Weight `yaml:"max_slow,omitempty" json:"max_slow,omitempty"`
+	// MinRequests is how many requests the candidate must have answered in a step
+	// before it may pass for no worse.
+	MinRequests int `yaml:"min_requests,omitempty" json:"min_requests,omitempty"`
+	// Unproven is what happens at a step's limit where the traffic proves nothing.
+	Unproven Unproven `yaml:"unproven,omitempty" json:"unproven,omitempty"`
+}
+
+// Unproven is what becomes of a step that ends without evidence either way.
+type Unproven string
+
+// The ways to go on.
+const (
+	Proceed Unproven = "proceed" // on good probes, and the record says "unproven"
+	Wait    Unproven = "hold"    // pause until there is evidence, or an operator says so
+	GiveUp  Unproven = "abort"   // take the candidate back, without blame
+)
+
+// ParseUnproven checks that s is one of the ways.
+func ParseUnproven(s string) (Unproven, error) {
+	switch u := Unproven(s); u {
+	case Proceed, Wait, GiveUp:
+		return u, nil
+	}
+	return "", &Error{Value: s, Msg: "is no way to go on without evidence", Hint: "write proceed, hold or abort"}
 }
 
 // Strategy is the way traffic moves from stable to candidate.
@@ -28,15 +56,18 @@ type Strategy string
 const (
 	Gradual Strategy = "gradual" // step by step
 	Instant Strategy = "instant" // healthy, then all at once
+	// Bluegreen: at full strength beside stable, seen only through the preview,
+	// checked there, then all at once.
+	Bluegreen Strategy = "bluegreen"
 )
 
 // ParseStrategy checks that s names a strategy.
 func ParseStrategy(s string) (Strategy, error) {
 	switch strategy := Strategy(s); strategy {
-	case Gradual, Instant:
+	case Gradual, Instant, Bluegreen:
 		return strategy, nil
 	}
-	return "", &Error{Value: s, Msg: "is no strategy", Hint: "write gradual or instant"}
+	return "", &Error{Value: s, Msg: "is no strategy", Hint: "write gradual, instant or bluegreen"}
 }
 
 // maxSteps bounds a rollout; a hundred is one per cent at a time.
@@ -58,8 +89,22 @@ func (r Rollout) Validate() error {
 	if r.MaxErrors != nil && *r.MaxErrors > Full {
 		wrong = append(wrong, &Error{Field: "max_errors", Value: r.MaxErrors.String(), Msg: "is more than the whole", Hint: "write at most 100%"})
 	}
-	if r.MinErrors < 0 {
-		wrong = append(wrong, &Error{Field: "min_errors", Value: strconv.Itoa(r.MinErrors), Msg: "is negative", Hint: "write how many failed requests it takes, or leave it out"})
+	if r.Limit != nil && *r.Limit <= 0 {
+		wrong = append(wrong, &Error{Field: "limit", Value: r.Limit.String(), Msg: "is no time", Hint: "write how long a step may last without proof, such as 5m"})
+	}
+	if r.Limit != nil && r.Hold != nil && *r.Limit < *r.Hold {
+		wrong = append(wrong, &Error{Field: "limit", Value: r.Limit.String(), Msg: "is shorter than the hold (" + r.Hold.String() + ")", Hint: "write a limit that is at least the hold"})
+	}
+	if r.MaxSlow != nil && *r.MaxSlow > Full {
+		wrong = append(wrong, &Error{Field: "max_slow", Value: r.MaxSlow.String(), Msg: "is more than the whole", Hint: "write at most 100%"})
+	}
+	if r.MinRequests < 0 {
+		wrong = append(wrong, &Error{Field: "min_requests", Value: strconv.Itoa(r.MinRequests), Msg: "is negative", Hint: "write how many requests a step needs, or leave it out"})
+	}
+	if r.Unproven != "" {
+		if _, err := ParseUnproven(string(r.Unproven)); err != nil {
+			wrong = append(wrong, at("unproven", err))
+		}
 	}
 	return errors.Join(wrong...)
 }
@@ -102,8 +147,17 @@ func (r Rollout) Over(base Rollout) Rollout {
 	if r.MaxErrors == nil {
 		r.MaxErrors = base.MaxErrors
 	}
-	if r.MinErrors == 0 {
-		r.MinErrors = base.MinErrors
+	if r.Limit == nil {
+		r.Limit = base.Limit
+	}
+	if r.MaxSlow == nil {
+		r.MaxSlow = base.MaxSlow
+	}
+	if r.MinRequests == 0 {
+		r.MinRequests = base.MinRequests
+	}
+	if r.Unproven == "" {
+		r.Unproven = base.Unproven
 	}
 	return r
 }

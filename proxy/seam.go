@@ -24,18 +24,24 @@ type Exchange interface {
 	// Target is where to send the request.
 	Target() Target
 	// Keep is how many bytes of the request's body the engine should keep, so that it
-	// can be sent again; 0 where it will not be. The engine may keep less when its
-	// memory for this is used up; then there is no replay.
+	// can be sent again; 0 where it will not be. The engine keeps nothing of a body that
+	// is longer, or when its memory for this is used up: then the outcome is Unkept.
 	Keep() int64
-	// Tap, if not nil, is shown what passes. Asked for once, before anything is sent.
+	// Tap, if not nil, is shown what passes. Asked for once, before anything is sent; not
+	// asked of an exchange that Replay gave.
 	Tap() Tap
+	// Sent says that all of the request had been sent at that moment. It comes from any
+	// goroutine, and may come late, more than once or never.
+	Sent(at time.Time)
 	// Answered says that the head of an answer has come, after wait (see
 	// Outcome.Wait). It may add to header, which is what the client will get; it is
 	// not called for an answer that Replay takes the place of.
 	Answered(wait time.Duration, header http.Header)
-	// Replay gives another exchange for the same request, in place of the answer that
-	// ended this one with o, of which the client has got nothing; nil where that
-	// answer stands. The engine asks after Done and never twice.
+	// Replay gives another exchange for the same request, in place of the answer (or the
+	// lack of one) that ends this one with o, of which the client has got nothing; nil
+	// where that answer stands. The engine asks before Done, only of a failure, and once
+	// for a request; where it gets an exchange, Done(o) follows at once. An o that is
+	// Unkept gets none.
 	Replay(o Outcome) Exchange
 	// Done reports how it ended. The engine calls it exactly once, when nothing of
 	// the request is under way any more; further calls are ignored.
@@ -48,7 +54,8 @@ type Tap interface {
 	Sent(body []byte)
 	Head(status int, header http.Header)
 	Body(part []byte)
-	// End says that nothing more comes; whole, that the answer came to its end.
+	// End says that nothing more comes, perhaps without anything before; whole, that the
+	// answer came to its end and that all of the request's body was shown before it.
 	End(whole bool)
 }
 
@@ -83,6 +90,7 @@ type Request struct {
 	Query  string // without the question mark
 	Header Header
 	Remote netip.AddrPort // the peer; invalid where it has no such address
+	Secure bool           // it came over TLS
 
 	// Cancel ends the request early, at any time before Done, from any goroutine;
 	// its cause tells the engine why. It does not block. Never nil.
@@ -93,7 +101,7 @@ type Request struct {
 	Failed Target
 }
 
-// Header reads the request's headers. http.Header is one.
+// Header reads the request's headers. http.Header is one, and what nethttp gives.
 type Header interface {
 	// Get gives the first value of the named header, or "".
 	Get(name string) string
@@ -105,14 +113,17 @@ type Outcome struct {
 	Status int // the module's; 0 where it gave none
 	// Duration is from the moment the exchange was given to the last byte.
 	Duration time.Duration
-	// Wait is from the moment the request had been sent, or the answer began if that
-	// was earlier, to the head of the answer, or to the end where none came: the
+	// Wait is from the moment the request had been sent to the head of the answer, or to
+	// the end where none came; 0 where the answer, or the end, came before that: the
 	// module's own time, not the client's.
 	Wait     time.Duration
 	BytesIn  int64 // of the body, from the client to the module
 	BytesOut int64 // of the body, from the module to the client
 	// Reached says that something of the module's answer was handed to the client.
+	// Informational answers (1xx) are no part of it.
 	Reached bool
+	// Unkept says that the request cannot be sent again: its body was not kept.
+	Unkept bool
 	// Err is why, for the classes that have a why; nil otherwise.
 	Err error
 }

@@ -32,7 +32,18 @@ type TargetConfig struct {
 	Dial func(ctx context.Context) (net.Conn, error)
 	// Observe, if not nil, is told of each finished request before it leaves flight.
 	// It is called on the request's goroutine, from many at once, and must not block.
-	Observe func(proxy.Outcome)
+	Observe func(Observation)
+}
+
+// Observation is one finished request, and what it may be taken for.
+type Observation struct {
+	proxy.Outcome
+	// Dealt says that chance, or a user's place, gave the request to this target while
+	// every other share could have got it too. Only then is the outcome evidence; what was
+	// inherited, replayed or previewed is not.
+	Dealt bool
+	// Key tells the users of one rollout apart; 0 where nobody is.
+	Key uint64
 }
 
 // Target is one running instance: its requests in flight and its counters. It is a
@@ -47,9 +58,12 @@ type Target struct {
 	onRetire []func()
 	retired  chan struct{} // closed when retired and all of onRetire was called
 
+	unanswered atomic.Int64 // requests of rollouts, dealt to a share that is not stable's
+
 	classes  [proxy.Classes]atomic.Uint64
 	bytesIn  atomic.Int64
 	bytesOut atomic.Int64
+	rescued  atomic.Uint64
 	latency  histogram
 }
 
@@ -87,19 +101,64 @@ func (t *Target) OnRetire(f func()) {
 	}
 }
 
-// acquire puts r in flight, unless the target takes no requests: then nil.
-func (t *Target) acquire(r *proxy.Request) *Lease {
-	l := &Lease{target: t, cancel: r.Cancel}
+// admit puts l in flight, unless the target takes no requests, or most of them (0 for
+// any number) that its share is not stable's wait for an answer. l belongs to nobody
+// else yet.
+func (t *Target) admit(l *Lease, most int) bool {
+	l.target = t
+	l.timed = l.shares.Rollout != "" || l.shares.Cap > 0
+	l.counted = l.timed && !l.stable
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.state != TargetReady {
-		return nil
+		return false
+	}
+	if l.timed {
+		l.began = int64(time.Since(epoch)) // under the lock: the ring is in this order
+	}
+	if l.counted {
+		if most > 0 && t.unanswered.Load() >= int64(most) {
+			return false
+		}
+		t.unanswered.Add(1)
 	}
 	t.inFlight++
 	l.prev, l.next = t.live.prev, &t.live
 	l.prev.next, l.next.prev = l, l
-	return l
+	return true
 }
+
+// open reports whether the target could get a request, with most as in admit.
+func (t *Target) open(most int) bool {
+	return (most == 0 || t.unanswered.Load() < int64(most)) && t.State() == TargetReady
+}
+
+// Overdue is how many requests wait for an answer for longer than that since they had
+// been sent, of those that chance has dealt to the target during a rollout. Its cost is
+// that of the requests that are older.
+func (t *Target) Overdue(than time.Duration) int {
+	latest := int64(time.Since(epoch) - than)
+	n := 0
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for l := t.live.next; l != &t.live; l = l.next {
+		if !l.timed || !l.dealt {
+			continue
+		}
+		if l.began > latest {
+			break
+		}
+		if sent := l.sent.Load(); sent != 0 && sent < latest && !l.answered.Load() {
+			n++
+		}
+	}
+	return n
+}
+
+// Rescued is how many of the target's failures, of which the client had got nothing, a
+// stable one has made good: those that were replayed, and those that had not reached
+// the target at all.
+func (t *Target) Rescued() uint64 { return t.rescued.Load() }
 
 // Down takes the target out at once and for good, without waiting: its process is
 // gone, or is about to be. Requests in flight go on as far as they can.
@@ -142,7 +201,7 @@ func (t *Target) cut() int {
 	t.mu.Lock()
 	var cancels []context.CancelCauseFunc
 	for l := t.live.next; l != &t.live; l = l.next {
-		cancels = append(cancels, l.cancel)
+		cancels = append(cancels, l.request.Cancel)
 	}
 	t.mu.Unlock()
 	for _, cancel := range cancels {
@@ -188,8 +247,9 @@ type TargetStats struct {
 	Classes  [proxy.Classes]uint64 // of these, by proxy.Class
 	BytesIn  int64                 // bodies from clients
 	BytesOut int64                 // bodies to clients
-	// Latency is of the requests that are attributable to the module: no upgrades, and
-	// none that the client, a drain or the host ended.
+	Rescued  uint64                // see Target.Rescued
+	// Latency is proxy.Outcome.Wait, of the requests that are attributable to the module:
+	// no upgrades, and none that the client, a drain or the host ended.
 	Latency Histogram
 }
 
@@ -213,7 +273,10 @@ func (t *Target) Stats() TargetStats {
 		s.Classes[class] = t.classes[class].Load()
 		s.Requests += s.Classes[class]
 	}
-	s.BytesIn, s.BytesOut = t.bytesIn.Load(), t.bytesOut.Load()
+	s.BytesIn, s.BytesOut, s.Rescued = t.bytesIn.Load(), t.bytesOut.Load(), t.rescued.Load()
 	s.Latency = t.latency.snapshot()
 	return s
 }
+
+// Latency is TargetStats.Latency alone.
+func (t *Target) Latency() Histogram { return t.latency.snapshot() }

@@ -153,22 +153,22 @@ func TestATargetThatIsDownRetiresWithItsLastRequest(t *testing.T) {
 func TestOutcomesAreCountedAndObservedBeforeTheyLeaveFlight(t *testing.T) {
 	var target *balance.Target
 	var observed []proxy.Outcome
-	target = balance.NewTarget(balance.TargetConfig{Labels: proxy.Labels{Module: "m"}, Observe: func(o proxy.Outcome) {
+	target = balance.NewTarget(balance.TargetConfig{Labels: proxy.Labels{Module: "m"}, Observe: func(o balance.Observation) {
 		if n := target.Stats().InFlight; n != 1 {
 			t.Errorf("observed with %d in flight", n)
 		}
-		observed = append(observed, o)
+		observed = append(observed, o.Outcome)
 	}})
 	outcomes := []proxy.Outcome{
-		{Class: proxy.ClassOK, Status: 200, Duration: time.Millisecond, BytesIn: 1, BytesOut: 10},
-		{Class: proxy.ClassClientError, Status: 404, Duration: time.Millisecond},
-		{Class: proxy.ClassServerError, Status: 500, Duration: time.Second, BytesOut: 5},
-		{Class: proxy.ClassTransport, Duration: time.Second},
-		{Class: proxy.ClassTimeout, Duration: time.Minute},
-		{Class: proxy.ClassClientGone, Duration: time.Hour},
-		{Class: proxy.ClassDrained, Duration: time.Hour},
-		{Class: proxy.ClassHost, Duration: time.Hour},
-		{Class: proxy.ClassOK, Status: 101, Duration: time.Hour, BytesIn: 7},
+		{Class: proxy.ClassOK, Status: 200, Wait: time.Millisecond, BytesIn: 1, BytesOut: 10},
+		{Class: proxy.ClassClientError, Status: 404, Wait: time.Millisecond},
+		{Class: proxy.ClassServerError, Status: 500, Wait: time.Second, BytesOut: 5},
+		{Class: proxy.ClassTransport, Wait: time.Second},
+		{Class: proxy.ClassTimeout, Wait: time.Minute},
+		{Class: proxy.ClassClientGone, Wait: time.Hour},
+		{Class: proxy.ClassDrained, Wait: time.Hour},
+		{Class: proxy.ClassHost, Wait: time.Hour},
+		{Class: proxy.ClassOK, Status: 101, Wait: time.Hour, BytesIn: 7},
 		{},
 		{Class: proxy.Classes + 1},
 	}
@@ -191,7 +191,7 @@ func TestLatencyIsKnownWithinAQuarter(t *testing.T) {
 	for _, d := range []time.Duration{0, time.Microsecond, 3 * time.Microsecond, 4 * time.Microsecond, 5 * time.Microsecond, 7999 * time.Nanosecond,
 		99 * time.Microsecond, time.Millisecond, 17 * time.Millisecond, time.Second, time.Hour, 18 * time.Hour} {
 		target := newTarget("1")
-		lease(t, target, nil).Done(proxy.Outcome{Duration: d})
+		lease(t, target, nil).Done(proxy.Outcome{Wait: d})
 		h := target.Stats().Latency
 		if q := h.Quantile(0.5); q <= d || q > d+d/4+time.Microsecond {
 			t.Errorf("%s: the median is under %s", d, q)
@@ -199,10 +199,10 @@ func TestLatencyIsKnownWithinAQuarter(t *testing.T) {
 	}
 	target := newTarget("1")
 	for _, ms := range []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 1000} {
-		lease(t, target, nil).Done(proxy.Outcome{Duration: time.Duration(ms) * time.Millisecond})
+		lease(t, target, nil).Done(proxy.Outcome{Wait: time.Duration(ms) * time.Millisecond})
 	}
-	lease(t, target, nil).Done(proxy.Outcome{Duration: -time.Second})
-	lease(t, target, nil).Done(proxy.Outcome{Duration: 1000 * time.Hour})
+	lease(t, target, nil).Done(proxy.Outcome{Wait: -time.Second})
+	lease(t, target, nil).Done(proxy.Outcome{Wait: 1000 * time.Hour})
 	h := target.Stats().Latency
 	for d, want := range map[time.Duration]uint64{0: 0, time.Microsecond: 1, 1024 * time.Microsecond: 2, 4096 * time.Microsecond: 5,
 		1 << 20 * time.Microsecond: 11, 10000 * time.Hour: 12} {

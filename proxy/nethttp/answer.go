@@ -30,15 +30,7 @@ var errClientWrite = errors.New("client does not take the answer")
 
 // answer passes on the module's answer.
 func (t *transit) answer(res *http.Response) ending {
-	if res.StatusCode == http.StatusSwitchingProtocols {
-		return t.tunnel(res)
-	}
 	defer res.Body.Close()
-	if res.StatusCode < http.StatusOK {
-		t.failed(errStatus)
-		return t.apologise()
-	}
-	t.outcome.Status = res.StatusCode
 	announced := t.head(res)
 	t.w.WriteHeader(res.StatusCode)
 	t.outcome.Reached = true
@@ -60,6 +52,8 @@ func (t *transit) head(res *http.Response) (announced int) {
 	h := t.w.Header()
 	copyAnswerHeader(h, res.Header)
 	t.setRelease(h)
+	t.exchange.Answered(t.outcome.Wait, h)
+	t.tap.head(res, t.body.unread())
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // or net/http guesses one
 	}
@@ -102,6 +96,7 @@ func (t *transit) copyBody(res *http.Response) error {
 				return errors.Join(errClientWrite, err)
 			}
 			t.outcome.BytesOut += int64(n)
+			t.tap.body(buf[:n])
 			// The last piece is flushed by net/http together with the end.
 			if err == nil && t.outcome.BytesOut != res.ContentLength {
 				if err := t.client.Flush(); err != nil {
@@ -127,7 +122,7 @@ func (t *transit) copyTrailer(res *http.Response, announced int) {
 		prefix = http.TrailerPrefix
 	}
 	for name, values := range res.Trailer {
-		h[prefix+name] = values
+		h[prefix+name] = answerValues(name, values)
 	}
 }
 

@@ -14,6 +14,7 @@ type clientBody struct {
 	n        atomic.Int64
 	finished atomic.Bool // read to its end
 	failed   atomic.Bool // the client broke off, or broke its own framing
+	tap      *tapped     // nil for none
 }
 
 // newClientBody is nil where the request has no body.
@@ -33,12 +34,16 @@ func newClientBody(in *http.Request) *clientBody {
 	return b
 }
 
-// Read reads on. At the end it hands on the trailers that were announced: unannounced
-// ones would pass by the check of their names.
-func (b *clientBody) Read(p []byte) (int, error) {
+// Read reads on, for a module that nobody will take the place of.
+func (b *clientBody) Read(p []byte) (int, error) { return b.next(p) }
+
+// next reads on from the client. At the end it hands on the trailers that were
+// announced: unannounced ones would pass by the check of their names.
+func (b *clientBody) next(p []byte) (int, error) {
 	n, err := b.in.Body.Read(p)
 	if n > 0 {
 		b.n.Add(int64(n))
+		b.tap.sent(p[:n])
 	}
 	switch {
 	case err == io.EOF && !b.finished.Load():

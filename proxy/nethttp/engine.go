@@ -41,6 +41,9 @@ type Config struct {
 	MaxIdle int
 	// MaxAnswerHeaderBytes bounds an answer's head; default 256 KiB.
 	MaxAnswerHeaderBytes int64
+	// ReplayMemory bounds the bytes that are kept of requests' bodies, of all requests
+	// together, so that they can be sent again (proxy.Exchange.Keep); default 64 MiB.
+	ReplayMemory int64
 }
 
 func (c *Config) setDefaults() {
@@ -70,6 +73,9 @@ func (c *Config) setDefaults() {
 	if c.MaxAnswerHeaderBytes == 0 {
 		c.MaxAnswerHeaderBytes = 256 << 10
 	}
+	if c.ReplayMemory == 0 {
+		c.ReplayMemory = 64 << 20
+	}
 }
 
 // How long Shutdown waits for requests that it has cut off: first for them to end
@@ -91,6 +97,7 @@ type Engine struct {
 	idle     chan struct{} // signalled when closing and nothing is in flight
 
 	counters counters
+	memory   memory // of bodies that may be replayed
 	lack     seldom // logged
 }
 
@@ -100,7 +107,7 @@ func New(cfg Config) *Engine {
 		panic("nethttp: no director")
 	}
 	cfg.setDefaults()
-	e := &Engine{cfg: cfg, idle: make(chan struct{}, 1)}
+	e := &Engine{cfg: cfg, idle: make(chan struct{}, 1), memory: memory{limit: cfg.ReplayMemory}}
 	base, cutOff := context.WithCancelCause(context.Background())
 	e.cutOff = cutOff
 	e.server = &http.Server{

@@ -2,15 +2,14 @@ package nethttp
 
 import (
 	"net/http"
+	"slices"
 	"strings"
+
+	"github.com/segue-run/segue/proxy"
 )
 
 // ReleaseHeader names the release that answered.
 const ReleaseHeader = "Segue-Release"
-
-// internalPrefix begins the runtime's own headers: no client sets them, no module
-// answers them.
-const internalPrefix = "Segue-"
 
 // hopByHop headers speak of one connection (RFC 9110, 7.6.1), whether or not
 // Connection names them; framing is the engine's on either side.
@@ -40,6 +39,13 @@ func forwardHeader(in *http.Request) http.Header {
 			out[name] = values
 		}
 	}
+	if lines, ok := out["Cookie"]; ok {
+		if lines = proxy.ForeignCookies(lines); len(lines) > 0 {
+			out["Cookie"] = lines
+		} else {
+			delete(out, "Cookie")
+		}
+	}
 	if hasToken(in.Header["Te"], "trailers") {
 		out["Te"] = []string{"trailers"}
 	}
@@ -54,14 +60,23 @@ func forwardHeader(in *http.Request) http.Header {
 func passes(name string) bool {
 	name = dashed(name)
 	return !hopByHop[name] && !believed[name] &&
-		!strings.HasPrefix(name, "X-Forwarded") && !strings.HasPrefix(name, internalPrefix)
+		!strings.HasPrefix(name, "X-Forwarded") && !proxy.IsInternal(name)
 }
 
 // answerPasses reports whether a module may send the header, or the trailer, to a
 // client. Here too "_" counts as "-": who stands before us may take it so.
 func answerPasses(name string) bool {
 	read := dashed(name)
-	return !hopByHop[read] && !strings.HasPrefix(read, internalPrefix) && (read != "Content-Length" || read == name)
+	return !hopByHop[read] && !proxy.IsInternal(read) && (read != "Content-Length" || read == name)
+}
+
+// answerValues are the values of a module's header or trailer that go to a client: it
+// sets no cookie of the runtime's own.
+func answerValues(name string, values []string) []string {
+	if dashed(name) != "Set-Cookie" || !slices.ContainsFunc(values, proxy.SetsInternalCookie) {
+		return values
+	}
+	return slices.DeleteFunc(slices.Clone(values), proxy.SetsInternalCookie)
 }
 
 // dashed is the name as a server reads it that takes "_" for "-".
@@ -90,7 +105,7 @@ func copyAnswerHeader(to, from http.Header) {
 	named := from["Connection"]
 	for name, values := range from {
 		if answerPasses(name) && !namedBy(named, name) {
-			to[name] = values
+			to[name] = answerValues(name, values)
 		}
 	}
 }

@@ -130,7 +130,7 @@ type module struct {
 	*balance.Target
 	server *httptest.Server
 	socket string
-	seen   chan proxy.Outcome
+	seen   chan balance.Observation
 	opened atomic.Int64 // connections, ever
 	open   atomic.Int64 // and now
 }
@@ -139,7 +139,7 @@ var instances atomic.Int64
 
 func newModule(t testing.TB, version string, handler http.Handler) *module {
 	t.Helper()
-	m := &module{seen: make(chan proxy.Outcome, 1000)}
+	m := &module{seen: make(chan balance.Observation, 1000)}
 	m.socket = filepath.Join(t.TempDir(), "s")
 	l, err := net.Listen("unix", m.socket)
 	if err != nil {
@@ -156,7 +156,7 @@ func newModule(t testing.TB, version string, handler http.Handler) *module {
 	}}}
 	m.server.Start()
 	t.Cleanup(m.server.Close)
-	m.Target = newTarget(version, m.socket, func(o proxy.Outcome) {
+	m.Target = newTarget(version, m.socket, func(o balance.Observation) {
 		select {
 		case m.seen <- o:
 		default:
@@ -166,7 +166,7 @@ func newModule(t testing.TB, version string, handler http.Handler) *module {
 }
 
 // newTarget is an instance of the module "hello" behind a socket.
-func newTarget(version, socket string, observe func(proxy.Outcome)) *balance.Target {
+func newTarget(version, socket string, observe func(balance.Observation)) *balance.Target {
 	var dialer net.Dialer
 	return balance.NewTarget(balance.TargetConfig{
 		Labels:  proxy.Labels{Module: "hello", Version: version, Instance: fmt.Sprint("i", instances.Add(1))},
@@ -176,14 +176,14 @@ func newTarget(version, socket string, observe func(proxy.Outcome)) *balance.Tar
 }
 
 // outcome is the next one that the module's observer was told.
-func (m *module) outcome(t testing.TB) proxy.Outcome {
+func (m *module) outcome(t testing.TB) balance.Observation {
 	t.Helper()
 	select {
 	case o := <-m.seen:
 		return o
 	case <-time.After(patience):
 		t.Fatal("no outcome")
-		return proxy.Outcome{}
+		return balance.Observation{}
 	}
 }
 
@@ -198,7 +198,7 @@ func stable(t testing.TB, targets ...*balance.Target) *balance.Group {
 
 func apply(t testing.TB, g *balance.Group, shares ...balance.Share) {
 	t.Helper()
-	if err := g.Apply(shares...); err != nil {
+	if err := g.Apply(balance.Split{Shares: shares}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -20,10 +20,14 @@ var errInformed = errors.New("module sent too many informational answers")
 
 // inform passes on an informational answer; an error ends the round trip. The
 // transport calls it while that is under way, or just after it was given up.
-func (t *transit) inform(code int, header textproto.MIMEHeader) error {
+//
+// A failure can be replayed after one: it belongs to no final answer, and a client
+// knows that what follows may be anything (RFC 9110, 15.2).
+func (s *signals) inform(code int, header textproto.MIMEHeader) error {
+	t := s.transit
 	t.informing.Lock()
 	defer t.informing.Unlock()
-	if t.answered {
+	if s.hushed {
 		return nil
 	}
 	t.informed++
@@ -44,6 +48,13 @@ func (t *transit) inform(code int, header textproto.MIMEHeader) error {
 	clear(h)
 	t.limitWrite(time.Time{})
 	return nil
+}
+
+// hush says that the round trip is over: no more informational answers go out.
+func (t *transit) hush() {
+	t.informing.Lock()
+	defer t.informing.Unlock()
+	t.signals.hushed = true
 }
 
 // hears reports whether the client is told. One that expects a 100 hears that alone:

@@ -122,7 +122,7 @@ func deaf(t *testing.T) (target *balance.Target, seen chan proxy.Outcome) {
 			}()
 			return engine, nil
 		},
-		Observe: func(o proxy.Outcome) { seen <- o },
+		Observe: func(o balance.Observation) { seen <- o.Outcome },
 	})
 	table, err := route.Build([]route.Entry{{Path: "/", Module: "hello"}})
 	if err != nil {

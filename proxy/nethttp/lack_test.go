@@ -36,7 +36,7 @@ func TestWhatTheHostLacksIsNotBlamedOnTheRelease(t *testing.T) {
 				dials++
 				return nil, &net.OpError{Op: "dial", Net: "unix", Err: os.NewSyscallError(c.call, c.errno)}
 			},
-			Observe: func(o proxy.Outcome) { outcomes <- o },
+			Observe: func(o balance.Observation) { outcomes <- o.Outcome },
 		})
 		h := newHouse(t, nethttp.Config{Logger: zap.New(logs)}, stable(t, target))
 		res := refused(t, h, "GET / HTTP/1.1\r\nHost: x", 503, "host-error", "hello", "out of resources")

@@ -156,6 +156,12 @@ type ended struct{ outcome proxy.Outcome }
 func (e *ended) Target() proxy.Target { panic("no target") }
 func (e *ended) Done(o proxy.Outcome) { e.outcome = o }
 
+func (*ended) Keep() int64                         { return 0 }
+func (*ended) Tap() proxy.Tap                      { return nil }
+func (*ended) Sent(time.Time)                      {}
+func (*ended) Answered(time.Duration, http.Header) {}
+func (*ended) Replay(proxy.Outcome) proxy.Exchange { return nil }
+
 func TestAnExchangeThatEndsInAPanicCountsAsFailed(t *testing.T) {
 	x := new(ended)
 	e := nethttp.New(nethttp.Config{Director: director(func(context.Context, *proxy.Request) (proxy.Exchange, error) {

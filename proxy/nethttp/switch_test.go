@@ -153,7 +153,7 @@ func TestSharesAreExactOnTheWire(t *testing.T) {
 func TestARequestThatReachedNobodyGoesToStable(t *testing.T) {
 	a := newModule(t, "1", http.HandlerFunc(echo))
 	var failed []proxy.Outcome
-	gone := newTarget("2", filepath.Join(t.TempDir(), "nobody"), func(o proxy.Outcome) { failed = append(failed, o) })
+	gone := newTarget("2", filepath.Join(t.TempDir(), "nobody"), func(o balance.Observation) { failed = append(failed, o.Outcome) })
 	g := stable(t)
 	apply(t, g, balance.Share{Target: a.Target, Weight: 0, Stable: true}, balance.Share{Target: gone, Weight: balance.Full})
 	h := newHouse(t, nethttp.Config{}, g)

@@ -3,9 +3,9 @@ package nethttp
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -37,7 +37,7 @@ const (
 type transit struct {
 	e      *Engine
 	w      http.ResponseWriter
-	client *http.ResponseController
+	client http.ResponseController
 	in     *http.Request
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -46,16 +46,19 @@ type transit struct {
 	remote  string // the peer's IP address, may be empty
 	upgrade string // the protocol that the client asks to change to
 	body    *clientBody
+	kept    *keeper       // nil where the body is not kept
 	out     *http.Request // to the module
-	trace   httptrace.ClientTrace
 
 	exchange proxy.Exchange
 	began    time.Time
 	outcome  proxy.Outcome
-	settled  bool // the exchange is done
+	settled  bool     // the exchange is done
+	asked    bool     // whether the request may be replayed
+	tap      *tapped  // nil for none
+	signals  *signals // of this attempt
+	first    signals  // of the first one
 
 	informing sync.Mutex // held while an informational answer is written
-	answered  bool       // the round trip is over: no more of them go out
 	informed  int        // how many came
 	hinted    int        // bytes of their heads
 
@@ -65,7 +68,7 @@ type transit struct {
 }
 
 func newTransit(e *Engine, w http.ResponseWriter, in *http.Request) *transit {
-	t := &transit{e: e, w: w, client: http.NewResponseController(w), in: in,
+	t := &transit{e: e, w: w, client: *http.NewResponseController(w), in: in,
 		upgrade: upgradeOf(in.Header), body: newClientBody(in)}
 	if t.body != nil {
 		// The module may answer before it has read everything; not every
@@ -73,7 +76,8 @@ func newTransit(e *Engine, w http.ResponseWriter, in *http.Request) *transit {
 		_ = t.client.EnableFullDuplex()
 	}
 	t.ctx, t.cancel = context.WithCancelCause(in.Context())
-	t.request = proxy.Request{Method: in.Method, Header: in.Header, Cancel: t.cutOff}
+	t.request = proxy.Request{Method: in.Method, Query: in.URL.RawQuery, Header: in.Header,
+		Secure: in.TLS != nil, Cancel: t.cutOff}
 	if addr, err := netip.ParseAddrPort(in.RemoteAddr); err == nil {
 		t.request.Remote = addr
 		t.remote, _, _ = net.SplitHostPort(in.RemoteAddr)
@@ -124,6 +128,9 @@ func (t *transit) breakOff() {
 // transport may have been reading still.
 func (t *transit) end(wait time.Duration) {
 	t.cancel(nil)
+	if t.kept != nil {
+		t.kept.end()
+	}
 	unread := t.body.unread()
 	t.mu.Lock()
 	t.over = true
@@ -146,20 +153,31 @@ func (t *transit) carry() ending {
 	if err := t.address(); err != nil {
 		return t.refuse(err)
 	}
+	var exchange proxy.Exchange
 	for attempt := 1; ; attempt++ {
-		exchange, err := t.e.cfg.Director.Direct(t.ctx, &t.request)
-		if err != nil {
-			return t.refuse(err)
+		if exchange == nil {
+			var err error
+			if exchange, err = t.e.cfg.Director.Direct(t.ctx, &t.request); err != nil {
+				return t.refuse(err)
+			}
 		}
 		if attempt == 1 {
 			t.prepare()
 		}
-		end, again := t.try(exchange, attempt < attempts)
-		if !again {
+		end, next := t.try(exchange, attempt < attempts)
+		switch {
+		case next == nil:
 			return end
+		case next == exchange:
+			t.request.Failed = exchange.Target()
+			t.e.counters.retried.Add(1)
+			exchange = nil
+		default:
+			t.e.counters.replayed.Add(1)
+			exchange = next
 		}
-		t.request.Failed = exchange.Target()
-		t.e.counters.retried.Add(1)
+		t.signals = new(signals) // somebody may still tell the ones before
+		t.out = t.out.WithContext(t.signals.listen(t))
 	}
 }
 
@@ -187,32 +205,112 @@ func (t *transit) prepare() {
 	// Opaque goes out as it stands.
 	to := &url.URL{Scheme: "http", Host: upstreamHost, Opaque: t.request.Path,
 		RawQuery: t.in.URL.RawQuery, ForceQuery: t.in.URL.ForceQuery}
-	t.trace.Got1xxResponse = t.inform
-	out := &http.Request{Method: t.in.Method, URL: to, Host: t.in.Host, Header: header,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+	t.signals = &t.first
+	t.out = (&http.Request{Method: t.in.Method, URL: to, Host: t.in.Host, Header: header,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(t.signals.listen(t))
 	if t.body != nil {
-		out.Body, out.ContentLength, out.Trailer = t.body, t.in.ContentLength, t.body.trailer
+		t.out.Body, t.out.ContentLength, t.out.Trailer = t.body, t.in.ContentLength, t.body.trailer
 	}
-	t.out = out.WithContext(httptrace.WithClientTrace(t.ctx, &t.trace))
 }
 
-// try makes one attempt. It asks for another where nothing was sent and may is true.
-func (t *transit) try(exchange proxy.Exchange, may bool) (end ending, again bool) {
+// begin begins an attempt.
+func (t *transit) begin(exchange proxy.Exchange) {
 	t.exchange, t.began, t.outcome, t.settled = exchange, time.Now(), proxy.Outcome{}, false
+	t.signals.begin(exchange)
+	if t.asked { // a replay, while the first module's transport may be reading still
+		t.tap = nil
+		if t.kept != nil {
+			t.out.Body = t.kept.restart()
+		}
+		return
+	}
+	t.tap = tapOf(exchange.Tap())
+	if t.body == nil {
+		return
+	}
+	t.body.tap, t.kept, t.out.Body = t.tap, nil, t.body
+	if most := exchange.Keep(); most > 0 && t.in.ContentLength <= most {
+		t.kept = newKeeper(t.body, &t.e.memory, most)
+		t.out.Body = t.kept.current
+	}
+}
+
+// try makes one attempt. Where that is not the end it gives the exchange to go on with:
+// the same one, if nothing was sent to its target, may is true and another is to be
+// asked for; or the one that takes the place of a failure.
+func (t *transit) try(exchange proxy.Exchange, may bool) (end ending, next proxy.Exchange) {
 	defer t.settle() // whatever happens, also a panic of ours
+	t.begin(exchange)
 	res, err := t.e.transport(exchange.Target()).RoundTrip(t.out)
 	if _, unreached := errors.AsType[*dialError](err); unreached && !lacking(err) && may && t.ctx.Err() == nil {
 		t.outcome.Class, t.outcome.Err = proxy.ClassTransport, err
-		return whole, true
+		return whole, exchange
 	}
-	t.informing.Lock()
-	t.answered = true
-	t.informing.Unlock()
+	t.hush()
+	t.outcome.Wait = t.signals.wait()
 	if err == nil {
-		return t.answer(res), false
+		err = t.check(res)
 	}
-	t.failed(err)
-	return t.apologise(), false
+	if err != nil {
+		t.failed(err)
+	}
+	if next = t.replay(res, err); next != nil {
+		return whole, next
+	}
+	if t.kept != nil {
+		t.kept.settle()
+	}
+	switch {
+	case err != nil:
+		return t.apologise(), nil
+	case res.StatusCode == http.StatusSwitchingProtocols:
+		return t.tunnel(res), nil
+	}
+	return t.answer(res), nil
+}
+
+// check refuses an answer that is none. A refused one is closed.
+func (t *transit) check(res *http.Response) error {
+	err := error(nil)
+	switch {
+	case res.StatusCode == http.StatusSwitchingProtocols:
+		t.outcome.Status = res.StatusCode
+		if _, ok := res.Body.(io.ReadWriteCloser); !ok || t.upgrade == "" || upgradeOf(res.Header) != t.upgrade {
+			err = errUpgrade
+		}
+	case res.StatusCode < http.StatusOK:
+		err = errStatus
+	default:
+		t.outcome.Status = res.StatusCode
+	}
+	if err != nil {
+		res.Body.Close()
+	}
+	return err
+}
+
+// replay asks for an exchange in place of a failure of which the client has got
+// nothing. Where there is one, the module's answer is thrown away unread, and its
+// connection with it: to wait for the rest could take as long as the module likes.
+func (t *transit) replay(res *http.Response, err error) proxy.Exchange {
+	o := t.outcome
+	if err == nil && res.StatusCode >= http.StatusInternalServerError {
+		o.Class = proxy.ClassServerError
+	}
+	if t.asked || err == nil && o.Class != proxy.ClassServerError || !o.Class.Failed() || t.ctx.Err() != nil {
+		return nil
+	}
+	t.asked = true
+	o.Unkept = t.body != nil && (t.kept == nil || !t.kept.whole())
+	next := t.exchange.Replay(o)
+	if next == nil || o.Unkept {
+		return nil
+	}
+	t.outcome = o
+	if err == nil {
+		res.Body.Close()
+	}
+	return next
 }
 
 // settle reports the outcome, once, and before the client sees the end of its answer:
@@ -223,7 +321,12 @@ func (t *transit) settle() {
 	}
 	t.settled = true
 	t.outcome.Duration = time.Since(t.began)
-	t.outcome.BytesIn += t.body.bytes()
+	if reading, ok := t.out.Body.(*reading); ok {
+		t.outcome.BytesIn += reading.at.Load()
+	} else {
+		t.outcome.BytesIn += t.body.bytes()
+	}
+	t.tap.end(t.outcome.Reached && t.outcome.Class != proxy.ClassUnknown && t.outcome.Err == nil)
 	t.exchange.Done(t.outcome)
 }
 

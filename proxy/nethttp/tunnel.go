@@ -22,18 +22,8 @@ var errUpgrade = errors.New("module changed to another protocol than was asked f
 // tunnel makes client and module talk to each other directly, after the module has
 // agreed to change the protocol.
 func (t *transit) tunnel(res *http.Response) ending {
-	t.outcome.Status = res.StatusCode
-	module, ok := res.Body.(io.ReadWriteCloser)
-	if !ok {
-		res.Body.Close()
-		t.failed(errUpgrade)
-		return t.apologise()
-	}
+	module := res.Body.(io.ReadWriteCloser) // see check
 	defer module.Close()
-	if t.upgrade == "" || upgradeOf(res.Header) != t.upgrade {
-		t.failed(errUpgrade)
-		return t.apologise()
-	}
 	client, buffered, err := t.client.Hijack()
 	if err != nil {
 		t.failed(err)
@@ -67,6 +57,8 @@ func (t *transit) switchProtocols(client net.Conn, w *bufio.Writer, res *http.Re
 	header := make(http.Header, len(res.Header)+3)
 	copyAnswerHeader(header, res.Header)
 	t.setRelease(header)
+	t.exchange.Answered(t.outcome.Wait, header)
+	t.tap.head(res, true)
 	header["Connection"] = []string{"Upgrade"}
 	header["Upgrade"] = res.Header["Upgrade"]
 	answer := http.Response{StatusCode: res.StatusCode, ProtoMajor: 1, ProtoMinor: 1, Header: header}

@@ -53,9 +53,9 @@ func (t *traffic) Target(id string, rel module.Release, inst rollout.Instance, o
 	made := balance.NewTarget(balance.TargetConfig{
 		Labels: proxy.Labels{Module: rel.Module, Version: rel.Version, Instance: id},
 		Dial:   inst.Dial,
-		Observe: func(o proxy.Outcome) {
+		Observe: func(o balance.Observation) {
 			if o.Class.Attributable() {
-				observe(rollout.Observation{Failed: o.Class.Failed(), Wait: o.Duration, Dealt: true})
+				observe(rollout.Observation{Failed: o.Class.Failed(), Wait: o.Wait, Dealt: o.Dealt, Key: o.Key})
 			}
 		},
 	})
@@ -91,27 +91,23 @@ func (t *traffic) Split(name string, s rollout.Split) error {
 	routes, shares := s.Routes, s.Shares
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	all, left := make([]balance.Share, 0, len(shares)+1), balance.Full
+	all := make([]balance.Share, 0, len(shares))
 	for _, s := range shares {
 		own, ok := s.Target.(target)
 		if !ok {
 			return fmt.Errorf("split of %s: a target that is not ours", name)
 		}
 		all = append(all, balance.Share{Target: own.Target, Weight: int(s.Weight), Stable: s.Stable})
-		left -= int(s.Weight)
-	}
-	if left > 0 && len(all) > 0 {
-		all = append(all, balance.Share{Target: nobody(name), Weight: left})
 	}
 	slices.SortFunc(all, func(a, b balance.Share) int { return cmp.Compare(b.Weight, a.Weight) })
 	m := t.modules[name]
 	if m != nil && slices.Equal(m.routes, routes) {
-		return m.group.Apply(all...)
+		return m.group.Apply(balance.Split{Shares: all})
 	}
 	if m == nil {
 		m = &routed{group: balance.NewGroup(balance.GroupConfig{Module: name})}
 	}
-	if err := m.group.Apply(all...); err != nil {
+	if err := m.group.Apply(balance.Split{Shares: all}); err != nil {
 		return err
 	}
 	before, known := t.modules[name]
@@ -124,13 +120,6 @@ func (t *traffic) Split(name string, s rollout.Split) error {
 		return err
 	}
 	return nil
-}
-
-// nobody is a target that takes no request: what falls to it waits.
-func nobody(name string) *balance.Target {
-	t := balance.NewTarget(balance.TargetConfig{Labels: proxy.Labels{Module: name}})
-	t.Down()
-	return t
 }
 
 func (t *traffic) Remove(name string) {

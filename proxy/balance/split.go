@@ -1,0 +1,217 @@
+package balance
+
+import (
+	"crypto/subtle"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/segue-run/segue/proxy"
+	"github.com/segue-run/segue/proxy/sticky"
+)
+
+// PreviewHeader is where a request bears the token with which it asks for the preview.
+const PreviewHeader = "Segue-Preview"
+
+// Share is a target's part in its group.
+type Share struct {
+	Target *Target
+	// Weight is in basis points; a target of weight 0 gets nothing by its own right.
+	Weight int
+	// Stable marks what serves now: it inherits the requests of targets that are
+	// gone, and while none is up requests wait.
+	Stable bool
+}
+
+// Split says how a group's requests are dealt, and what happens to them on the way.
+// It is not changed once it was applied.
+type Split struct {
+	// Shares have weights that sum to Full at most. What they leave over goes to stable,
+	// and waits where none is up.
+	Shares []Share
+	// Rollout is the id of the rollout under way; empty where there is none. Only while
+	// there is one are users kept on their side, and requests without an answer known by
+	// their age (Target.Overdue).
+	Rollout string
+	// Users, if not nil, keeps each user on one side of the rollout. Requests of users who
+	// cannot be told apart are dealt by chance.
+	Users *sticky.Users
+	// Cap is how many requests without an answer a target whose share is not stable's may
+	// have; 0 for any number. What is above it goes to stable.
+	Cap int
+	// Shield, if not nil, has stable answer what other shares fail.
+	Shield *Shield
+	// Preview says who sees the candidate without chance.
+	Preview Preview
+	// Tap, if not nil, may give a tap for a request that is answered by a stable share. It
+	// is called on the request's goroutine, and must not block.
+	Tap func(*proxy.Request) proxy.Tap
+}
+
+// Preview shows a target to those who ask for it: their requests go there and nowhere
+// else, are no evidence, and no other target makes good what it fails.
+type Preview struct {
+	// Target is nil where there is nothing to see: then requests to Host are refused, and
+	// a token is nothing.
+	Target *Target
+	// Token, in the header Segue-Preview, asks for it. An empty one never does.
+	Token string
+	// Host, as proxy.CleanHost gives it, asks for it as well; empty for none. That the
+	// host leads to the module is for the route table to say.
+	Host string
+}
+
+// asked reports whether r wants to see the preview.
+func (p *Preview) asked(r *proxy.Request) bool {
+	if p.Host != "" && r.Host == p.Host {
+		return true
+	}
+	if p.Token == "" || p.Target == nil {
+		return false
+	}
+	return subtle.ConstantTimeCompare([]byte(r.Header.Get(PreviewHeader)), []byte(p.Token)) == 1
+}
+
+// shares is a split in force: immutable, but for the slots.
+type shares struct {
+	Split
+	group   *Group
+	slots   *Slots        // nil where there are no shares
+	changed chan struct{} // closed when the next set is in place
+	preview bool          // somebody may ask for it
+	sticky  bool          // users are told apart
+}
+
+// newShares checks split; it goes on with last's exact sequence where the weights are
+// the same, in the same order.
+func newShares(g *Group, split Split, last *shares) (*shares, error) {
+	split.Shares = slices.Clone(split.Shares)
+	left, err := check(g.cfg.Module, split)
+	if err != nil {
+		return nil, err
+	}
+	if split.Shield != nil {
+		if split.Shield, err = split.Shield.clean(g.cfg.Module); err != nil {
+			return nil, err
+		}
+	}
+	s := &shares{Split: split, group: g, changed: make(chan struct{}),
+		preview: split.Preview.Host != "" || split.Preview.Token != "" && split.Preview.Target != nil,
+		sticky:  split.Users != nil && split.Rollout != ""}
+	if slices.EqualFunc(split.Shares, last.Shares, func(a, b Share) bool { return a.Weight == b.Weight }) {
+		s.slots = last.slots
+	} else if len(split.Shares) > 0 {
+		weights := make([]int, 0, len(split.Shares)+1)
+		for _, share := range split.Shares {
+			weights = append(weights, share.Weight)
+		}
+		s.slots = NewSlots(append(weights, left)...)
+	}
+	return s, nil
+}
+
+// check says how much the shares leave over.
+func check(module string, split Split) (left int, err error) {
+	left = Full
+	for i, s := range split.Shares {
+		if s.Target == nil {
+			return 0, fmt.Errorf("share %d of module %s: no target", i, module)
+		}
+		release := s.Target.Labels()
+		if release.Module != module {
+			return 0, fmt.Errorf("share %d of module %s: target is of module %s", i, module, release.Module)
+		}
+		if s.Weight < 0 {
+			return 0, fmt.Errorf("share %d of module %s: weight %d is negative", i, module, s.Weight)
+		}
+		if slices.ContainsFunc(split.Shares[:i], func(o Share) bool { return o.Target == s.Target }) {
+			return 0, fmt.Errorf("share %d of module %s: instance %s has a share already", i, module, release.Instance)
+		}
+		left -= s.Weight
+	}
+	if left < 0 {
+		return 0, fmt.Errorf("shares of module %s: weights sum to %d, more than %d", module, Full-left, Full)
+	}
+	if split.Cap < 0 {
+		return 0, fmt.Errorf("shares of module %s: a cap of %d is negative", module, split.Cap)
+	}
+	if p := split.Preview.Target; p != nil && p.Labels().Module != module {
+		return 0, fmt.Errorf("preview of module %s: target is of module %s", module, p.Labels().Module)
+	}
+	return left, nil
+}
+
+// draw says whose turn it is; an index past the shares is nobody's.
+func (s *shares) draw(r *proxy.Request) (index int, user sticky.Place) {
+	if s.sticky {
+		if user, known := s.Users.Of(r, s.Rollout, time.Now()); known {
+			return s.at(user.Point()), user
+		}
+	}
+	return s.slots.Next(), user
+}
+
+// at is the share that lies over point, from 0 to 9999. Those that are not stable come
+// first, so that what rises there takes from stable alone.
+func (s *shares) at(point int) int {
+	for _, stable := range [...]bool{false, true} {
+		for i, share := range s.Shares {
+			if share.Stable != stable {
+				continue
+			}
+			if point -= share.Weight; point < 0 {
+				return i
+			}
+		}
+	}
+	return len(s.Shares)
+}
+
+// open reports whether every share could take a request of its own. Where one cannot,
+// what the others get is not chance any more.
+func (s *shares) open() bool {
+	return !slices.ContainsFunc(s.Shares, func(share Share) bool {
+		most := s.Cap
+		if share.Stable {
+			most = 0
+		}
+		return share.Weight > 0 && !share.Target.open(most)
+	})
+}
+
+// pick draws, at most once for a request: one that drew and has to wait goes to
+// stable without another draw, which would give the candidate more than its share.
+func (s *shares) pick(r *proxy.Request, drawn *bool) *Lease {
+	l := &Lease{request: r, shares: s}
+	if !*drawn && s.slots != nil {
+		*drawn = true
+		index, user := s.draw(r)
+		l.key, l.setCookie = user.Key, user.SetCookie
+		if index < len(s.Shares) {
+			share := &s.Shares[index]
+			l.dealt, l.stable = s.Rollout == "" || s.open(), share.Stable
+			if share.Target.admit(l, s.Cap) {
+				return l
+			}
+			if !share.Stable {
+				s.group.spilled.Add(1)
+			}
+			l.dealt = false
+		}
+	}
+	if s.toStable(l, r.Failed) {
+		return l
+	}
+	return nil
+}
+
+// toStable puts l in flight on a stable target other than not, if one is up.
+func (s *shares) toStable(l *Lease, not proxy.Target) bool {
+	l.stable = true
+	for i := range s.Shares {
+		if share := &s.Shares[i]; share.Stable && not != proxy.Target(share.Target) && share.Target.admit(l, 0) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,194 @@
+package nethttp
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+)
+
+const (
+	leastPiece = 1 << 10
+	mostPiece  = 16 << 10
+)
+
+// errOutdated ends the reading of a body for a module whose answer does not matter any
+// more.
+var errOutdated = errors.New("the request goes to another module by now")
+
+// memory bounds what is kept of all bodies together.
+type memory struct {
+	limit int64
+	used  atomic.Int64
+}
+
+// take takes n bytes, unless that is more than there is and must is false.
+func (m *memory) take(n int64, must bool) bool {
+	if m.used.Add(n) > m.limit && !must {
+		m.used.Add(-n)
+		return false
+	}
+	return true
+}
+
+// keeper keeps a body while it is read from the client, so that it can be read again
+// from its beginning. A reading that is given up for another one may be in the midst of
+// waiting for the client: what it gets then is kept for the other.
+type keeper struct {
+	body   *clientBody
+	memory *memory
+	limit  int64
+
+	client sync.Mutex // held while the client is read; before mu
+
+	mu      sync.Mutex // never held while anything is read
+	current *reading   // nil when the request is over
+	size    int64      // read from the client
+	lost    bool       // not all of that is kept
+	last    bool       // the current reading is the last one
+	pieces  [][]byte
+	taken   int64 // of memory
+}
+
+// reading is one module's reading of a body.
+type reading struct {
+	keeper *keeper
+	at     atomic.Int64 // how far it has come
+}
+
+// newKeeper keeps as many bytes as limit says.
+func newKeeper(body *clientBody, memory *memory, limit int64) *keeper {
+	k := &keeper{body: body, memory: memory, limit: limit}
+	k.current = &reading{keeper: k}
+	return k
+}
+
+// Read gives what is kept, and then reads on from the client.
+func (r *reading) Read(p []byte) (int, error) {
+	if n, err := r.again(p); n > 0 || err != nil {
+		return n, err
+	}
+	k := r.keeper
+	k.client.Lock()
+	defer k.client.Unlock()
+	if n, err := r.again(p); n > 0 || err != nil { // another reading has just read on
+		return n, err
+	}
+	n, err := k.body.next(p)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.keepLocked(p[:n], k.current != r)
+	r.at.Add(int64(n))
+	return n, err
+}
+
+// Close does nothing, as that of clientBody.
+func (r *reading) Close() error { return nil }
+
+// again reads what is kept; nothing where all of that has been read.
+func (r *reading) again(p []byte) (int, error) {
+	k := r.keeper
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	at := r.at.Load()
+	switch {
+	case k.current != r:
+		return 0, errOutdated
+	case at == k.size:
+		return 0, nil
+	case k.lost:
+		return 0, errOutdated
+	}
+	n := 0
+	for _, piece := range k.pieces {
+		if at >= int64(len(piece)) {
+			at -= int64(len(piece))
+			continue
+		}
+		m := copy(p[n:], piece[at:])
+		n, at = n+m, 0
+		if n == len(p) {
+			break
+		}
+	}
+	r.at.Add(int64(n))
+	return n, nil
+}
+
+// keepLocked keeps what was just read; must, whatever the limits say.
+func (k *keeper) keepLocked(p []byte, must bool) {
+	k.size += int64(len(p))
+	if k.lost || len(p) == 0 {
+		return
+	}
+	if k.current == nil || !must && (k.last || k.size > k.limit) {
+		k.loseLocked()
+		return
+	}
+	for len(p) > 0 {
+		last := len(k.pieces) - 1
+		if last < 0 || len(k.pieces[last]) == cap(k.pieces[last]) {
+			size := leastPiece
+			if last >= 0 {
+				size = min(2*cap(k.pieces[last]), mostPiece)
+			}
+			if !k.memory.take(int64(size), must) {
+				k.loseLocked()
+				return
+			}
+			k.taken += int64(size)
+			k.pieces = append(k.pieces, make([]byte, 0, size))
+			last++
+		}
+		piece := k.pieces[last]
+		n := copy(piece[len(piece):cap(piece)], p)
+		k.pieces[last], p = piece[:len(piece)+n], p[n:]
+	}
+}
+
+// loseLocked gives the memory back.
+func (k *keeper) loseLocked() {
+	k.lost = true
+	k.pieces = nil
+	k.memory.used.Add(-k.taken)
+	k.taken = 0
+}
+
+// whole reports whether all that was read is kept.
+func (k *keeper) whole() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return !k.lost
+}
+
+// restart begins another reading in place of the current one; nil where not all is
+// kept any more.
+func (k *keeper) restart() *reading {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.lost {
+		return nil
+	}
+	k.current, k.last = &reading{keeper: k}, true
+	return k.current
+}
+
+// settle says that there will be no other reading than the first, where that is the
+// current one: it has read all there is.
+func (k *keeper) settle() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.last && !k.lost {
+		k.loseLocked()
+	}
+	k.last = true
+}
+
+// end gives all memory back and ends every reading.
+func (k *keeper) end() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.current = nil
+	if !k.lost {
+		k.loseLocked()
+	}
+}

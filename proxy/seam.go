@@ -86,11 +86,14 @@ func (l Labels) Release() string { return l.Module + "@" + l.Version }
 type Request struct {
 	Method string
 	Host   string // as CleanHost gives it; empty where the client named none
-	Path   string // as CleanPath gives it; sent to the target as it stands here
-	Query  string // without the question mark
-	Header Header
-	Remote netip.AddrPort // the peer; invalid where it has no such address
-	Secure bool           // it came over TLS
+	// Authority is the host as the client named it, with its port, as the target gets
+	// it; only Host is to be decided by. Empty where it is not known.
+	Authority string
+	Path      string // as CleanPath gives it; sent to the target as it stands here
+	Query     string // without the question mark
+	Header    Header
+	Remote    netip.AddrPort // the peer; invalid where it has no such address
+	Secure    bool           // it came over TLS
 
 	// Cancel ends the request early, at any time before Done, from any goroutine;
 	// its cause tells the engine why. It does not block. Never nil.

@@ -76,7 +76,7 @@ func newTransit(e *Engine, w http.ResponseWriter, in *http.Request) *transit {
 		_ = t.client.EnableFullDuplex()
 	}
 	t.ctx, t.cancel = context.WithCancelCause(in.Context())
-	t.request = proxy.Request{Method: in.Method, Query: in.URL.RawQuery, Header: in.Header,
+	t.request = proxy.Request{Method: in.Method, Authority: in.Host, Query: in.URL.RawQuery, Header: in.Header,
 		Secure: in.TLS != nil, Cancel: t.cutOff}
 	if addr, err := netip.ParseAddrPort(in.RemoteAddr); err == nil {
 		t.request.Remote = addr

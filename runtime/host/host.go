@@ -14,12 +14,14 @@ import (
 	"time"
 
 	"github.com/segue-run/segue/proxy/nethttp"
+	"github.com/segue-run/segue/proxy/sticky"
 	"github.com/segue-run/segue/runtime/access"
 	"github.com/segue-run/segue/runtime/api"
 	"github.com/segue-run/segue/runtime/artifact"
 	"github.com/segue-run/segue/runtime/audit"
 	"github.com/segue-run/segue/runtime/catalog"
 	"github.com/segue-run/segue/runtime/config"
+	"github.com/segue-run/segue/runtime/hook"
 	"github.com/segue-run/segue/runtime/instance"
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/rollout"
@@ -56,6 +58,7 @@ type host struct {
 	store     *state.Store
 	events    *telemetry.Events
 	audit     *audit.Log
+	history   history
 	journal   *journal
 	starter   *instance.Starter
 	instances *instances
@@ -78,7 +81,7 @@ func Run(ctx context.Context, cfg config.Config, opts Options) (err error) {
 	if opts.Logger == nil {
 		opts.Logger = zap.NewNop()
 	}
-	h := &host{cfg: cfg, log: opts.Logger.Named("host"), opts: opts, traffic: newTraffic()}
+	h := &host{cfg: cfg, log: opts.Logger.Named("host"), opts: opts}
 	defer func() { err = errors.Join(err, h.close()) }()
 	if err := h.open(ctx); err != nil {
 		return err
@@ -106,6 +109,9 @@ func (h *host) open(ctx context.Context) error {
 	}
 	h.store = store
 	h.closes(store.Close)
+	if err := h.openTraffic(); err != nil {
+		return err
+	}
 	if err := h.bind(); err != nil {
 		return err
 	}
@@ -120,6 +126,21 @@ func (h *host) open(ctx context.Context) error {
 		return &module.Error{Kind: module.Internal, Field: "state", Value: h.cfg.StateDir, Err: err,
 			Hint: "restore the state directory from a copy, or use another segue that can read it"}
 	}
+	return nil
+}
+
+// openTraffic makes the data plane; it carries nothing yet.
+func (h *host) openTraffic() error {
+	key, err := loadSecret(h.cfg.StateDir)
+	if err != nil {
+		return err
+	}
+	secret, err := sticky.NewSecret(key)
+	if err != nil {
+		return err
+	}
+	h.traffic = newTraffic(secret, h.opts.Logger)
+	h.closes(func() error { h.traffic.close(); return nil })
 	return nil
 }
 
@@ -169,6 +190,11 @@ func (h *host) openLogs(ctx context.Context, store *state.Store) (*state.Bucket,
 	if err != nil {
 		return nil, err
 	}
+	past, err := store.Bucket(ctx, "rollouts", state.BucketConfig{})
+	if err != nil {
+		return nil, err
+	}
+	h.history = history{bucket: past, keep: h.cfg.History}
 	stored, err := store.Stream(ctx, "events", state.StreamConfig{MaxMsgs: eventsKept})
 	if err != nil {
 		return nil, err
@@ -219,7 +245,8 @@ func (h *host) openParts(bucket *state.Bucket) error {
 	h.closes(func() error { h.starter.Close(); return nil })
 	h.instances = newInstances(artifacts, h.starter, h.cfg, h.log)
 	h.closes(func() error { h.instances.close(); return nil })
-	h.engine, err = rollout.New(rollout.Config{Instances: h.instances, Traffic: h.traffic, Records: records{bucket}, Claims: catalog.New(),
+	h.engine, err = rollout.New(rollout.Config{Instances: h.instances, Traffic: h.traffic, Records: records{bucket}, History: h.history, Claims: catalog.New(),
+		Checks: checks{hooks: hook.New(hook.Config{Logger: h.opts.Logger, UserAgent: "segue/" + h.opts.Version}), traffic: h.traffic},
 		Log: h.journal, Logger: h.opts.Logger, DrainTimeout: h.cfg.DrainTimeout, Finished: func() { h.instances.forget(h.engine.Uses) }})
 	if err != nil {
 		return err
@@ -230,7 +257,7 @@ func (h *host) openParts(bucket *state.Bucket) error {
 	}
 	h.intake = &intake{cfg: h.cfg, watcher: watcher, store: artifacts, instances: h.instances, engine: h.engine,
 		journal: h.journal, log: h.opts.Logger.Named("intake"), files: map[string]module.Release{}}
-	h.proxy = nethttp.New(nethttp.Config{Director: h.traffic.pool, Logger: h.opts.Logger, OmitRelease: !h.cfg.ReleaseHeader})
+	h.proxy = nethttp.New(nethttp.Config{Director: h.traffic.pool, Logger: h.opts.Logger, OmitRelease: !h.cfg.ReleaseHeader, ReplayMemory: int64(h.cfg.ShieldMemory)})
 	return nil
 }
 

@@ -2,6 +2,7 @@ package host
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -10,20 +11,25 @@ import (
 	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/balance"
 	"github.com/segue-run/segue/proxy/route"
+	"github.com/segue-run/segue/proxy/sticky"
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/policy"
 	"github.com/segue-run/segue/runtime/rollout"
 	"github.com/segue-run/segue/runtime/telemetry"
 	"github.com/segue-run/segue/sdk/manifest"
+	"go.uber.org/zap"
 )
 
-const (
-	slowMinimum = 50 // requests before a quantile means anything
-)
+// slowMinimum is how many requests it takes before a quantile means anything.
+const slowMinimum = 50
 
 // traffic is the data plane as rollouts see it: it keeps the pool's groups and route
 // table in step with what they decide.
 type traffic struct {
-	pool *balance.Pool
+	pool    *balance.Pool
+	secret  *sticky.Secret
+	log     *zap.Logger
+	copying sync.WaitGroup // mirrors that are being closed
 
 	mu      sync.Mutex // held while the pool is changed
 	modules map[string]*routed
@@ -33,14 +39,18 @@ type traffic struct {
 
 // routed is a module that is in the routes.
 type routed struct {
-	group  *balance.Group
-	routes []manifest.Route
+	group   *balance.Group
+	routes  []manifest.Route
+	preview string // the host that leads to its preview; empty for none
+	ring    *recorder
+	mirror  *mirror
 }
 
 var _ rollout.Traffic = (*traffic)(nil)
 
-func newTraffic() *traffic {
-	return &traffic{pool: &balance.Pool{}, modules: map[string]*routed{}, targets: map[*balance.Target]struct{}{}, totals: map[[2]string]telemetry.TargetSample{}}
+func newTraffic(secret *sticky.Secret, log *zap.Logger) *traffic {
+	return &traffic{pool: &balance.Pool{}, secret: secret, log: log.Named("traffic"), modules: map[string]*routed{},
+		targets: map[*balance.Target]struct{}{}, totals: map[[2]string]telemetry.TargetSample{}}
 }
 
 // target is a balance.Target with what a rollout wants of it.
@@ -67,16 +77,22 @@ func (t *traffic) Target(id string, rel module.Release, inst rollout.Instance, o
 
 // Usual is the 99th percentile of the target's own latency.
 func (t target) Usual() time.Duration {
-	stats := t.Stats()
-	if stats.Latency.Count() < slowMinimum {
+	latency := t.Latency()
+	if latency.Count() < slowMinimum {
 		return 0
 	}
-	return stats.Latency.Quantile(0.99)
+	return latency.Quantile(0.99)
 }
 
-func (t target) Overdue(time.Duration) int   { return 0 }
-func (t target) Rescued() uint64             { return 0 }
-func (t target) Mirrored() module.Comparison { return module.Comparison{} }
+// Mirrored is what a mirror has seen of the target.
+func (t target) Mirrored() module.Comparison {
+	t.traffic.mu.Lock()
+	defer t.traffic.mu.Unlock()
+	if m := t.traffic.modules[t.Labels().Module]; m != nil && m.mirror != nil && m.mirror.of == t.Target {
+		return m.mirror.seen()
+	}
+	return module.Comparison{}
+}
 
 // Close takes the target out for good.
 func (t target) Close() {
@@ -88,58 +104,109 @@ func (t target) Close() {
 }
 
 func (t *traffic) Split(name string, s rollout.Split) error {
-	routes, shares := s.Routes, s.Shares
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	all := make([]balance.Share, 0, len(shares))
-	for _, s := range shares {
-		own, ok := s.Target.(target)
-		if !ok {
-			return fmt.Errorf("split of %s: a target that is not ours", name)
-		}
-		all = append(all, balance.Share{Target: own.Target, Weight: int(s.Weight), Stable: s.Stable})
+	old := t.modules[name]
+	now := &routed{routes: s.Routes}
+	if old != nil {
+		now.group, now.ring = old.group, old.ring
+	} else {
+		now.group = balance.NewGroup(balance.GroupConfig{Module: name})
 	}
-	slices.SortFunc(all, func(a, b balance.Share) int { return cmp.Compare(b.Weight, a.Weight) })
-	m := t.modules[name]
-	if m != nil && slices.Equal(m.routes, routes) {
-		return m.group.Apply(balance.Split{Shares: all})
-	}
-	if m == nil {
-		m = &routed{group: balance.NewGroup(balance.GroupConfig{Module: name})}
-	}
-	if err := m.group.Apply(balance.Split{Shares: all}); err != nil {
+	split, err := t.splitOf(name, s, now)
+	if err != nil {
 		return err
 	}
-	before, known := t.modules[name]
-	t.modules[name] = &routed{group: m.group, routes: routes}
-	if err := t.publishLocked(); err != nil {
-		delete(t.modules, name)
-		if known {
-			t.modules[name] = before
-		}
+	if err := t.watchLocked(name, s, old, now); err != nil {
 		return err
 	}
+	split.Tap = now.tap()
+	if err := now.group.Apply(split); err != nil {
+		t.closeMirror(old, now)
+		return err
+	}
+	t.modules[name] = now
+	if old == nil || !slices.Equal(old.routes, now.routes) || old.preview != now.preview {
+		if err := t.publishLocked(); err != nil {
+			t.closeMirror(old, now)
+			delete(t.modules, name)
+			if old != nil {
+				t.modules[name] = old
+			}
+			return err
+		}
+	}
+	t.closeMirror(now, old)
 	return nil
+}
+
+// splitOf is a rollout's split in the proxy's words.
+func (t *traffic) splitOf(name string, s rollout.Split, now *routed) (balance.Split, error) {
+	split := balance.Split{Rollout: s.Rollout, Cap: s.Cap, Shares: make([]balance.Share, 0, len(s.Shares))}
+	for _, share := range s.Shares {
+		own, ok := share.Target.(target)
+		if !ok {
+			return split, fmt.Errorf("split of %s: a target that is not ours", name)
+		}
+		split.Shares = append(split.Shares, balance.Share{Target: own.Target, Weight: int(share.Weight), Stable: share.Stable})
+	}
+	slices.SortFunc(split.Shares, func(a, b balance.Share) int { return cmp.Compare(b.Weight, a.Weight) })
+	if s.Rollout == "" {
+		return split, nil
+	}
+	if header := s.Policy.Sticky.Header(); header != "" {
+		split.Users = t.secret.ByHeader(header)
+	} else if s.Policy.Sticky == policy.StickyCookie {
+		split.Users = t.secret.ByCookie()
+	}
+	if s.Policy.Shield.Enabled != policy.Off {
+		split.Shield = shieldOf(s.Policy.Shield)
+	}
+	if preview, ok := s.Preview.(target); ok {
+		split.Preview = balance.Preview{Target: preview.Target, Token: t.secret.Token(name, s.Rollout), Host: s.Policy.PreviewHost}
+		now.preview = s.Policy.PreviewHost
+	}
+	return split, nil
+}
+
+func shieldOf(s policy.Shield) *balance.Shield {
+	shield := &balance.Shield{}
+	if s.Budget != nil {
+		shield.Budget = int(*s.Budget)
+	}
+	for _, m := range s.Routes {
+		shield.Matches = append(shield.Matches, balance.Match(m))
+	}
+	return shield
 }
 
 func (t *traffic) Remove(name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.closeMirror(nil, t.modules[name])
 	delete(t.modules, name)
 	_ = t.publishLocked() // fewer routes never conflict
 }
 
 // publishLocked makes the modules' routes and groups what the pool serves.
 func (t *traffic) publishLocked() error {
-	var entries []route.Entry
+	var entries, previews []route.Entry
 	groups := make([]*balance.Group, 0, len(t.modules))
 	for name, m := range t.modules {
 		groups = append(groups, m.group)
 		for _, r := range m.routes {
 			entries = append(entries, route.Entry{Host: r.Host, Path: r.Path, Module: name})
+			if m.preview != "" {
+				previews = append(previews, route.Entry{Host: m.preview, Path: r.Path, Module: name})
+			}
 		}
 	}
-	table, err := route.Build(entries)
+	table, err := route.Build(slices.Concat(entries, previews))
+	if _, conflict := errors.AsType[*route.ConflictError](err); conflict && len(previews) > 0 {
+		// A preview must not keep anything from its traffic.
+		t.log.Error("preview hosts lead nowhere until they differ", zap.Error(err))
+		table, err = route.Build(entries)
+	}
 	if err != nil {
 		return fmt.Errorf("build the route table: %w", err)
 	}

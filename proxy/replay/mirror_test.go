@@ -74,6 +74,35 @@ func TestLiveRequestsAreCopiedAndTheAnswersCompared(t *testing.T) {
 	}
 }
 
+func TestACopyHasTheHeaderThatTheEngineWouldSend(t *testing.T) {
+	for name, c := range map[string]struct{ sent, want proxy.Header }{
+		"all of it": {
+			sent: http.Header{"Authorization": {"Basic x"}, "X-A": {"1", "2"}, "X-Hop": {"x"}, "Connection": {"close, X-Hop"}, "X-Real-Ip": {"::1"},
+				"Segue-Preview": {"x"}, "Te": {"trailers"}, "User-Agent": {"me"}},
+			want: http.Header{"Authorization": {"Basic x"}, "X-A": {"1", "2"}, "User-Agent": {"me"}}},
+		"what can be asked for": {
+			sent: asked{"Authorization": "Basic x", "Cookie": "a=b", "Accept": "text/html", "X-Real-Ip": "::1"},
+			want: http.Header{"Authorization": {"Basic x"}, "Cookie": {"a=b"}, "Accept": {"text/html"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			seen := make(chan http.Header, 1)
+			m := newMirror(t, replay.MirrorConfig{Dial: module(t, func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header }), Share: balance.Full})
+			req := ask("/", "")
+			req.Header = c.sent
+			passes(m.Tap(req), 200, "x")
+			select {
+			case got := <-seen:
+				for _, own := range []string{"Segue-Rehearsal", "X-Forwarded-Host", "X-Forwarded-Proto"} {
+					got.Del(own)
+				}
+				wantHeader(t, got, c.want.(http.Header))
+			case <-time.After(patience):
+				t.Fatal("no copy came")
+			}
+		})
+	}
+}
+
 func TestAMirrorTakesItsShareExactly(t *testing.T) {
 	for share, want := range map[int]int{0: 0, 2500: 250, balance.Full: 1000} {
 		m := newMirror(t, replay.MirrorConfig{Dial: unreachable, Share: share})

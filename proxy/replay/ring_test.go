@@ -112,6 +112,53 @@ func TestCredentialsAreRecordedWhereTheOperatorNamesTheirHeader(t *testing.T) {
 	}
 }
 
+// asked is a header that can only be asked by name.
+type asked map[string]string
+
+func (a asked) Get(name string) string { return a[name] }
+
+func TestAHeaderThatCanOnlyBeAskedByNameIsRecordedAsWell(t *testing.T) {
+	ring := newRing(t, replay.RingConfig{Keep: []string{"X-Tenant"}})
+	plain, secret := ask("/a", ""), ask("/b", "")
+	plain.Header = asked{"Accept": "text/html", "X-Tenant": "acme", "X-Else": "1"}
+	secret.Header = asked{"X-Auth-Token": "x"}
+	passes(ring.Tap(plain), 200, "x")
+	passes(ring.Tap(secret), 200, "x")
+	recs := ring.Recent(9)
+	if paths(recs) != "/a" {
+		t.Fatalf("recorded %s", paths(recs))
+	}
+	wantHeader(t, recs[0].Header, http.Header{"Accept": {"text/html"}, "X-Tenant": {"acme"}})
+}
+
+func TestTheHostIsRecordedWithItsPortWhereBothAreTheSameHost(t *testing.T) {
+	for authority, want := range map[string]string{"": "example.com", "Example.com:8080": "Example.com:8080", "other.com:80": "example.com", "a b": "example.com"} {
+		ring := newRing(t, replay.RingConfig{})
+		req := ask("/", "")
+		req.Authority = authority
+		passes(ring.Tap(req), 200, "x")
+		if got := ring.Recent(1)[0].Host; got != want {
+			t.Errorf("%q: recorded %q, want %q", authority, got, want)
+		}
+	}
+}
+
+func BenchmarkRecordingAShortAnswer(b *testing.B) {
+	ring, err := replay.NewRing(replay.RingConfig{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	req := ask("/hello", "page=1", "Accept", "text/html", "User-Agent", "bench", "Accept-Language", "en")
+	head, body := http.Header{"Content-Type": {"text/plain"}}, make([]byte, 512)
+	b.ReportAllocs()
+	for b.Loop() {
+		tap := ring.Tap(req)
+		tap.Head(200, head)
+		tap.Body(body)
+		tap.End(true)
+	}
+}
+
 func TestAHeaderThatMayNotBeSentCannotBeKept(t *testing.T) {
 	for _, name := range []string{"", "a b", "Host", "connection", "X-Forwarded-For", "x_real_ip", "Segue-Preview", "Content-Length", "Proxy-Authorization"} {
 		_, err := replay.NewRing(replay.RingConfig{Keep: []string{name}})

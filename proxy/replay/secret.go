@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/segue-run/segue/proxy"
 )
 
 // secrets are parts of names, in lower case, of values that nobody else should read.
@@ -52,8 +54,8 @@ func suspectQuery(query string) bool {
 	return false
 }
 
-// credentials are headers that speak of who asks. An engine's Header can only be asked
-// by name; where it is an http.Header, every name is looked at.
+// credentials are headers that speak of who asks, for a Header that can only be asked
+// by name; each is a suspect.
 var credentials = []string{"Authorization", "Cookie", "Proxy-Authorization", "X-Api-Key", "Api-Key", "X-Auth-Token",
 	"X-Access-Token", "X-Csrf-Token", "X-Xsrf-Token", "X-Session-Id", "X-Amz-Security-Token", "X-Goog-Api-Key"}
 
@@ -63,20 +65,20 @@ var conditions = []string{"If-None-Match", "If-Modified-Since", "If-Match", "If-
 	"Upgrade"}
 
 // forbids reports whether a request with that header must not be recorded: it has a
-// credential or a condition that is not among the kept ones.
-func forbids(header interface{ Get(string) string }, kept []string) bool {
-	has := func(name string) bool { return header.Get(name) != "" && !slices.Contains(kept, name) }
-	if slices.ContainsFunc(credentials, has) || slices.ContainsFunc(conditions, has) {
-		return true
-	}
-	all, ok := header.(http.Header)
-	if !ok {
+// credential or a condition that is not among the kept ones. Of an http.Header every
+// name is looked at.
+func forbids(header proxy.Header, kept []string) bool {
+	if all, ok := header.(http.Header); ok {
+		for name := range all {
+			if slices.Contains(harmless, name) || slices.Contains(kept, name) {
+				continue
+			}
+			if slices.Contains(conditions, name) || suspect(name) {
+				return true
+			}
+		}
 		return false
 	}
-	for name := range all {
-		if suspect(name) && !slices.Contains(kept, name) {
-			return true
-		}
-	}
-	return false
+	has := func(name string) bool { return !slices.Contains(kept, name) && header.Get(name) != "" }
+	return slices.ContainsFunc(credentials, has) || slices.ContainsFunc(conditions, has)
 }

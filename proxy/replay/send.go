@@ -23,6 +23,9 @@ const (
 	maxAnswerHead = 256 << 10
 	// moduleHost stands in a request's URL; nothing resolves it.
 	moduleHost = "module"
+	// keepIdle is how long an idle connection is kept: less than modules do, or a request
+	// may meet a closing connection.
+	keepIdle = 10 * time.Second
 )
 
 // ErrHost is why an answer is missing for which nobody but this host is to blame: it
@@ -73,6 +76,7 @@ func newSender(dial Dial, conns int, headers []string) *sender {
 		DisableCompression:     true,
 		MaxIdleConns:           conns,
 		MaxIdleConnsPerHost:    conns,
+		IdleConnTimeout:        keepIdle,
 		MaxResponseHeaderBytes: maxAnswerHead,
 	}}
 }
@@ -145,7 +149,9 @@ func request(ctx context.Context, rec *Recording, via string) (*http.Request, er
 	out := &http.Request{Method: rec.Method, URL: to, Host: hostHeader(rec.Host), Header: header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 	if len(rec.Body) > 0 {
-		out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(rec.Body)), int64(len(rec.Body))
+		out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(rec.Body)), nil }
+		out.Body, _ = out.GetBody()
+		out.ContentLength = int64(len(rec.Body))
 	}
 	return out.WithContext(ctx), nil
 }

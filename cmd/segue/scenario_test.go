@@ -53,8 +53,8 @@ func shifting(rt *apitest.Runtime) {
 		Rollout:   r,
 	})
 	rt.Put(module.Status{Name: "billing", State: module.Inactive})
-	rt.OnVerb = func(_ module.Actor, verb, name string) error {
-		if name == "billing" {
+	rt.OnVerb = func(verb string, o api.Order) error {
+		if o.Module == "billing" {
 			return &module.Error{Kind: module.Conflict, Msg: "billing has no rollout to " + verb, Hint: "segue show billing tells where it stands"}
 		}
 		return nil

@@ -43,6 +43,15 @@ func traffic(requests, errors uint64) string {
 	return counted(requests, "request") + ", " + counted(errors, "error")
 }
 
+// sampled is "30 requests, 1 error, 2 slow".
+func sampled(s module.Sample) string {
+	text := traffic(s.Requests, s.Errors)
+	if s.Slow > 0 {
+		text += ", " + strconv.FormatUint(s.Slow, 10) + " slow"
+	}
+	return text
+}
+
 // share is a release with its weight, "1.0.0 75%".
 func share(r *module.ReleaseStatus) string {
 	if r == nil {
@@ -68,7 +77,7 @@ func way(r *module.RolloutStatus) string {
 	if r.From == "" {
 		return "the first release: all traffic at once"
 	}
-	if r.Strategy == manifest.Instant || len(r.Steps) == 0 {
+	if r.Strategy != manifest.Gradual || len(r.Steps) == 0 {
 		return string(r.Strategy)
 	}
 	steps := make([]string, len(r.Steps))
@@ -81,10 +90,14 @@ func way(r *module.RolloutStatus) string {
 // outcome says in a sentence how far a rollout is.
 func outcome(r *module.RolloutStatus) string {
 	switch r.Phase {
+	case "pending":
+		return "it is accepted; no process of it runs yet"
 	case "starting":
 		return "its process is being started"
 	case "warming":
 		return "it runs; its probes must pass"
+	case "checking":
+		return "it runs; it is tried before its first user"
 	case "shifting":
 		if r.Step < 1 || r.Step > len(r.Steps) {
 			return "traffic moves to it"
@@ -96,6 +109,8 @@ func outcome(r *module.RolloutStatus) string {
 		return because("it never got traffic", r.Reason)
 	case "aborted":
 		return because("it was stopped on its way", r.Reason)
+	case "superseded":
+		return because("a newer release took its place", r.Reason)
 	}
 	if r.Over() {
 		return because("it was taken back", r.Reason)
@@ -113,6 +128,8 @@ func end(r *module.RolloutStatus) string {
 		what = "never got traffic"
 	case "aborted":
 		what = "was stopped on its way"
+	case "superseded":
+		what = "gave way to a newer release"
 	}
 	serves := "nothing serves"
 	if r.From != "" {

@@ -98,7 +98,7 @@ func (g *Group) Pick(ctx context.Context, r *proxy.Request) (*Lease, error) {
 // show puts r in flight on the preview.
 func (g *Group) show(target *Target, r *proxy.Request) (*Lease, error) {
 	g.previewed.Add(1)
-	l := &Lease{request: r, shares: unshared}
+	l := &Lease{request: r, shares: unshared, trial: &trial{preview: true}}
 	if target == nil || r.Failed != nil || !target.admit(l, 0) {
 		return nil, g.refuse(false)
 	}

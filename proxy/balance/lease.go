@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/segue-run/segue/proxy"
+	"github.com/segue-run/segue/proxy/sticky"
 )
 
 // Lease is one request in flight on one target. It is a proxy.Exchange.
@@ -14,19 +15,21 @@ type Lease struct {
 	request    *proxy.Request
 	shares     *shares // it was dealt by
 	prev, next *Lease  // under target.mu
+	trial      *trial  // nil while no rollout is under way, but for a replay
+	dealt      bool    // by chance, or by the user's place
+	stable     bool    // target's share is
+	done       atomic.Bool
+}
 
-	key       uint64  // of the user, 0 where nobody is told apart
-	setCookie string  // to be told to the client
-	failed    *Target // whose failure this replay is to make good
-
-	began    int64        // nanoseconds since epoch; only where timed
+// trial is what is known of a request beyond that while a rollout is under way.
+type trial struct {
+	user     sticky.Place
+	failed   *Target      // whose failure this replay is to make good
+	preview  bool         // it was asked for
+	began    int64        // nanoseconds since epoch
 	sent     atomic.Int64 // the same, 0 until all was sent
-	dealt    bool         // by chance, or by the user's place
-	stable   bool         // target's share is
-	timed    bool         // a rollout is under way
 	counted  bool         // in target.unanswered
 	answered atomic.Bool
-	done     atomic.Bool
 }
 
 // Target is where the request is in flight.
@@ -50,23 +53,29 @@ func (l *Lease) Tap() proxy.Tap {
 
 // Sent notes from when on the answer is due.
 func (l *Lease) Sent(at time.Time) {
-	if l.timed {
-		l.sent.Store(int64(at.Sub(epoch)))
+	if l.trial != nil {
+		l.trial.sent.Store(int64(at.Sub(epoch)))
 	}
 }
 
 // Answered makes room for another request under the cap, and tells a client who is new
-// who it is.
+// who it is. A cache that keeps a preview must not give it to others.
 func (l *Lease) Answered(_ time.Duration, header http.Header) {
+	if l.trial == nil {
+		return
+	}
 	l.answer()
-	if l.setCookie != "" {
-		header.Add("Set-Cookie", l.setCookie)
+	if l.trial.preview {
+		header.Add("Vary", PreviewHeader)
+	}
+	if line := l.trial.user.SetCookie; line != "" {
+		header.Add("Set-Cookie", line)
 	}
 }
 
 // answer ends the wait for an answer, once.
 func (l *Lease) answer() {
-	if l.timed && !l.answered.Swap(true) && l.counted {
+	if l.trial != nil && !l.trial.answered.Swap(true) && l.trial.counted {
 		l.target.unanswered.Add(-1)
 	}
 }
@@ -74,7 +83,7 @@ func (l *Lease) answer() {
 // Replay gives the request to a stable target, where the shield covers it. What is
 // stable, and whether there is a shield, is for the split of this moment to say.
 func (l *Lease) Replay(o proxy.Outcome) proxy.Exchange {
-	if l.shares.Shield == nil || l.stable || l.failed != nil || !o.Class.Failed() || o.Reached {
+	if l.shares.Shield == nil || l.stable || l.replay() || !o.Class.Failed() || o.Reached {
 		return nil
 	}
 	g := l.shares.group
@@ -92,7 +101,10 @@ func (l *Lease) Replay(o proxy.Outcome) proxy.Exchange {
 		g.shield.overBudget.Add(1)
 		return nil
 	}
-	second := &Lease{request: l.request, shares: s, failed: l.target, key: l.key, setCookie: l.setCookie}
+	second := &Lease{request: l.request, shares: s, trial: &trial{failed: l.target}}
+	if l.trial != nil {
+		second.trial.user = l.trial.user
+	}
 	if !s.toStable(second, l.target) {
 		g.budget.left.Add(Full)
 		return nil
@@ -124,9 +136,20 @@ func (l *Lease) Done(o proxy.Outcome) {
 	}
 	l.rescue(o)
 	if t.cfg.Observe != nil {
-		t.cfg.Observe(Observation{Outcome: o, Dealt: l.dealt, Key: l.key})
+		t.cfg.Observe(Observation{Outcome: o, Dealt: l.dealt, Key: l.key()})
 	}
 	t.release(l)
+}
+
+// replay reports whether the request is one.
+func (l *Lease) replay() bool { return l.trial != nil && l.trial.failed != nil }
+
+// key is of the user, 0 where nobody is told apart.
+func (l *Lease) key() uint64 {
+	if l.trial == nil {
+		return 0
+	}
+	return l.trial.user.Key
 }
 
 // rescue counts a failure of another target that this request has made good.
@@ -134,8 +157,8 @@ func (l *Lease) rescue(o proxy.Outcome) {
 	good := o.Class.Attributable() && !o.Class.Failed()
 	switch {
 	case !good:
-	case l.failed != nil:
-		l.failed.rescued.Add(1)
+	case l.replay():
+		l.trial.failed.rescued.Add(1)
 		l.shares.group.shield.rescued.Add(1)
 	case l.request.Failed != nil:
 		if unreached, ours := l.request.Failed.(*Target); ours {

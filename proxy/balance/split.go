@@ -80,6 +80,7 @@ type shares struct {
 	changed chan struct{} // closed when the next set is in place
 	preview bool          // somebody may ask for it
 	sticky  bool          // users are told apart
+	trial   bool          // more is to be known of each request
 }
 
 // newShares checks split; it goes on with last's exact sequence where the weights are
@@ -97,7 +98,7 @@ func newShares(g *Group, split Split, last *shares) (*shares, error) {
 	}
 	s := &shares{Split: split, group: g, changed: make(chan struct{}),
 		preview: split.Preview.Host != "" || split.Preview.Token != "" && split.Preview.Target != nil,
-		sticky:  split.Users != nil && split.Rollout != ""}
+		sticky:  split.Users != nil && split.Rollout != "", trial: split.Rollout != "" || split.Cap > 0}
 	if slices.EqualFunc(split.Shares, last.Shares, func(a, b Share) bool { return a.Weight == b.Weight }) {
 		s.slots = last.slots
 	} else if len(split.Shares) > 0 {
@@ -167,30 +168,42 @@ func (s *shares) at(point int) int {
 	return len(s.Shares)
 }
 
+// most is how many requests without an answer a share may have; 0 for any number.
+func (s *shares) most(share *Share) int {
+	if share.Stable {
+		return 0
+	}
+	return s.Cap
+}
+
 // open reports whether every share could take a request of its own. Where one cannot,
 // what the others get is not chance any more.
 func (s *shares) open() bool {
-	return !slices.ContainsFunc(s.Shares, func(share Share) bool {
-		most := s.Cap
-		if share.Stable {
-			most = 0
+	for i := range s.Shares {
+		if share := &s.Shares[i]; share.Weight > 0 && !share.Target.open(s.most(share)) {
+			return false
 		}
-		return share.Weight > 0 && !share.Target.open(most)
-	})
+	}
+	return true
 }
 
 // pick draws, at most once for a request: one that drew and has to wait goes to
 // stable without another draw, which would give the candidate more than its share.
 func (s *shares) pick(r *proxy.Request, drawn *bool) *Lease {
 	l := &Lease{request: r, shares: s}
+	if s.trial {
+		l.trial = new(trial)
+	}
 	if !*drawn && s.slots != nil {
 		*drawn = true
 		index, user := s.draw(r)
-		l.key, l.setCookie = user.Key, user.SetCookie
+		if s.trial {
+			l.trial.user = user
+		}
 		if index < len(s.Shares) {
 			share := &s.Shares[index]
-			l.dealt, l.stable = s.Rollout == "" || s.open(), share.Stable
-			if share.Target.admit(l, s.Cap) {
+			l.dealt, l.stable = !s.trial || s.open(), share.Stable
+			if share.Target.admit(l, s.most(share)) {
 				return l
 			}
 			if !share.Stable {

@@ -101,26 +101,24 @@ func (t *Target) OnRetire(f func()) {
 	}
 }
 
-// admit puts l in flight, unless the target takes no requests, or most of them (0 for
-// any number) that its share is not stable's wait for an answer. l belongs to nobody
-// else yet.
+// admit puts l in flight, unless the target takes no requests, or as many as most (0
+// for any number) of those that were given to a share that is not stable's wait for an
+// answer. l belongs to nobody else yet.
 func (t *Target) admit(l *Lease, most int) bool {
 	l.target = t
-	l.timed = l.shares.Rollout != "" || l.shares.Cap > 0
-	l.counted = l.timed && !l.stable
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.state != TargetReady {
 		return false
 	}
-	if l.timed {
-		l.began = int64(time.Since(epoch)) // under the lock: the ring is in this order
-	}
-	if l.counted {
+	if l.trial != nil {
 		if most > 0 && t.unanswered.Load() >= int64(most) {
 			return false
 		}
-		t.unanswered.Add(1)
+		if l.trial.counted = !l.stable && !l.trial.preview; l.trial.counted {
+			t.unanswered.Add(1)
+		}
+		l.trial.began = int64(time.Since(epoch)) // under the lock: the ring is in this order
 	}
 	t.inFlight++
 	l.prev, l.next = t.live.prev, &t.live
@@ -142,13 +140,13 @@ func (t *Target) Overdue(than time.Duration) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for l := t.live.next; l != &t.live; l = l.next {
-		if !l.timed || !l.dealt {
+		if l.trial == nil || !l.dealt {
 			continue
 		}
-		if l.began > latest {
+		if l.trial.began > latest {
 			break
 		}
-		if sent := l.sent.Load(); sent != 0 && sent < latest && !l.answered.Load() {
+		if sent := l.trial.sent.Load(); sent != 0 && sent < latest && !l.trial.answered.Load() {
 			n++
 		}
 	}

@@ -175,7 +175,11 @@ func (e *Engine) wait(ctx context.Context) error {
 // ServeHTTP carries one request. It is for the engine's own server.
 func (e *Engine) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 	e.inFlight.Add(1)
+	t := newTransit(e, w, in)
 	defer func() {
+		if t.kept != nil {
+			t.kept.end()
+		}
 		if e.inFlight.Add(-1) == 0 && e.closing.Load() {
 			select {
 			case e.idle <- struct{}{}:
@@ -184,7 +188,6 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 		}
 	}()
 	e.counters.requests.Add(1)
-	t := newTransit(e, w, in)
 	if t.carry() == broken {
 		t.breakOff()
 		panic(http.ErrAbortHandler) // net/http closes the connection as it is

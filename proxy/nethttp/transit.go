@@ -128,9 +128,6 @@ func (t *transit) breakOff() {
 // transport may have been reading still.
 func (t *transit) end(wait time.Duration) {
 	t.cancel(nil)
-	if t.kept != nil {
-		t.kept.end()
-	}
 	unread := t.body.unread()
 	t.mu.Lock()
 	t.over = true

@@ -18,6 +18,7 @@ type checks struct {
 var _ rollout.Checks = checks{}
 
 func (c checks) Hook(ctx context.Context, url string, point policy.Point, status module.RolloutStatus) error {
+	status.Preview = c.traffic.preview(status.Module, status.ID)
 	return c.hooks.Call(ctx, url, point, status)
 }
 

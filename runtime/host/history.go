@@ -38,9 +38,8 @@ func (h history) File(ctx context.Context, past module.RolloutStatus) error {
 	return err
 }
 
-// list are the module's rollouts that are over, newest first, at most limit of them;
-// 0 for all that are kept.
-func (h history) list(ctx context.Context, name string, limit int) ([]module.RolloutStatus, error) {
+// list are the module's rollouts that are over, newest first.
+func (h history) list(ctx context.Context, name string) ([]module.RolloutStatus, error) {
 	var all []module.RolloutStatus
 	for n := range h.keep {
 		data, _, err := h.bucket.Get(ctx, slot(name, n))
@@ -61,9 +60,6 @@ func (h history) list(ctx context.Context, name string, limit int) ([]module.Rol
 		right, _ := numberOf(b.ID)
 		return cmp.Compare(right, left)
 	})
-	if limit > 0 && len(all) > limit {
-		all = all[:limit]
-	}
 	return all, nil
 }
 

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"github.com/segue-run/segue/runtime/access"
 	"github.com/segue-run/segue/runtime/api"
@@ -16,8 +17,17 @@ var _ api.Runtime = runtime{}
 
 func (r runtime) Modules(context.Context) ([]module.Status, error) { return r.engine.Statuses(), nil }
 
-func (r runtime) Module(_ context.Context, name string) (module.Status, error) {
-	return r.engine.Status(name)
+// Module tells how the preview is asked for to those alone who could change things:
+// whoever may only read may not look at what is not released.
+func (r runtime) Module(ctx context.Context, name string) (module.Status, error) {
+	status, err := r.engine.Status(name)
+	if _, known := access.ActorFrom(ctx); err != nil || !known || status.Rollout == nil {
+		return status, err
+	}
+	rollout := *status.Rollout
+	rollout.Preview = r.traffic.preview(name, rollout.ID)
+	status.Rollout = &rollout
+	return status, nil
 }
 
 func (r runtime) Deploy(ctx context.Context, actor module.Actor, in api.DeployInput) (module.RolloutStatus, error) {
@@ -38,17 +48,24 @@ func (r runtime) Abort(ctx context.Context, o api.Order) error {
 	return r.change(ctx, o, "abort", r.engine.Abort)
 }
 
-func (r runtime) Pause(context.Context, api.Order) error { return notWired("pause") }
+func (r runtime) Pause(ctx context.Context, o api.Order) error {
+	return r.change(ctx, o, "pause", func(ctx context.Context, actor module.Actor, name string) error {
+		return r.engine.Pause(ctx, actor, name, o.Reason)
+	})
+}
 
-func (r runtime) Resume(context.Context, api.Order) error { return notWired("resume") }
+func (r runtime) Resume(ctx context.Context, o api.Order) error {
+	return r.change(ctx, o, "resume", r.engine.Resume)
+}
 
-func (r runtime) Approve(context.Context, api.Order) error { return notWired("approve") }
+func (r runtime) Approve(ctx context.Context, o api.Order) error {
+	return r.change(ctx, o, "approve", r.engine.Approve)
+}
 
 func (r runtime) Rollback(ctx context.Context, o api.Order) error {
-	if o.Stepped {
-		return notWired("rollback --stepped")
-	}
-	return r.change(ctx, o, "roll back", r.engine.Rollback)
+	return r.change(ctx, o, "roll back", func(ctx context.Context, actor module.Actor, name string) error {
+		return r.engine.Rollback(ctx, actor, name, o.Stepped)
+	})
 }
 
 func (r runtime) Remove(ctx context.Context, o api.Order) error {
@@ -57,12 +74,24 @@ func (r runtime) Remove(ctx context.Context, o api.Order) error {
 	})
 }
 
-func (r runtime) Rollouts(context.Context, string, int) ([]module.RolloutStatus, error) {
-	return nil, notWired("history")
-}
-
-func notWired(verb string) error {
-	return &module.Error{Kind: module.Unavailable, Msg: verb + " is not wired yet"}
+func (r runtime) Rollouts(ctx context.Context, name string, limit int) ([]module.RolloutStatus, error) {
+	status, err := r.engine.Status(name)
+	if err != nil {
+		return nil, err
+	}
+	past, err := r.history.list(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if latest := status.Rollout; latest != nil {
+		// It may be under way, or not filed yet.
+		past = slices.DeleteFunc(past, func(p module.RolloutStatus) bool { return p.ID == latest.ID })
+		past = slices.Insert(past, 0, *latest)
+	}
+	if limit > 0 && len(past) > limit {
+		past = past[:limit]
+	}
+	return past, nil
 }
 
 func (r runtime) change(ctx context.Context, o api.Order, verb string, do func(context.Context, module.Actor, string) error) error {

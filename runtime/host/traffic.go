@@ -41,7 +41,9 @@ type traffic struct {
 type routed struct {
 	group   *balance.Group
 	routes  []manifest.Route
-	preview string // the host that leads to its preview; empty for none
+	rollout string // the one under way; empty for none
+	token   string // asks for its preview; empty where there is nothing to see
+	preview string // the host that leads to it as well; empty for none
 	ring    *recorder
 	mirror  *mirror
 }
@@ -164,9 +166,21 @@ func (t *traffic) splitOf(name string, s rollout.Split, now *routed) (balance.Sp
 	}
 	if preview, ok := s.Preview.(target); ok {
 		split.Preview = balance.Preview{Target: preview.Target, Token: t.secret.Token(name, s.Rollout), Host: s.Policy.PreviewHost}
-		now.preview = s.Policy.PreviewHost
+		now.rollout, now.token, now.preview = s.Rollout, split.Preview.Token, split.Preview.Host
 	}
 	return split, nil
+}
+
+// preview is how the candidate of a rollout is asked for; nil where there is nothing to
+// see.
+func (t *traffic) preview(name, rollout string) *module.Preview {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	m := t.modules[name]
+	if m == nil || m.token == "" || m.rollout != rollout {
+		return nil
+	}
+	return &module.Preview{Host: m.preview, Header: balance.PreviewHeader + ": " + m.token}
 }
 
 func shieldOf(s policy.Shield) *balance.Shield {

@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"github.com/segue-run/segue/proxy"
+	"github.com/segue-run/segue/proxy/sticky"
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/rollout"
 	"github.com/segue-run/segue/sdk/manifest"
 	"go.uber.org/goleak"
+	"go.uber.org/zap"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -20,6 +22,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type deaf struct{ rollout.Instance }
 
 func (deaf) Dial(context.Context) (net.Conn, error) { return nil, errors.New("deaf") }
+
+func secretForTest(t *testing.T) *sticky.Secret {
+	t.Helper()
+	secret, err := sticky.NewSecret(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return secret
+}
 
 func release(name, version string) module.Release {
 	return module.Release{Module: name, Version: version, Digest: module.Digest(version)}
@@ -44,14 +55,14 @@ func count(t *testing.T, tr *traffic, path string, n int) map[string]int {
 }
 
 func TestASplitIsWhatRequestsMeet(t *testing.T) {
-	tr := newTraffic()
+	tr := newTraffic(secretForTest(t), zap.NewNop())
 	var seen int
 	stable := tr.Target("a-1", release("a", "1.0.0"), deaf{}, func(rollout.Observation) { seen++ })
 	candidate := tr.Target("a-2", release("a", "1.1.0"), deaf{}, func(rollout.Observation) {})
 	routes := []manifest.Route{{Path: "/a"}}
 	split := func(shares ...rollout.Share) {
 		t.Helper()
-		if err := tr.Split("a", routes, shares); err != nil {
+		if err := tr.Split("a", rollout.Split{Routes: routes, Shares: shares}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -77,23 +88,23 @@ func TestASplitIsWhatRequestsMeet(t *testing.T) {
 }
 
 func TestConflictingRoutesAreRefusedAndChangeNothing(t *testing.T) {
-	tr := newTraffic()
+	tr := newTraffic(secretForTest(t), zap.NewNop())
 	full := func(name string) rollout.Share {
 		return rollout.Share{Target: tr.Target(name+"-1", release(name, "1.0.0"), deaf{}, func(rollout.Observation) {}), Weight: manifest.Full, Stable: true}
 	}
-	if err := tr.Split("a", []manifest.Route{{Path: "/a"}}, []rollout.Share{full("a")}); err != nil {
+	if err := tr.Split("a", rollout.Split{Routes: []manifest.Route{{Path: "/a"}}, Shares: []rollout.Share{full("a")}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := tr.Split("b", []manifest.Route{{Path: "/a"}}, []rollout.Share{full("b")}); err == nil {
+	if err := tr.Split("b", rollout.Split{Routes: []manifest.Route{{Path: "/a"}}, Shares: []rollout.Share{full("b")}}); err == nil {
 		t.Error("two modules have one route")
 	}
-	if err := tr.Split("b", []manifest.Route{{Path: "/b"}}, []rollout.Share{full("b")}); err != nil {
+	if err := tr.Split("b", rollout.Split{Routes: []manifest.Route{{Path: "/b"}}, Shares: []rollout.Share{full("b")}}); err != nil {
 		t.Errorf("after the refusal: %v", err)
 	}
 }
 
 func TestNoCounterFallsWhenAProcessGoes(t *testing.T) {
-	tr := newTraffic()
+	tr := newTraffic(secretForTest(t), zap.NewNop())
 	total := func() (n uint64) {
 		for _, s := range tr.Traffic() {
 			n += s.Requests["ok"]
@@ -102,7 +113,7 @@ func TestNoCounterFallsWhenAProcessGoes(t *testing.T) {
 	}
 	for round := range 3 {
 		target := tr.Target("a-1", release("a", "1.0.0"), deaf{}, func(rollout.Observation) {})
-		if err := tr.Split("a", []manifest.Route{{Path: "/a"}}, []rollout.Share{{Target: target, Weight: manifest.Full, Stable: true}}); err != nil {
+		if err := tr.Split("a", rollout.Split{Routes: []manifest.Route{{Path: "/a"}}, Shares: []rollout.Share{{Target: target, Weight: manifest.Full, Stable: true}}}); err != nil {
 			t.Fatal(err)
 		}
 		count(t, tr, "/a", 10)

@@ -45,7 +45,7 @@ var failures = &event{
 	margin:      1.5,
 	worse:       newTilt(1.5, 2, 3, 6, 15, 50, 150, 1000),
 	same:        newTilt(nearly, 1),
-	besideLevel: math.Log(1 / 0.0035),
+	besideLevel: math.Log(1 / 0.0033),
 	aloneLevel:  math.Log(1 / 0.0008),
 }
 
@@ -55,7 +55,7 @@ var slowness = &event{
 	margin:      2,
 	worse:       newTilt(2, 3, 5, 10, 30, 100, 1000),
 	same:        newTilt(nearly, 1),
-	besideLevel: math.Log(1 / 0.003),
+	besideLevel: math.Log(1 / 0.0029),
 	aloneLevel:  math.Log(1 / 0.0008),
 }
 

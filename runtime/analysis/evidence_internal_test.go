@@ -109,9 +109,9 @@ func TestDealingByBlocksFailsNoMoreOftenThanTheBudgetReckons(t *testing.T) {
 func blockFactor(e *event, share manifest.Weight) float64 {
 	switch {
 	case share > manifest.Full/2 && e == failures:
-		return 1.15
+		return 1.2
 	case share > manifest.Full/2:
-		return 1.09
+		return 1.15
 	case e == failures:
 		return 1.05
 	}
@@ -182,6 +182,41 @@ func TestAStopWithinALongBlockIsWorthNoMoreThanTheBudgetReckons(t *testing.T) {
 						t.Fatalf("%s: a block of %d with %d bad ones is worth %g at its end", e.did, length, m, ended)
 					}
 					if got := b*w*(1-am)/(1-a) + (1-float64(m)*w)*am; got > blockFactor(e, 1) {
+						t.Fatalf("%s: a stop in a block of %d with %d bad ones is worth %g", e.did, length, m, got)
+					}
+				}
+			}
+		}
+	}
+}
+
+// Above a half stable has the one slot. Once it has passed, all that is bad is the
+// candidate's; before that, one stops at a bad request of the candidate's if what is
+// to come is worth less. Every pattern is a way through (requests left, bad ones left).
+func TestAStopWithinALongBlockOfStablesIsWorthNoMoreThanTheBudgetReckons(t *testing.T) {
+	for _, e := range []*event{failures, slowness} {
+		for _, length := range []int{2, 4, 10, 100, 250} {
+			w := 1 - 1/float64(length)
+			for _, r := range e.worse.to {
+				a := (1 + (e.margin-1)*w) / (1 + (r-1)*w)
+				b := r / e.margin * a
+				after := make([]float64, length+1) // by bad ones left, with one request less left
+				after[0] = 1
+				for rest := 1; rest <= length; rest++ {
+					hit, miss := 1/float64(rest), 1-1/float64(rest)
+					now := make([]float64, length+1)
+					for left := range rest + 1 {
+						if left < rest {
+							now[left] = hit*math.Pow(b, float64(left)) + miss*after[left]
+						}
+						if left > 0 {
+							now[left] = max(now[left], hit*a*math.Pow(b, float64(left-1))+miss*b*max(1, after[left-1]))
+						}
+					}
+					after = now
+				}
+				for m, got := range after {
+					if got > blockFactor(e, 9000) {
 						t.Fatalf("%s: a stop in a block of %d with %d bad ones is worth %g", e.did, length, m, got)
 					}
 				}

@@ -87,7 +87,7 @@ func TestEveryCountHasAVerdict(t *testing.T) {
 	draw := func() uint64 { return counts[rng.IntN(len(counts))] }
 	weights := []manifest.Weight{0, 1, 50, 500, manifest.Full - 1, manifest.Full, math.MaxUint16}
 	weight := func() manifest.Weight { return weights[rng.IntN(len(weights))] }
-	for range 50000 {
+	for range 20000 {
 		l := analysis.Limits{MaxErrors: weight(), MaxSlow: weight(), MinRequests: draw()}
 		var steps []analysis.Step
 		for range rng.IntN(4) {

@@ -29,7 +29,7 @@ func (c *charge) words() string {
 // missing says what it takes for the candidate to pass.
 func (c *charge) missing(now Step) string {
 	if c.of(now.Candidate).bad == 0 {
-		return c.none + ", but it takes " + tell(c.more(now)) + " more of the candidate's requests to say so"
+		return c.none + ", but it takes " + tell(c.more(now)) + " more of the candidate's requests to call it no worse"
 	}
 	return c.words() + "; it takes more requests to tell"
 }

@@ -13,6 +13,7 @@ import (
 func (o *owner) attend(ctx context.Context) {
 	for ctx.Err() == nil && o.goOn(ctx) {
 	}
+	o.aim()
 	o.tellWaiting()
 	o.fileNext(ctx)
 	o.alarm()
@@ -113,14 +114,14 @@ func (o *owner) alarm() {
 	}
 }
 
-// pace is how often the judge looks though no request fails: often enough to see one
-// that is overdue.
+// pace is how soon the judge looks though no request ends: soon enough to see one that
+// is overdue, and less often while nothing happens.
 func (o *owner) pace() time.Duration {
 	const least, most = 5 * time.Millisecond, 250 * time.Millisecond
 	if !o.judged() {
 		return most
 	}
-	return min(max(o.rec.Rollout.SlowAbove/4, least), most)
+	return min(max(o.rec.Rollout.SlowAbove/4, least)<<min(o.ledger.quiet, 8), most)
 }
 
 // tellWaiting tells what the rollout waits for, once.

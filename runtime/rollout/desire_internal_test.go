@@ -1,63 +1,107 @@
 package rollout
 
 import (
+	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/policy"
 	"github.com/segue-run/segue/sdk/manifest"
 )
 
-// Every event is put to every record that can be reached in a few events. Whatever
-// comes of it, weights sum to the whole, nothing gets more traffic before the save
-// than it had, unless it was trusted, and no process is started before the save.
-func TestOnTheWayFromOneRecordToTheNextNothingIsWidened(t *testing.T) {
-	at := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+var (
+	frozenAt = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
+	thawed   = frozenAt.Add(24 * time.Hour)
+)
+
+// model are the events that are put to every record, each with its time.
+func model() (events []any) {
+	like := func(strategy manifest.Strategy, change func(*Policy)) Policy {
+		p := policy.Default()
+		p.Strategy, p.Steps = strategy, []manifest.Weight{100, 10000}
+		p.Signs = map[policy.Sign]manifest.Weight{policy.Crash: 6000}
+		if change != nil {
+			change(&p)
+		}
+		return p
+	}
+	queue := func(p *Policy) { p.OnNew = policy.Queue }
+	gated := func(p *Policy) {
+		p.Freeze = []policy.Window{"2030-01-01 00:00 - 2030-01-02 00:00 UTC"}
+		p.Approvals = []policy.Point{policy.BeforeStart, policy.EachStep}
+		p.Hooks = map[policy.Point]string{policy.BeforeTraffic: "http://127.0.0.1/"}
+		p.Checks = []policy.Check{{Path: "/"}}
+	}
 	release := func(version string) Plan {
 		return Plan{Release: module.Release{Module: "m", Version: version, Digest: module.Digest(version)}}
 	}
-	gradual := Policy{Rollout: manifest.Rollout{Strategy: manifest.Gradual, Steps: []manifest.Weight{100, 5000, 10000}}, Window: new(manifest.Duration(time.Hour))}
-	instant := Policy{Rollout: manifest.Rollout{Strategy: manifest.Instant, Steps: []manifest.Weight{10000}}, Window: new(manifest.Duration(time.Hour))}
-	events := []any{started{}, warmed{}, opened{Gate: atEvidence}, spoiled{Reason: "bad"}, promote{}, abort{}, back{Warm: true}, back{}, remove{}, cooled{}}
-	for _, version := range []string{"1.0.0", "1.1.0", "1.2.0"} {
-		events = append(events, offered{Plan: release(version), Policy: gradual}, offered{Plan: release(version), Policy: instant, Force: true})
+	return []any{
+		offered{Plan: release("1.0.0"), Policy: like(manifest.Instant, nil)},
+		offered{Plan: release("1.1.0"), Policy: like(manifest.Gradual, nil)},
+		offered{Plan: release("1.1.0"), Policy: like(manifest.Gradual, gated), Force: true},
+		offered{Plan: release("1.2.0"), Policy: like(manifest.Bluegreen, func(p *Policy) { p.Mirror.Share = new(manifest.Weight(100)) })},
+		offered{Plan: release("1.2.0"), Policy: like(manifest.Gradual, queue)},
+		dequeue{}, started{}, warmed{}, elapsed{}, doubted{Reason: "bad"}, spoiled{Reason: "bad"}, spoiled{Reason: "no disk", Blameless: true},
+		condemned{Reason: "bad"}, signs{Signs: []module.Sign{{Kind: "crash", Weight: 6000, Message: "crashed"}}, Fell: true},
+		opened{Gate: atEvidence}, opened{Gate: atChecks}, opened{Gate: atHold, Unproven: true}, opened{Gate: "hook:before_traffic"},
+		promote{}, abort{}, pause{}, resume{}, approve{}, back{}, back{Warm: true}, back{Stepped: true}, back{Warm: true, Stepped: true}, remove{}, cooled{},
 	}
+}
+
+// Every event is put to every record that can be reached, at a time when what may be
+// frozen is and at one when it is not.
+func TestNoEventBreaksWhatAlwaysHolds(t *testing.T) {
+	const most = 6000 // records; their neighbours are still tried
+	events := model()
 	seen := map[string]bool{}
 	frontier := []Record{{Module: "m"}}
-	transitions := 0
-	for range 9 {
+	transitions, kinds := 0, map[string]bool{}
+	for len(frontier) > 0 && !t.Failed() {
 		var reached []Record
 		for _, old := range frontier {
+			before := shapeOf(old)
 			for _, ev := range events {
-				if b, ok := ev.(back); ok && b.Warm && (old.Previous == nil || old.WarmUntil.IsZero()) {
-					continue // the owner never says warm of what does not run
+				for _, at := range []time.Time{frozenAt, thawed} {
+					if b, ok := ev.(back); ok && b.Warm && (old.Previous == nil || old.WarmUntil.IsZero()) {
+						continue // the owner never says warm of what does not run
+					}
+					rec, err := next(old, ev, at)
+					if err != nil {
+						continue
+					}
+					transitions++
+					kinds[fmt.Sprintf("%T", ev)] = true
+					check(t, old, rec, ev, at)
+					if shape := shapeOf(rec); !seen[shape] && len(seen) < most {
+						seen[shape] = true
+						rec.Unfiled = nil
+						reached = append(reached, rec)
+						checkAlone(t, rec, at)
+					}
 				}
-				rec, err := next(old, ev, at)
-				if err != nil {
-					continue
-				}
-				transitions++
-				check(t, old, rec, ev, at)
-				if shape := shapeOf(rec); !seen[shape] {
-					seen[shape] = true
-					reached = append(reached, rec)
-				}
+			}
+			if shapeOf(old) != before {
+				t.Fatalf("an event changed the record that it met: %s, now %s", before, shapeOf(old))
 			}
 		}
 		frontier = reached
 	}
-	if len(seen) < 100 || transitions < 1000 {
-		t.Errorf("only %d records and %d transitions were tried", len(seen), transitions)
+	t.Logf("%d records, %d transitions", len(seen), transitions)
+	if len(seen) < 5000 || transitions < 50_000 || len(kinds) < 18 {
+		t.Errorf("only %d records, %d transitions and %d kinds of events were tried", len(seen), transitions, len(kinds))
 	}
 }
 
+// check holds two records that follow on each other to the rules.
 func check(t *testing.T, old, rec Record, ev any, at time.Time) {
 	t.Helper()
 	from, between, to := desired(old, at), narrowed(old, rec, at), desired(rec, at)
 	complain := func(what string) {
 		t.Helper()
-		t.Errorf("%T from %s to %s: %s\nfrom %v\nbetween %v\nto %v", ev, shapeOf(old), shapeOf(rec), what, from.shares, between.shares, to.shares)
+		t.Errorf("%T%+v from %s to %s: %s\nfrom %v\nbetween %v\nto %v", ev, ev, shapeOf(old), shapeOf(rec), what, from, between, to)
 	}
 	for _, d := range []desire{from, between, to} {
 		var sum manifest.Weight
@@ -69,6 +113,11 @@ func check(t *testing.T, old, rec Record, ev any, at time.Time) {
 		}
 		if sum != 0 && sum != manifest.Full {
 			complain(fmt.Sprintf("weights sum to %d", sum))
+		}
+		for _, key := range []string{d.preview, d.mirror} {
+			if _, runs := d.plans[key]; key != "" && !runs {
+				complain(key + " is seen but may not run")
+			}
 		}
 	}
 	for key := range between.plans {
@@ -82,15 +131,114 @@ func check(t *testing.T, old, rec Record, ev any, at time.Time) {
 			complain(key + " is widened before the save")
 		}
 	}
-	if rec.Stable == nil && len(to.shares) != 0 {
-		complain("traffic without a stable release")
+	if between.preview != "" && between.preview != from.preview || between.mirror != "" && between.mirror != from.mirror {
+		complain("somebody is shown before the save")
+	}
+	if from.cap != 0 && between.cap == 0 && between.shares[from.preview] > 0 {
+		complain("the cap is lifted before the save")
 	}
 	if old.Stable != nil && len(from.shares) > 0 && len(to.shares) > 0 && len(between.shares) == 0 {
 		complain("nobody serves before the save")
 	}
-	if rec.Stable != nil && rec.Rollout.Active() && rec.Rollout.Candidate.Key == rec.Stable.Key {
+	switch ev.(type) {
+	case remove, condemned:
+	default:
+		if old.Stable != nil && rec.Stable == nil {
+			complain("stable is lost")
+		}
+	}
+	began := rec.Count > old.Count
+	if of, ok := ev.(offered); began && (!ok || !of.Force) {
+		d := old.decision(rec.Rollout.Candidate.Digest)
+		if _, wayBack := ev.(back); !wayBack && d != nil && d.State == module.Quarantined && !(old.Queued != nil && old.Queued.Force) {
+			complain("a release in quarantine is tried again")
+		}
+	}
+	if p, ok := ev.(pause); ok || old.Rollout.Active() && old.Rollout.Paused != nil {
+		_ = p
+		switch ev.(type) { // those an operator answers for, and those that narrow
+		case promote, back, remove, resume, offered, dequeue, abort:
+		default:
+			if old.Rollout.ID == rec.Rollout.ID && rec.Rollout.Weight() > old.Rollout.Weight() && old.Rollout.Phase != Starting && old.Rollout.Phase != Warming {
+				complain("it widened while it was paused")
+			}
+		}
+	}
+	if old.Rollout.Active() && (began || !rec.Rollout.Active()) && !slices.ContainsFunc(rec.Unfiled, func(u Rollout) bool { return u.ID == old.Rollout.ID && !u.Active() }) {
+		complain("the end of a rollout is in no history")
+	}
+}
+
+// checkAlone holds one record to the rules.
+func checkAlone(t *testing.T, rec Record, at time.Time) {
+	t.Helper()
+	ro := rec.Rollout
+	complain := func(what string) {
+		t.Helper()
+		t.Errorf("%s: %s", shapeOf(rec), what)
+	}
+	if rec.Stable == nil && len(desired(rec, at).shares) != 0 {
+		complain("traffic without a stable release")
+	}
+	if rec.Stable != nil && ro.Active() && ro.Candidate.Key == rec.Stable.Key {
 		complain("the candidate and stable share a key")
 	}
+	if ro != nil && !ro.Active() && (ro.Paused != nil || ro.Ended.IsZero() || ro.Verdict == module.Pending) {
+		complain("it is over, and is not")
+	}
+	if ro.Active() && ro.Phase == Shifting && len(ro.Evidence) == 0 {
+		complain("nothing is judged")
+	}
+	if ro.Active() && ro.Phase == Pending {
+		if _, runs := desired(rec, at).plans[ro.Candidate.Key]; runs {
+			complain("it is pending and runs")
+		}
+	}
+	if ended, err := next(rec, abort{}, at); ro.Active() && (err != nil || ended.Rollout.Active()) {
+		complain(fmt.Sprintf("it cannot be aborted: %v", err))
+	}
+	if ro.Active() && !moves(rec) {
+		complain("it is stuck")
+	}
+	if ready, _ := next(rec, dequeue{}, at); !ro.Active() && ready.Queued != nil {
+		complain("what waits, waits for ever")
+	}
+	text, err := json.Marshal(rec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read Record
+	if err := json.Unmarshal(text, &read); err != nil || shapeOf(read) != shapeOf(rec) {
+		complain(fmt.Sprintf("reads as %s (%v)", shapeOf(read), err))
+	}
+	woken := desired(read.revive(), at)
+	if rec.Stable != nil && woken.shares[rec.Stable.Key] != manifest.Full {
+		complain(fmt.Sprintf("after a restart the traffic is %v", woken.shares))
+	}
+}
+
+// moves reports whether the rollout gets to its end when all that it waits for comes.
+func moves(rec Record) bool {
+	if rec.Rollout.Paused != nil {
+		rec, _ = next(rec, resume{}, thawed)
+	}
+	for range 50 {
+		if !rec.Rollout.Active() {
+			return true
+		}
+		var ev any = elapsed{}
+		g, waits := rec.Rollout.nextGate(thawed)
+		switch {
+		case rec.Rollout.Phase == Starting || rec.Rollout.Phase == Warming:
+			ev = warmed{}
+		case waits && g.kind == atApproval:
+			ev = approve{}
+		case waits:
+			ev = opened{Gate: g.name()}
+		}
+		rec, _ = next(rec, ev, thawed)
+	}
+	return false
 }
 
 func shapeOf(r Record) string {
@@ -102,13 +250,16 @@ func shapeOf(r Record) string {
 			s += p.Version + " "
 		}
 	}
-	if r.Rollout != nil {
-		s += fmt.Sprintf("%s %s %d %s", r.Rollout.Phase, r.Rollout.Candidate.Version, r.Rollout.Step, r.Rollout.Policy.Strategy)
+	if ro := r.Rollout; ro != nil {
+		s += fmt.Sprintf("%s %s %d %s %v %v %v %d %d %v", ro.Phase, ro.Candidate.Version, ro.Step, ro.strategy(), ro.Passed, ro.Paused != nil, ro.Condemns, len(ro.Doubts), len(ro.Signs), len(ro.Policy.Checks) > 0)
+	}
+	if r.Queued != nil {
+		s += " then " + r.Queued.Plan.Version
 	}
 	s += fmt.Sprint(r.WarmUntil.IsZero())
 	for _, v := range []string{"1.0.0", "1.1.0", "1.2.0"} {
-		if d := r.decision(module.Digest(v)); d != nil {
-			s += " " + string(d.State)
+		if d := r.decision(module.Digest(v)); d != nil && d.State == module.Quarantined {
+			s += " not " + v
 		}
 	}
 	return s

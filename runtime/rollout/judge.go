@@ -19,6 +19,7 @@ type ledger struct {
 	step    analysis.Step
 	found   analysis.Finding // as of the last look
 	looked  analysis.Step    // what it was found of
+	quiet   int              // looks since then that saw nothing new
 	// begun is when the entry was; what was sent before is no evidence in it.
 	begun time.Time
 }
@@ -41,7 +42,7 @@ func (o *owner) onTrial() bool {
 // judged reports whether requests are evidence now.
 func (o *owner) judged() bool {
 	ro := o.rec.Rollout
-	return ro.Active() && ro.Phase == Shifting || o.onTrial()
+	return ro != nil && len(ro.Evidence) > 0 && (ro.Active() && ro.Phase == Shifting || o.onTrial())
 }
 
 // sides are the processes that a verdict compares; nil where there is none.
@@ -198,7 +199,8 @@ func (o *owner) judge(ctx context.Context) {
 	}
 	ro := o.rec.Rollout
 	step := ro.Evidence[len(ro.Evidence)-1]
-	if o.ledger.found.Verdict == "" || o.ledger.looked != step {
+	if o.ledger.quiet++; o.ledger.found.Verdict == "" || o.ledger.looked != step {
+		o.ledger.quiet = 0
 		o.ledger.found, o.ledger.looked = ro.Finding(), step
 		next := *ro
 		next.Errors, next.Slow, next.Missing = o.ledger.found.Errors, o.ledger.found.Slow, brief(o.ledger.found.Reason)

@@ -126,6 +126,9 @@ func (w *world) crashHost() {
 	w.stop()
 	w.mu.Lock()
 	w.deadline = 0
+	for _, inst := range w.instances { // they die with their host
+		inst.crash("killed")
+	}
 	w.instances, w.targets, w.split, w.routed = map[string]*fakeInstance{}, map[string]*fakeTarget{}, map[string]manifest.Weight{}, false
 	w.mu.Unlock()
 	w.start()
@@ -468,7 +471,7 @@ func (w *world) Save(_ context.Context, rec rollout.Record, rev uint64) (uint64,
 	if w.saveErr != nil {
 		return 0, w.saveErr
 	}
-	if w.deadline > 0 && len(w.journal) >= w.deadline {
+	if w.dead() {
 		w.note("save, dead")
 		return 0, errDead
 	}
@@ -490,6 +493,10 @@ func (w *world) File(_ context.Context, past module.RolloutStatus) error {
 	if w.fileErr != nil {
 		return w.fileErr
 	}
+	if w.dead() {
+		return errDead
+	}
+	w.note("file %s", past.Phase)
 	w.filed[past.ID] = past
 	return nil
 }
@@ -497,6 +504,7 @@ func (w *world) File(_ context.Context, past module.RolloutStatus) error {
 func (w *world) Hook(ctx context.Context, url string, point policy.Point, status module.RolloutStatus) error {
 	w.mu.Lock()
 	w.called = append(w.called, point)
+	w.note("hook %s", point)
 	a := w.hooks[point]
 	w.mu.Unlock()
 	select {
@@ -511,6 +519,7 @@ func (w *world) Check(_ context.Context, _ rollout.Instance, c policy.Check) err
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.checked = append(w.checked, c.Path)
+	w.note("check")
 	return w.checkErr
 }
 
@@ -519,6 +528,9 @@ func (w *world) Rehearse(context.Context, string, rollout.Instance, policy.Rehea
 	defer w.mu.Unlock()
 	return w.rehearsal, nil
 }
+
+// dead reports whether the host has done all that it may.
+func (w *world) dead() bool { return w.deadline > 0 && len(w.journal) >= w.deadline }
 
 func (w *world) Claim(rel module.Release, routes []manifest.Route) error {
 	if rel.Version == "9.9.9" {

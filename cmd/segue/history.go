@@ -27,7 +27,7 @@ kept (segue.yaml says how many). With an ID it shows one of them in full.
 REQUESTS and OK are what the candidate answered in its last step, and how much of
 that without an error.`,
 		Example: `  segue history hello
-  segue history hello 7f3a
+  segue history hello hello-2
   segue history hello -o json | jq '.[0].evidence'`,
 		Args: takes("NAME", "[ID]"),
 		RunE: withClient(func(cmd *cobra.Command, c *client.Client, args []string) error {

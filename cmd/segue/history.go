@@ -93,7 +93,7 @@ func showOne(cmd *cobra.Command, c *client.Client, name, id string) error {
 	}
 	w := cmd.OutOrStdout()
 	fmt.Fprintf(w, "rollout %s of %s  %sto %s, %s\n", printable(r.ID), printable(name), printable(fromOf(&r)), printable(r.To), printable(way(&r)))
-	t := table{indent: "  ", width: terminalWidth(w)}
+	t := table{indent: "  "}
 	rolloutRows(&t, &r)
 	t.row("digest", string(r.Digest))
 	for i, phase := range r.Phases {

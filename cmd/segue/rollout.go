@@ -19,7 +19,7 @@ func showRollout(w io.Writer, r *module.RolloutStatus, colour bool) {
 		title = "last rollout"
 	}
 	fmt.Fprintf(w, "%s  %s%s, %s\n", title, printable(fromOf(r)), "to "+printable(r.To), printable(way(r)))
-	t := table{indent: "  ", width: terminalWidth(w)}
+	t := table{indent: "  "} // no line is cut: what helps may stand at its end
 	if !r.Over() {
 		t.optional("id", r.ID)
 	}

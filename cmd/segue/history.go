@@ -27,7 +27,7 @@ kept (segue.yaml says how many). With an ID it shows one of them in full.
 REQUESTS and OK are what the candidate answered in its last step, and how much of
 that without an error.`,
 		Example: `  segue history hello
-  segue history hello 7f3a
+  segue history hello hello-2
   segue history hello -o json | jq '.[0].evidence'`,
 		Args: takes("NAME", "[ID]"),
 		RunE: withClient(func(cmd *cobra.Command, c *client.Client, args []string) error {
@@ -93,7 +93,7 @@ func showOne(cmd *cobra.Command, c *client.Client, name, id string) error {
 	}
 	w := cmd.OutOrStdout()
 	fmt.Fprintf(w, "rollout %s of %s  %sto %s, %s\n", printable(r.ID), printable(name), printable(fromOf(&r)), printable(r.To), printable(way(&r)))
-	t := table{indent: "  ", width: terminalWidth(w)}
+	t := table{indent: "  "}
 	rolloutRows(&t, &r)
 	t.row("digest", string(r.Digest))
 	for i, phase := range r.Phases {

@@ -13,6 +13,6 @@ func promoteCommand() *cobra.Command {
 		Short: "Finish a running rollout now",
 		Long:  "Gives the candidate all the traffic at once, without the steps and verdicts that are left.",
 		Example: `  segue promote hello
-  segue promote hello --rollout 7f3a   only if no other rollout has begun since`,
+  segue promote hello --rollout hello-2    only if no other rollout has begun since`,
 	}, verb{"promote", (*client.Client).Promote, always("the candidate gets all the traffic now")}, new(api.Order))
 }

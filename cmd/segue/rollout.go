@@ -19,7 +19,10 @@ func showRollout(w io.Writer, r *module.RolloutStatus, colour bool) {
 		title = "last rollout"
 	}
 	fmt.Fprintf(w, "%s  %s%s, %s\n", title, printable(fromOf(r)), "to "+printable(r.To), printable(way(r)))
-	t := table{indent: "  ", width: terminalWidth(w)}
+	t := table{indent: "  "} // no line is cut: what helps may stand at its end
+	if !r.Over() {
+		t.optional("id", r.ID)
+	}
 	rolloutRows(&t, r)
 	t.print(w, false, colour)
 }
@@ -50,20 +53,29 @@ func rolloutRows(t *table, r *module.RolloutStatus) {
 	if r.Rescued > 0 {
 		t.row("shield", counted(r.Rescued, "failure")+" of it made good by stable")
 	}
-	if p := r.Preview; p != nil {
-		t.optional("preview", p.Host)
-		t.optional("preview", p.Header)
-	}
+	previewRows(t, r.Preview)
 	comparisonRows(t, "rehearsal", r.Rehearsal)
 	comparisonRows(t, "mirror", r.Mirror)
 	if u := r.Usage; u != (module.Usage{}) {
 		t.row("used", usage(u))
 	}
-	began := age(r.Started) + " ago by " + r.Actor
+	began := ago(r.Started) + " by " + r.Actor
 	if r.Over() {
 		began += ", took " + took(r)
 	}
 	t.row("began", began)
+}
+
+// previewRows say how the candidate is seen by those who test it.
+func previewRows(t *table, p *module.Preview) {
+	label := "preview"
+	if p != nil && p.Host != "" {
+		t.row(label, "http://"+p.Host)
+		label = ""
+	}
+	if p != nil && p.Header != "" {
+		t.row(label, "with the header "+p.Header)
+	}
 }
 
 // evidenceRows say what speaks against a candidate.
@@ -72,7 +84,7 @@ func evidenceRows(t *table, r *module.RolloutStatus) {
 		t.row("against", "errors "+perCent(e.Errors)+", slow "+perCent(e.Slow)+" of what it takes")
 	}
 	for _, s := range r.Evidence.Signs {
-		t.row("sign", because(s.Kind+" "+s.Weight.String(), s.Message)+", "+age(s.At)+" ago")
+		t.row("sign", because(s.Kind+" "+s.Weight.String(), s.Message)+", "+ago(s.At))
 	}
 }
 

@@ -58,7 +58,6 @@ over to it step by step, and takes it back when it is worse than what served bef
 // addGroups gives the root its commands, in the order in which somebody who is new
 // needs them.
 func addGroups(root *cobra.Command) {
-	cobra.EnableCommandSorting = false
 	for _, group := range []struct {
 		title    string
 		commands []*cobra.Command

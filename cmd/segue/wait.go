@@ -83,7 +83,7 @@ func had(status module.RolloutStatus) string {
 func (d deployment) tellEnd(a answer) error {
 	done := a.serves || succeeded(&a.rollout)
 	switch {
-	case wantsJSON(d.cmd) && a.rollout.ID == "":
+	case wantsJSON(d.cmd) && a.serves && a.rollout.ID == "":
 		return printJSON(d.cmd, accepted{Module: a.rollout.Module, Action: "deploy", Outcome: "unchanged"})
 	case wantsJSON(d.cmd):
 		if err := printJSON(d.cmd, a.rollout); err != nil {

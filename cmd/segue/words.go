@@ -27,6 +27,14 @@ func age(t time.Time) string {
 	return strconv.Itoa(int(since/(24*time.Hour))) + "d"
 }
 
+// ago is when t was: "3m ago", or its date where that says more.
+func ago(t time.Time) string {
+	if time.Since(t) < 48*time.Hour {
+		return age(t) + " ago"
+	}
+	return clock(t)
+}
+
 // clock is a moment in the operator's time zone.
 func clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
 

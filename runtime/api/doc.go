@@ -13,6 +13,9 @@
 //   - The TCP side answers only requests whose Host is an IP address, localhost or
 //     the configured address, so that a web page cannot reach it under a name of
 //     its own (DNS rebinding).
+//   - An order that names a rollout reaches no other one: it is a conflict that says
+//     which one is under way, who began it and when.
+//   - What opens a candidate's preview is told over the local side alone.
 //   - The document at /v1/openapi.json describes exactly the registered routes.
 //
 // Goroutines: Run owns one per listener and joins them. A follower of events has

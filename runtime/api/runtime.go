@@ -21,7 +21,9 @@ type Runtime interface {
 
 	// Deploy offers an executable. It returns when the offer is accepted and its
 	// rollout has begun, or is refused. Where the same bytes already serve or are
-	// already on their way it answers the rollout that brought or brings them.
+	// already on their way it answers the rollout that brought or brings them. Of a
+	// release that is queued it answers one without ID, in the phase pending, whose
+	// Waiting is For "queue".
 	Deploy(ctx context.Context, actor module.Actor, in DeployInput) (module.RolloutStatus, error)
 	// Promote finishes the running rollout now; module.Conflict if none runs.
 	Promote(ctx context.Context, o Order) error

@@ -135,8 +135,8 @@ type RolloutStatus struct {
 
 // Waiting is what a rollout waits for.
 type Waiting struct {
-	// For is "pause", "approval", "hook", "freeze", "checks", "rehearsal", "evidence" or
-	// "hold".
+	// For is "pause", "approval", "hook", "freeze", "checks", "rehearsal", "evidence",
+	// "hold", or "queue" of a release that has no rollout yet.
 	For      string    `json:"for"`
 	Point    string    `json:"point,omitempty"` // of a hook or an approval
 	Since    time.Time `json:"since"`

@@ -4,10 +4,11 @@ import (
 	"github.com/segue-run/segue/sdk/manifest"
 )
 
-// Policy is how a module's rollouts go. A field that is nil, zero or empty is unset,
-// and left to what Over puts under it; what Default gives has every field set. It is
-// kept in a rollout's record, so that a change of configuration does not bend a
-// rollout that is under way.
+// Policy is how a module's rollouts go. A field that is nil or zero is unset, and left
+// to what Over puts under it; a list that is empty but not nil, and a hook that is
+// empty, are set to nothing. What Complete gives leaves nothing open. It is kept in a
+// rollout's record, so that a change of configuration does not bend a rollout that is
+// under way.
 type Policy struct {
 	// Rollout is what an author may suggest as well; the rest is the operator's.
 	manifest.Rollout `yaml:",inline"`

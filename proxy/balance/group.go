@@ -49,7 +49,7 @@ func NewGroup(cfg GroupConfig) *Group {
 		cfg.RetryAfter = time.Second
 	}
 	g := &Group{cfg: cfg}
-	g.budget.left.Store(budgetMost)
+	g.budget.begin(time.Now())
 	g.current.Store(&shares{group: g, changed: make(chan struct{})})
 	return g
 }

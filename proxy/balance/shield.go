@@ -81,13 +81,19 @@ type budget struct {
 }
 
 const (
-	budgetMost   = 1000 * Full // it begins with that
-	budgetFree   = 10          // replays a second
+	budgetMost   = 1000 * Full
+	budgetFree   = 10 // replays a second
 	budgetPeriod = int64(time.Second) / budgetFree
 )
 
 // epoch is where times begin that are kept as one number.
 var epoch = time.Now()
+
+// begin fills the bucket.
+func (b *budget) begin(now time.Time) {
+	b.left.Store(budgetMost)
+	b.last.Store(int64(now.Sub(epoch)))
+}
 
 // earn counts a request of which this share may be a replay.
 func (b *budget) earn(share int) {

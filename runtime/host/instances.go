@@ -157,5 +157,3 @@ type process struct{ *instance.Instance }
 
 func (p process) Stop(ctx context.Context) bool { return p.Instance.Stop(ctx, 0).Killed }
 func (p process) Exit() string                  { return p.Instance.Exit().String() }
-func (p process) Cause() module.DeathCause      { return module.DiedOfCrash }
-func (p process) Usage() (module.Usage, error)  { return module.Usage{}, nil }

@@ -298,7 +298,7 @@ func (t *transit) replay(res *http.Response, err error) proxy.Exchange {
 		return nil
 	}
 	t.asked = true
-	o.Unkept = t.body != nil && (t.kept == nil || !t.kept.whole())
+	o.Unkept = t.body != nil && (t.kept == nil || !t.kept.hold())
 	next := t.exchange.Replay(o)
 	if next == nil || o.Unkept {
 		return nil

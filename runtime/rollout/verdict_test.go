@@ -123,6 +123,21 @@ func TestWhatHangsSinceBeforeTheStepIsNoEvidenceInIt(t *testing.T) {
 	})
 }
 
+func TestWhatWasSentBeforeTheStepIsNoEvidenceInIt(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		_ = w.offer("1.1.0", gradual)
+		w.pass(11 * time.Second) // a second into the second step
+		for range 50 {
+			w.target("1.1.0").observe(rollout.Observation{Failed: true, Wait: 5 * time.Second, Dealt: true})
+		}
+		w.pass(time.Second)
+		if ro := w.wantPhase(rollout.Shifting, ""); ro.Step != 2 || ro.CandidateSample.Requests != 0 {
+			t.Errorf("step %d, candidate %+v", ro.Step, ro.CandidateSample)
+		}
+	})
+}
+
 func TestOneUserWhoKeepsFailingIsOneFailure(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.activate("1.0.0")

@@ -31,8 +31,13 @@ type Limits struct {
 type Finding struct {
 	// Verdict is Fail, Pass (proven to be no worse) or Inconclusive.
 	Verdict module.Verdict
-	// Reason says in words why it fails, or what is missing to pass.
+	// Reason says in words why it fails, or what is missing to pass; empty with Pass.
 	Reason string
-	// Errors and Slow are how much of what it takes to fail has come together, 0 to 1.
+	// Errors and Slow are how much of what it takes to fail has come together, 0 to 1:
+	// 1 is a Fail.
 	Errors, Slow float64
+	// Uncontrolled marks a Fail with nothing beside the candidate that would have
+	// shown trouble from elsewhere. Where stable can be given a share again, Compare
+	// can tell whose fault it is.
+	Uncontrolled bool
 }

@@ -11,11 +11,10 @@ func (c *charge) words() string {
 	b := append(c.candidate.words(make([]byte, 0, 160)), " requests "...)
 	b = append(b, c.did...)
 	if c.stable.requests > 0 {
-		stable := ", stable "
+		b = c.stable.words(append(b, ", stable "...))
 		if c.alone {
-			stable = ", of stable before it "
+			b = append(b, " before"...)
 		}
-		b = c.stable.words(append(b, stable...))
 		if often := c.candidate.share() / c.stable.share(); often > 1 && !math.IsInf(often, 0) {
 			b = append(number(append(b, ": "...), often), " times as often"...)
 		}
@@ -30,7 +29,7 @@ func (c *charge) words() string {
 // missing says what it takes for the candidate to pass.
 func (c *charge) missing(now Step) string {
 	if c.of(now.Candidate).bad == 0 {
-		return c.none + ", but it takes " + tell(c.more(now)) + " more of the candidate's requests to say so"
+		return c.none + ", but it takes " + tell(c.more(now)) + " more of the candidate's requests to call it no worse"
 	}
 	return c.words() + "; it takes more requests to tell"
 }

@@ -52,7 +52,8 @@ func (o *owner) goOn(ctx context.Context) bool {
 		if !now.Before(ro.ends(g, now)) && o.fit() {
 			o.observe()
 			if o.lookOut(ctx, true); o.rec.Rollout.Active() {
-				_ = o.decide(ctx, opened{Gate: g.name()}, nil)
+				mirrored := o.rec.Rollout.Mirror != nil || share(ro.Policy.Mirror.Share) == 0
+				_ = o.decide(ctx, opened{Gate: g.name(), Unproven: !mirrored}, nil)
 			}
 			return true
 		}

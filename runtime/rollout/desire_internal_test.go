@@ -47,7 +47,7 @@ func model() (events []any) {
 		dequeue{}, started{}, warmed{}, elapsed{}, doubted{Reason: "bad"}, spoiled{Reason: "bad"}, spoiled{Reason: "no disk", Blameless: true},
 		condemned{Reason: "bad"}, signs{Signs: []module.Sign{{Kind: "crash", Weight: 6000, Message: "crashed"}}, Fell: true},
 		opened{Gate: atEvidence}, opened{Gate: atChecks}, opened{Gate: atHold, Unproven: true}, opened{Gate: "hook:before_traffic"},
-		promote{}, abort{}, pause{}, resume{}, approve{}, back{}, back{Warm: true}, back{Stepped: true}, back{Warm: true, Stepped: true}, remove{}, cooled{},
+		promote{}, abort{}, pause{}, resume{}, approve{}, back{}, back{Warm: true}, back{Warm: true, Failed: true}, back{Stepped: true}, back{Warm: true, Stepped: true}, remove{}, cooled{},
 	}
 }
 

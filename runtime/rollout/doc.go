@@ -4,16 +4,47 @@
 // record; desired reads from a record which processes run and who gets traffic; an
 // owner, one goroutine a module, makes the world follow.
 //
-// What always holds:
-//   - A decision that widens exposure (a start, more weight) is saved before it is
-//     acted on; one that narrows it is acted on first and saved after, so that a
+// # Phases and gates
+//
+// A rollout is pending (accepted, no process), starting, warming, checking (warm, no
+// traffic), shifting (it has weight), and then promoted, failed, rolled-back, aborted or
+// superseded. What must be so before it goes on are gates, a pure function of the
+// rollout and the time: the checks, a rehearsal, a hold, the evidence, a hook's
+// consent, an operator's approval, the end of a freeze, in this order; a pause stands
+// before all. The owner works the first one. An open gate stays open over a restart of
+// the host, but for what one process has shown of itself. With nothing configured
+// pending and checking take no time and no save.
+//
+// A refusal by a hook, a check or the signs of a rehearsal blames the release. A hook
+// that cannot be asked, an approval that nobody gives, and a record that cannot be saved
+// do not: the candidate is taken back and may be offered again. A way back to the
+// previous release asks nobody.
+//
+// # Verdicts
+//
+// Evidence is what both sides did with the requests that chance gave them, one entry a
+// step, kept in the record; Rollout.Finding is the verdict on it, again and again. At
+// less than all the traffic a failure ends the rollout. With all of it nothing stands
+// beside the candidate, so the first failure there is a doubt: it steps back to where
+// stable is its control (not where users are kept on one side). What came without steps
+// is on trial for the policy's hold after its promotion: it gives way to the release
+// that it replaced, and a first release is taken out.
+//
+// # What always holds
+//
+//   - A decision that widens exposure (a start, more weight, a preview) is saved before
+//     it is acted on; one that narrows it is acted on first and saved after, so that a
 //     full disk never keeps a bad candidate in traffic.
 //   - Weights sum to 10000 whenever a module has traffic.
 //   - A candidate that fails never displaces stable, and is not tried again until
 //     its bytes change or an operator says so.
+//   - Every rollout that ended is in the record until the history has it. A crash of the
+//     host in between files it, and calls the hook of its end, once more.
 //
 // Goroutines: Engine.Run starts an owner a module. An owner starts one goroutine for
-// each process that comes up, is watched, or is retired; all of them end before Run
-// returns. Only the owner touches its fields; others send it messages. The Engine's
-// mutex guards the set of owners alone and is never held while an owner works.
+// each process that comes up, is watched, or is retired, one for the gate that it works,
+// and one for what it files; all of them end before Run returns. Only the owner touches
+// its fields; others send it messages. The Engine's mutex guards the set of owners alone
+// and is never held while an owner works; the mutex of a side's keys is held by whoever
+// counts a request, and no other with it.
 package rollout

@@ -94,7 +94,7 @@ func (o *owner) stumbled(ctx context.Context, p *process, kind policy.Sign, reas
 // giveWay returns to the previous release without being asked.
 func (o *owner) giveWay(ctx context.Context, reason string) {
 	stable := o.rec.Stable.Release
-	if o.decide(ctx, back{Actor: module.Self, Reason: reason, Warm: o.running[o.rec.Previous.Key] != nil}, nil) != nil {
+	if o.decide(ctx, back{Actor: module.Self, Reason: reason, Warm: o.running[o.rec.Previous.Key] != nil, Failed: o.onTrial()}, nil) != nil {
 		return // what serves is kept up; decide has seen to it
 	}
 	o.cfg.Log.Note(module.AuditRecord{Actor: module.Self, Action: "rollback", Target: stable.String(), Digest: stable.Digest, Outcome: "accepted", Reason: reason})

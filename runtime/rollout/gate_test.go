@@ -260,6 +260,29 @@ func TestAHookThatTheHostDiedInIsAskedAgain(t *testing.T) {
 	})
 }
 
+func TestAHookIsCalledOffWithItsRollout(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		w.hooks[policy.BeforeTraffic] = answer{after: 9 * time.Second, err: refused}
+		_ = w.offer("1.1.0", like(manifest.Gradual, hooks(policy.BeforeTraffic)))
+		w.pass(time.Second)
+		if err := w.engine.Pause(t.Context(), bob, "hello", ""); err != nil { // an answer is heard all the same
+			t.Fatal(err)
+		}
+		if err := w.offer("1.2.0", gradual); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(time.Millisecond)
+		if w.calledOff != 1 {
+			t.Errorf("%d hooks were called off", w.calledOff)
+		}
+		w.pass(time.Minute)
+		if s := w.status(); s.Stable.Version != "1.2.0" || w.state("1.1.0") != module.Stopped {
+			t.Errorf("stable %+v, 1.1.0 %s", s.Stable, w.state("1.1.0"))
+		}
+	})
+}
+
 func TestAWayBackAsksNobody(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.activate("1.0.0")

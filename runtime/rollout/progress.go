@@ -181,11 +181,6 @@ func (r *Rollout) before() analysis.Sample {
 	return sum
 }
 
-// beside is the evidence that has a control: both sides had their share.
-func (r *Rollout) beside() []analysis.Step {
-	return slices.DeleteFunc(slices.Clone(r.Evidence), func(s analysis.Step) bool { return s.Share >= manifest.Full })
-}
-
 // clone copies the rollout so deep that changing the copy leaves r alone.
 func (r *Rollout) clone() *Rollout {
 	if r == nil {

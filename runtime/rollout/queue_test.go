@@ -148,3 +148,23 @@ func TestEveryRolloutThatEndedIsInTheHistory(t *testing.T) {
 		}
 	})
 }
+
+func TestATrialThatIsLostIsInTheHistory(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		_ = w.offer("1.1.0", instant)
+		w.pass(2 * time.Second)
+		if past := w.filed["hello-2"]; past.Phase != "promoted" {
+			t.Errorf("history says %s", past.Phase)
+		}
+		w.serve("1.1.0", 30, 30, 0)
+		w.pass(2 * time.Second)
+		past, back := w.filed["hello-2"], w.filed["hello-3"]
+		if past.Phase != "rolled-back" || past.Verdict != module.Fail || past.CandidateSample.Errors != 30 {
+			t.Errorf("the rollout: %+v", past)
+		}
+		if back.Phase != "promoted" || back.To != "1.0.0" || back.Condemns != plan("1.1.0").Digest {
+			t.Errorf("the way back: %+v", back)
+		}
+	})
+}

@@ -67,8 +67,9 @@ type Decision struct {
 const (
 	// maxDecisions bounds the record; the oldest digests are forgotten first.
 	maxDecisions = 200
-	// maxUnfiled bounds what waits for a history that takes nothing.
-	maxUnfiled = 50
+	// maxUnfiled bounds what waits for a history that takes nothing; the oldest are
+	// given up.
+	maxUnfiled = 20
 )
 
 // decision finds what is known of a digest; nil if nothing.

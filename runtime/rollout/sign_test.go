@@ -92,6 +92,19 @@ func TestMuchMoreMemoryThanStableIsASignOnce(t *testing.T) {
 	})
 }
 
+func TestMemoryAfterASwitchLeadsBack(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		w.instance("1.0.0").uses(50 << 20)
+		_ = w.offer("1.1.0", like(manifest.Instant, func(p *rollout.Policy) { p.Signs = map[policy.Sign]manifest.Weight{policy.Memory: 10000} }))
+		w.pass(time.Second)
+		w.instance("1.1.0").uses(500 << 20)
+		w.pass(5 * time.Second)
+		w.wantSplit(map[string]manifest.Weight{"1.0.0": 10000})
+		w.wantEvent(module.ReleaseQuarantine, "it takes 500 MiB of memory, stable 50 MiB")
+	})
+}
+
 func TestBluegreenLooksAtTheMirrorBeforeItSwitches(t *testing.T) {
 	mirror := func(p *rollout.Policy) {
 		p.Mirror.Share, p.MaxDifferences, p.MinRequests = new(manifest.Weight(5000)), new(manifest.Weight(100)), 20

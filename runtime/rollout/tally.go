@@ -69,7 +69,7 @@ func (t *tally) add(o Observation) (look bool) {
 
 // look puts another lens in.
 func (t *tally) look(l *lens) {
-	if old := t.lens.Load(); l == nil || old == nil || *old != *l {
+	if old := t.lens.Load(); old != l && (old == nil || l == nil || *old != *l) {
 		t.lens.Store(l)
 	}
 }

@@ -46,7 +46,8 @@ type (
 	// condemned: the verdict is against a first release, which serves alone.
 	condemned struct{ Reason string }
 	// The verbs of an actor. For back, Warm says that the previous release still
-	// runs, and Stepped that it is to come back step by step.
+	// runs, Stepped that it is to come back step by step, and Failed that stable did
+	// not stand its trial.
 	promote struct{ Actor module.Actor }
 	abort   struct{ Actor module.Actor }
 	pause   struct {
@@ -60,6 +61,7 @@ type (
 		Reason  string
 		Warm    bool
 		Stepped bool
+		Failed  bool
 	}
 	remove struct {
 		Actor  module.Actor
@@ -208,7 +210,7 @@ func (r *Record) open(ev opened, now time.Time) {
 }
 
 // maxSigns ends a rollout whose signs weigh too little to ever do so.
-const maxSigns = 100
+const maxSigns = 40
 
 // sign notes evidence beyond requests, one after the other, until the candidate must
 // go for it. What serves already is judged by the owner, who knows the way back.
@@ -325,9 +327,15 @@ func (r *Record) condemn(reason string, now time.Time) {
 	if _, trial := ro.onTrial(); !trial || r.Stable == nil || r.Stable.Key != ro.Candidate.Key || r.Previous != nil {
 		return
 	}
-	ro.Phase, ro.Verdict, ro.Reason, ro.Ended = RolledBack, module.Fail, brief(reason), now
+	r.undo(reason, now)
 	r.decide(r.Stable.Release, module.Quarantined, reason, now)
 	r.Stable, r.WarmUntil = nil, time.Time{}
+}
+
+// undo ends a rollout for the second time: its trial went against it.
+func (r *Record) undo(reason string, now time.Time) {
+	ro := r.Rollout
+	ro.Phase, ro.Verdict, ro.Reason, ro.Ended = RolledBack, module.Fail, brief(reason), now
 	r.file()
 }
 

@@ -123,6 +123,9 @@ func (r *Record) goBack(ev back, now time.Time) error {
 	if r.Previous == nil || r.Stable == nil {
 		return &module.Error{Kind: module.NotFound, Msg: fmt.Sprintf("module %s has no previous release to go back to", r.Module), Hint: "deploy the release you want: segue deploy FILE"}
 	}
+	if ev.Failed { // its promotion did not last
+		r.undo(ev.Reason, now)
+	}
 	plan := *r.Previous
 	r.begin(plan, r.Rollout.Policy, ev.Actor, now)
 	ro := r.Rollout
@@ -200,7 +203,13 @@ func brief(reason string) string {
 	return strings.ToValidUTF8(reason[:most], "") + "…"
 }
 
+// maxPhases bounds what is noted of the time that a rollout takes.
+const maxPhases = 500
+
 func (r *Rollout) timed(name string, took time.Duration) {
+	if len(r.Phases) >= maxPhases {
+		return
+	}
 	r.Phases = append(r.Phases, module.PhaseTime{Name: name, Micros: took.Microseconds()})
 }
 

@@ -42,6 +42,7 @@ type world struct {
 	fileErr   error
 	hooks     map[policy.Point]answer
 	called    []policy.Point // hooks, in order
+	calledOff int            // of these
 	checked   []string       // checks, in order
 	checkErr  error
 	rehearsal module.Comparison
@@ -511,6 +512,9 @@ func (w *world) Hook(ctx context.Context, url string, point policy.Point, status
 	case <-time.After(a.after):
 		return a.err
 	case <-ctx.Done():
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.calledOff++
 		return &module.Error{Kind: module.Timeout, Msg: "no answer", Err: ctx.Err()}
 	}
 }

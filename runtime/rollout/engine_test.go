@@ -2,6 +2,7 @@ package rollout_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -349,6 +350,38 @@ func TestALoneStableThatLoopsIsRestartedForEverWithPauses(t *testing.T) {
 		w.behave("1.0.0", behaviour{})
 		w.pass(time.Minute)
 		w.wantSplit(map[string]manifest.Weight{"1.0.0": 10000})
+	})
+}
+
+func TestWhatTheHostLacksToAskIsNobodysIllness(t *testing.T) {
+	lack := fmt.Errorf("probe hello: %w", &module.Error{Kind: module.Quota, Msg: "no descriptors"})
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		_ = w.offer("2.0.0", gradual)
+		w.pass(time.Second)
+		stable, candidate := w.instance("1.0.0"), w.instance("2.0.0")
+		stable.sicken(lack)
+		candidate.sicken(errors.New("sick"))
+		w.pass(2 * time.Second) // two of three
+		candidate.sicken(lack)
+		w.pass(3 * time.Second)
+		candidate.sicken(nil)
+		w.pass(time.Minute)
+		w.wantPhase(rollout.Promoted, "")
+		if w.instance("2.0.0") != candidate || len(w.status().Rollout.Evidence.Signs) > 0 {
+			t.Errorf("it was started again, or %+v", w.status().Rollout.Evidence)
+		}
+	})
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		w.behave("2.0.0", behaviour{probeErr: lack})
+		_ = w.offer("2.0.0", gradual)
+		w.pass(time.Minute)
+		w.wantPhase(rollout.Failed, "no descriptors")
+		w.behave("2.0.0", behaviour{})
+		if err := w.offer("2.0.0", gradual); err != nil {
+			t.Errorf("it is blamed for what the host lacked: %v", err)
+		}
 	})
 }
 

@@ -187,6 +187,7 @@ func TestWhatSpeaksAgainstACandidateBeforeItsTrafficEndsTheRollout(t *testing.T)
 		{name: "a hook that is not there", policy: like(manifest.Gradual, hooks(policy.BeforeTraffic)), set: func(w *world) { w.hooks[policy.BeforeTraffic] = answer{err: unreachable} }, state: module.Failed, reason: "connection refused"},
 		{name: "a hook that never answers", policy: like(manifest.Gradual, hooks(policy.BeforeTraffic)), set: func(w *world) { w.hooks[policy.BeforeTraffic] = answer{after: time.Hour} }, state: module.Failed, reason: "no answer"},
 		{name: "a check", policy: like(manifest.Bluegreen, checks), set: func(w *world) { w.checkErr = refused }, state: module.Quarantined, reason: "its checks: no, not this one"},
+		{name: "a check that the host could not make", policy: like(manifest.Bluegreen, checks), set: func(w *world) { w.checkErr = &module.Error{Kind: module.Quota, Msg: "no descriptors"} }, state: module.Failed, reason: "no descriptors"},
 		{name: "a rehearsal", policy: like(manifest.Gradual, func(p *rollout.Policy) {
 			p.Rehearsal.Requests, p.MaxDifferences = new(10), new(manifest.Weight(500))
 		}), set: func(w *world) { w.rehearsal = module.Comparison{Requests: 10, Different: 1} }, state: module.Quarantined, reason: "1 of 10 rehearsed requests"},

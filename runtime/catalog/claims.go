@@ -12,6 +12,8 @@ import (
 // Claims are the routes of the releases that serve, may be gone back to, or are on
 // their way. The zero value is not usable; see New.
 type Claims struct {
+	previewHost func(module string) string
+
 	mu sync.Mutex
 	// holders maps a route to the module that has it and for which releases.
 	holders map[manifest.Route]*holder
@@ -22,21 +24,31 @@ type holder struct {
 	digests []module.Digest
 }
 
+// Config says what else claims depend on.
+type Config struct {
+	// PreviewHost is the host name under which a module's candidates are seen, empty for
+	// none; it gives the same for the same name always. nil: no module has one.
+	PreviewHost func(module string) string
+}
+
 // New makes an empty set of claims.
-func New() *Claims { return &Claims{holders: map[manifest.Route]*holder{}} }
+func New(cfg Config) *Claims {
+	if cfg.PreviewHost == nil {
+		cfg.PreviewHost = func(string) string { return "" }
+	}
+	return &Claims{previewHost: cfg.PreviewHost, holders: map[manifest.Route]*holder{}}
+}
 
 // Claim reserves all routes of a release for its module, or none: when another
 // module has one of them, the error (of kind Conflict) names it and the route. The
-// longest match wins between different paths, so only equal routes conflict.
+// longest match wins between different paths, so only equal routes conflict. A preview
+// host is for previews alone: no route may name it, and modules that share it must not
+// share a path.
 func (c *Claims) Claim(rel module.Release, routes []manifest.Route) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i, r := range routes {
-		if h := c.holders[r]; h != nil && h.module != rel.Module {
-			return &module.Error{Kind: module.Conflict, Field: fmt.Sprintf("routes[%d].path", i), Value: r.Host + r.Path,
-				Msg:  fmt.Sprintf("module %s has this route already", h.module),
-				Hint: fmt.Sprintf("choose another path or host, or take %s away: segue rm %s", h.module, h.module)}
-		}
+	if err := c.refusedLocked(rel.Module, routes); err != nil {
+		return err
 	}
 	for _, r := range routes {
 		h := c.holders[r]
@@ -49,6 +61,44 @@ func (c *Claims) Claim(rel module.Release, routes []manifest.Route) error {
 		}
 	}
 	return nil
+}
+
+// refusedLocked says what stands against a module's routes; nil if nothing does.
+func (c *Claims) refusedLocked(name string, routes []manifest.Route) error {
+	preview := c.previewHost(name)
+	for i, r := range routes {
+		if h := c.holders[r]; h != nil && h.module != name {
+			return &module.Error{Kind: module.Conflict, Field: fmt.Sprintf("routes[%d].path", i), Value: r.Host + r.Path,
+				Msg:  fmt.Sprintf("module %s has this route already", h.module),
+				Hint: fmt.Sprintf("choose another path or host, or take %s away: segue rm %s", h.module, h.module)}
+		}
+		if preview != "" && r.Host == preview {
+			return notForPreviews(preview, name)
+		}
+	}
+	for route, h := range c.holders {
+		other := c.previewHost(h.module)
+		if preview != "" && route.Host == preview {
+			return notForPreviews(preview, h.module)
+		}
+		for i, r := range routes {
+			switch {
+			case other != "" && r.Host == other:
+				return &module.Error{Kind: module.Conflict, Field: fmt.Sprintf("routes[%d].host", i), Value: r.Host,
+					Msg: fmt.Sprintf("the candidates of module %s are seen there", h.module), Hint: "choose another host, or another rollout.preview_host in segue.yaml"}
+			case preview != "" && other == preview && h.module != name && r.Path == route.Path:
+				return &module.Error{Kind: module.Conflict, Field: "rollout.preview_host", Value: preview,
+					Msg:  fmt.Sprintf("the candidates of module %s are seen there as well, and under the same path %s", h.module, r.Path),
+					Hint: fmt.Sprintf("set another for one of the two in segue.yaml: modules.%s.rollout.preview_host", name)}
+			}
+		}
+	}
+	return nil
+}
+
+func notForPreviews(host, owner string) error {
+	return &module.Error{Kind: module.Conflict, Field: "rollout.preview_host", Value: host,
+		Msg: fmt.Sprintf("module %s serves there, and previews would take its traffic", owner), Hint: "set another one in segue.yaml, which no route names"}
 }
 
 // Keep gives up what the module has claimed for releases other than these.

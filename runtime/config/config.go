@@ -100,5 +100,8 @@ func (c Config) RolloutFor(name string, author, wish manifest.Rollout) policy.Po
 		Over(policy.Policy{Rollout: author, Window: new(manifest.Duration(c.RollbackWindow))}).Complete()
 }
 
+// PreviewHost is where candidates of the module of that name are seen; empty for nowhere.
+func (c Config) PreviewHost(name string) string { return c.operator(name).PreviewHost }
+
 // operator is what the operator sets for a module, with what is set for all.
 func (c Config) operator(name string) policy.Policy { return c.Module(name).Rollout.Over(c.Rollout) }

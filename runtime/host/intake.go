@@ -186,7 +186,7 @@ func (in *intake) removed(ctx context.Context, n *watch.Removed) {
 		return
 	}
 	actor := module.Actor{Kind: "file", Name: n.Name}
-	if err := in.engine.Remove(ctx, actor, rel.Module, fmt.Sprintf("its last file %s was removed", n.Name)); err != nil {
+	if err := in.engine.Remove(ctx, rollout.Order{Actor: actor, Module: rel.Module, Reason: fmt.Sprintf("its last file %s was removed", n.Name)}); err != nil {
 		in.log.Error("module could not be deactivated", zap.String("module", rel.Module), zap.Error(err))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/segue-run/segue/runtime/access"
 	"github.com/segue-run/segue/runtime/api"
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/rollout"
 )
 
 // runtime is what the admin API sees of the host. Every change is authorised here.
@@ -24,9 +25,9 @@ func (r runtime) Module(ctx context.Context, name string) (module.Status, error)
 	if _, known := access.ActorFrom(ctx); err != nil || !known || status.Rollout == nil {
 		return status, err
 	}
-	rollout := *status.Rollout
-	rollout.Preview = r.traffic.preview(name, rollout.ID)
-	status.Rollout = &rollout
+	shown := *status.Rollout
+	shown.Preview = r.traffic.preview(name, shown.ID)
+	status.Rollout = &shown
 	return status, nil
 }
 
@@ -49,9 +50,7 @@ func (r runtime) Abort(ctx context.Context, o api.Order) error {
 }
 
 func (r runtime) Pause(ctx context.Context, o api.Order) error {
-	return r.change(ctx, o, "pause", func(ctx context.Context, actor module.Actor, name string) error {
-		return r.engine.Pause(ctx, actor, name, o.Reason)
-	})
+	return r.change(ctx, o, "pause", r.engine.Pause)
 }
 
 func (r runtime) Resume(ctx context.Context, o api.Order) error {
@@ -63,15 +62,11 @@ func (r runtime) Approve(ctx context.Context, o api.Order) error {
 }
 
 func (r runtime) Rollback(ctx context.Context, o api.Order) error {
-	return r.change(ctx, o, "roll back", func(ctx context.Context, actor module.Actor, name string) error {
-		return r.engine.Rollback(ctx, actor, name, o.Stepped)
-	})
+	return r.change(ctx, o, "roll back", r.engine.Rollback)
 }
 
 func (r runtime) Remove(ctx context.Context, o api.Order) error {
-	return r.change(ctx, o, "remove", func(ctx context.Context, actor module.Actor, name string) error {
-		return r.engine.Remove(ctx, actor, name, "removed by "+actor.String())
-	})
+	return r.change(ctx, o, "remove", r.engine.Remove)
 }
 
 func (r runtime) Rollouts(ctx context.Context, name string, limit int) ([]module.RolloutStatus, error) {
@@ -94,20 +89,11 @@ func (r runtime) Rollouts(ctx context.Context, name string, limit int) ([]module
 	return past, nil
 }
 
-func (r runtime) change(ctx context.Context, o api.Order, verb string, do func(context.Context, module.Actor, string) error) error {
+func (r runtime) change(ctx context.Context, o api.Order, verb string, do func(context.Context, rollout.Order) error) error {
 	if err := access.Authorize(o.Actor, verb+" "+o.Module); err != nil {
 		return err
 	}
-	if o.Rollout != "" {
-		status, err := r.engine.Status(o.Module)
-		if err != nil {
-			return err
-		}
-		if err := status.Rollout.UnderWay(o.Rollout); err != nil {
-			return err
-		}
-	}
-	return do(ctx, o.Actor, o.Module)
+	return do(ctx, rollout.Order(o))
 }
 
 func (r runtime) History(ctx context.Context, filter module.EventFilter) ([]module.Event, error) {

@@ -115,7 +115,7 @@ func (t *traffic) Split(name string, s rollout.Split) error {
 	} else {
 		now.group = balance.NewGroup(balance.GroupConfig{Module: name})
 	}
-	split, err := t.splitOf(name, s, now)
+	split, err := t.splitOfLocked(name, s, now)
 	if err != nil {
 		return err
 	}
@@ -142,8 +142,8 @@ func (t *traffic) Split(name string, s rollout.Split) error {
 	return nil
 }
 
-// splitOf is a rollout's split in the proxy's words.
-func (t *traffic) splitOf(name string, s rollout.Split, now *routed) (balance.Split, error) {
+// splitOfLocked is a rollout's split in the proxy's words.
+func (t *traffic) splitOfLocked(name string, s rollout.Split, now *routed) (balance.Split, error) {
 	split := balance.Split{Rollout: s.Rollout, Cap: s.Cap, Shares: make([]balance.Share, 0, len(s.Shares))}
 	for _, share := range s.Shares {
 		own, ok := share.Target.(target)
@@ -153,6 +153,9 @@ func (t *traffic) splitOf(name string, s rollout.Split, now *routed) (balance.Sp
 		split.Shares = append(split.Shares, balance.Share{Target: own.Target, Weight: int(share.Weight), Stable: share.Stable})
 	}
 	slices.SortFunc(split.Shares, func(a, b balance.Share) int { return cmp.Compare(b.Weight, a.Weight) })
+	// Where there is nothing to see, whoever asks to see it must not take stable for it.
+	now.preview = t.previewHostLocked(s)
+	split.Preview.Host = now.preview
 	if s.Rollout == "" {
 		return split, nil
 	}
@@ -165,10 +168,27 @@ func (t *traffic) splitOf(name string, s rollout.Split, now *routed) (balance.Sp
 		split.Shield = shieldOf(s.Policy.Shield)
 	}
 	if preview, ok := s.Preview.(target); ok {
-		split.Preview = balance.Preview{Target: preview.Target, Token: t.secret.Token(name, s.Rollout), Host: s.Policy.PreviewHost}
-		now.rollout, now.token, now.preview = s.Rollout, split.Preview.Token, split.Preview.Host
+		split.Preview.Target, split.Preview.Token = preview.Target, t.secret.Token(name, s.Rollout)
+		now.rollout, now.token = s.Rollout, split.Preview.Token
 	}
 	return split, nil
+}
+
+// previewHostLocked is the policy's preview host, unless a route has that name: a policy
+// may be older than the configuration by which routes are refused, and a preview must not
+// take anybody's traffic.
+func (t *traffic) previewHostLocked(s rollout.Split) string {
+	host := s.Policy.PreviewHost
+	taken := func(r manifest.Route) bool { return r.Host == host }
+	if slices.ContainsFunc(s.Routes, taken) {
+		return ""
+	}
+	for _, m := range t.modules {
+		if slices.ContainsFunc(m.routes, taken) {
+			return ""
+		}
+	}
+	return host
 }
 
 // preview is how the candidate of a rollout is asked for; nil where there is nothing to

@@ -39,17 +39,17 @@ var deaths = map[string]struct {
 		func(p *rollout.Policy) { p.Checks, p.Rehearsal.Requests = []policy.Check{{Path: "/a"}}, new(3) }), end: []string{"1.0.0", "1.1.0"}},
 	"one that is approved": {policy: like(manifest.Gradual, approvals(policy.BeforeStart, policy.BeforeTraffic, policy.EachStep)), act: func(w *world) {
 		for range 4 {
-			_ = w.engine.Approve(w.t.Context(), alice, "hello")
+			_ = w.engine.Approve(w.t.Context(), by(alice))
 			w.pass(12 * time.Second)
 		}
 	}, end: []string{"1.0.0", "1.1.0"}},
 	"one that is paused and resumed": {policy: gradual, act: func(w *world) {
-		_ = w.engine.Pause(w.t.Context(), bob, "hello", "")
+		_ = w.engine.Pause(w.t.Context(), by(bob))
 		w.pass(30 * time.Second)
-		_ = w.engine.Resume(w.t.Context(), bob, "hello")
+		_ = w.engine.Resume(w.t.Context(), by(bob))
 	}, end: []string{"1.0.0", "1.1.0"}},
-	"one that is promoted": {policy: gradual, act: func(w *world) { _ = w.engine.Promote(w.t.Context(), alice, "hello") }, end: []string{"1.0.0", "1.1.0"}},
-	"one that is aborted":  {policy: gradual, act: func(w *world) { _ = w.engine.Abort(w.t.Context(), alice, "hello") }, end: []string{"1.0.0", "1.1.0"}},
+	"one that is promoted": {policy: gradual, act: func(w *world) { _ = w.engine.Promote(w.t.Context(), by(alice)) }, end: []string{"1.0.0", "1.1.0"}},
+	"one that is aborted":  {policy: gradual, act: func(w *world) { _ = w.engine.Abort(w.t.Context(), by(alice)) }, end: []string{"1.0.0", "1.1.0"}},
 	"one that is doubted": {policy: gradual, act: func(w *world) {
 		w.pass(21 * time.Second)
 		w.trySpoil("1.1.0", 100)
@@ -58,11 +58,11 @@ var deaths = map[string]struct {
 	"one that is superseded": {policy: gradual, act: func(w *world) { _ = w.offer("1.2.0", gradual) }, end: []string{"1.0.0", "1.1.0", "1.2.0"}},
 	"one that another waits for": {policy: gradual, act: func(w *world) {
 		_ = w.offer("1.2.0", queued)
-		_ = w.engine.Abort(w.t.Context(), alice, "hello")
+		_ = w.engine.Abort(w.t.Context(), by(alice))
 	}, end: []string{"1.0.0", "1.1.0", "1.2.0"}},
 	"one that is rolled back by steps": {policy: instant, act: func(w *world) {
 		w.pass(20 * time.Second)
-		_ = w.engine.Rollback(w.t.Context(), alice, "hello", true)
+		_ = w.engine.Rollback(w.t.Context(), rollout.Order{Actor: alice, Module: "hello", Stepped: true})
 	}, end: []string{"1.0.0", "1.1.0"}},
 }
 
@@ -163,8 +163,8 @@ func (w *world) settle() {
 	w.t.Helper()
 	for range 12 {
 		w.pass(20 * time.Second)
-		_ = w.engine.Resume(w.t.Context(), alice, "hello")
-		_ = w.engine.Approve(w.t.Context(), alice, "hello")
+		_ = w.engine.Resume(w.t.Context(), by(alice))
+		_ = w.engine.Approve(w.t.Context(), by(alice))
 	}
 	w.pass(time.Minute)
 }

@@ -13,6 +13,10 @@ import (
 
 // answer decides an actor's request and leaves an audit record either way.
 func (o *owner) answer(ctx context.Context, m request) error {
+	if err := o.meant(m.rollout); err != nil {
+		o.auditRefusal(ctx, m.audit, err)
+		return err
+	}
 	if ev, ok := m.event.(back); ok && o.rec.Previous != nil {
 		ev.Warm = o.running[o.rec.Previous.Key] != nil
 		m.event = ev

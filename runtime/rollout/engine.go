@@ -169,8 +169,8 @@ func (e *Engine) Offer(ctx context.Context, of Offer) (module.RolloutStatus, err
 		e.wg.Go(func() { o.run(ctx) })
 	}
 	e.mu.Unlock()
-	err := o.ask(ctx, offered{Plan: of.Plan, Policy: of.Policy, Actor: of.Actor, Source: of.Source, Force: of.Force, Phases: of.Phases},
-		module.AuditRecord{Actor: of.Actor, Action: "deploy", Target: of.Plan.Release.String(), Digest: of.Plan.Digest})
+	err := o.ask(ctx, request{event: offered{Plan: of.Plan, Policy: of.Policy, Actor: of.Actor, Source: of.Source, Force: of.Force, Phases: of.Phases},
+		audit: module.AuditRecord{Actor: of.Actor, Action: "deploy", Target: of.Plan.Release.String(), Digest: of.Plan.Digest}})
 	if err != nil {
 		return module.RolloutStatus{}, err
 	}
@@ -178,58 +178,6 @@ func (e *Engine) Offer(ctx context.Context, of Offer) (module.RolloutStatus, err
 		return *s, nil
 	}
 	return module.RolloutStatus{}, nil
-}
-
-// Promote finishes the rollout under way now: the candidate gets all traffic. The
-// operator's word stands for what it still waits for, be it evidence, an approval, a
-// hook or the end of a freeze or a pause. It is refused until the candidate is warm.
-func (e *Engine) Promote(ctx context.Context, actor module.Actor, name string) error {
-	return e.ask(ctx, name, "promote", actor, promote{Actor: actor})
-}
-
-// Abort takes the candidate back and puts it in quarantine.
-func (e *Engine) Abort(ctx context.Context, actor module.Actor, name string) error {
-	return e.ask(ctx, name, "abort", actor, abort{Actor: actor})
-}
-
-// Pause holds the rollout under way where it is until Resume: nothing widens by itself.
-// It is judged all the same, and may be taken back. The reason may be empty.
-func (e *Engine) Pause(ctx context.Context, actor module.Actor, name, reason string) error {
-	return e.ask(ctx, name, "pause", actor, pause{Actor: actor, Reason: reason})
-}
-
-// Resume lets a paused rollout go on; or one that waits for evidence, which the
-// operator's word then stands for, and the record says "unproven".
-func (e *Engine) Resume(ctx context.Context, actor module.Actor, name string) error {
-	return e.ask(ctx, name, "resume", actor, resume{Actor: actor})
-}
-
-// Approve gives the approval that the rollout under way waits for, or ends the freeze
-// for what would widen next.
-func (e *Engine) Approve(ctx context.Context, actor module.Actor, name string) error {
-	return e.ask(ctx, name, "approve", actor, approve{Actor: actor})
-}
-
-// Rollback takes back the candidate of the rollout under way, or goes back to the
-// previous release: by one change of weights while it is warm, else by starting it.
-// With stepped it comes back by the steps of the last rollout's policy, or the usual
-// ones where that has none, each judged.
-// What is left behind goes to quarantine.
-func (e *Engine) Rollback(ctx context.Context, actor module.Actor, name string, stepped bool) error {
-	return e.ask(ctx, name, "rollback", actor, back{Actor: actor, Reason: "rolled back by " + actor.String(), Stepped: stepped})
-}
-
-// Remove takes the module out of traffic and stops it. Its releases stay known.
-func (e *Engine) Remove(ctx context.Context, actor module.Actor, name, reason string) error {
-	return e.ask(ctx, name, "remove", actor, remove{Actor: actor, Reason: reason})
-}
-
-func (e *Engine) ask(ctx context.Context, name, action string, actor module.Actor, ev any) error {
-	o, err := e.owner(name)
-	if err != nil {
-		return err
-	}
-	return o.ask(ctx, ev, module.AuditRecord{Actor: actor, Action: action, Target: name})
 }
 
 // Status is a module as it stands now.

@@ -2,6 +2,7 @@ package rollout_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -225,7 +226,7 @@ func TestRollbackToAWarmReleaseIsOneSplit(t *testing.T) {
 		w.activate("1.0.0")
 		w.activate("1.1.0")
 		before := len(w.done(0))
-		if err := w.engine.Rollback(t.Context(), alice, "hello", false); err != nil {
+		if err := w.engine.Rollback(t.Context(), by(alice)); err != nil {
 			t.Fatal(err)
 		}
 		if got := w.done(before); !slices.Equal(got[:2], []string{"split map[1.0.0:100%]", "save promoted"}) {
@@ -236,7 +237,7 @@ func TestRollbackToAWarmReleaseIsOneSplit(t *testing.T) {
 		if s.Stable.Version != "1.0.0" || s.Previous != nil || w.instance("1.1.0") != nil {
 			t.Errorf("status %+v", s)
 		}
-		if err := w.engine.Rollback(t.Context(), alice, "hello", false); module.KindOf(err) != module.NotFound {
+		if err := w.engine.Rollback(t.Context(), by(alice)); module.KindOf(err) != module.NotFound {
 			t.Errorf("a second rollback: %v", err)
 		}
 	})
@@ -247,7 +248,7 @@ func TestRollbackToAColdReleaseStartsItFirst(t *testing.T) {
 		w.activate("1.0.0")
 		w.activate("1.1.0")
 		w.pass(11 * time.Minute)
-		if err := w.engine.Rollback(t.Context(), alice, "hello", false); err != nil {
+		if err := w.engine.Rollback(t.Context(), by(alice)); err != nil {
 			t.Fatal(err)
 		}
 		w.wantSplit(map[string]manifest.Weight{"1.1.0": 10000})
@@ -260,18 +261,18 @@ func TestRollbackToAColdReleaseStartsItFirst(t *testing.T) {
 func TestPromoteFinishesAndAbortTakesBack(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.activate("1.0.0")
-		if err := w.engine.Promote(t.Context(), alice, "hello"); module.KindOf(err) != module.Conflict {
+		if err := w.engine.Promote(t.Context(), by(alice)); module.KindOf(err) != module.Conflict {
 			t.Errorf("promote without a rollout: %v", err)
 		}
 		_ = w.offer("1.1.0", gradual)
 		w.pass(time.Second)
-		if err := w.engine.Promote(t.Context(), alice, "hello"); err != nil {
+		if err := w.engine.Promote(t.Context(), by(alice)); err != nil {
 			t.Fatal(err)
 		}
 		w.wantSplit(map[string]manifest.Weight{"1.1.0": 10000})
 		_ = w.offer("1.2.0", gradual)
 		w.pass(time.Second)
-		if err := w.engine.Abort(t.Context(), alice, "hello"); err != nil {
+		if err := w.engine.Abort(t.Context(), by(alice)); err != nil {
 			t.Fatal(err)
 		}
 		w.wantSplit(map[string]manifest.Weight{"1.1.0": 10000})
@@ -284,7 +285,7 @@ func TestPromoteFinishesAndAbortTakesBack(t *testing.T) {
 func TestRemoveTakesTheModuleOutAndKeepsWhatIsKnown(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.activate("1.0.0")
-		if err := w.engine.Remove(t.Context(), alice, "hello", "removed by user:alice"); err != nil {
+		if err := w.engine.Remove(t.Context(), rollout.Order{Actor: alice, Module: "hello", Reason: "removed by user:alice"}); err != nil {
 			t.Fatal(err)
 		}
 		w.pass(2 * time.Second)
@@ -349,6 +350,38 @@ func TestALoneStableThatLoopsIsRestartedForEverWithPauses(t *testing.T) {
 		w.behave("1.0.0", behaviour{})
 		w.pass(time.Minute)
 		w.wantSplit(map[string]manifest.Weight{"1.0.0": 10000})
+	})
+}
+
+func TestWhatTheHostLacksToAskIsNobodysIllness(t *testing.T) {
+	lack := fmt.Errorf("probe hello: %w", &module.Error{Kind: module.Quota, Msg: "no descriptors"})
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		_ = w.offer("2.0.0", gradual)
+		w.pass(time.Second)
+		stable, candidate := w.instance("1.0.0"), w.instance("2.0.0")
+		stable.sicken(lack)
+		candidate.sicken(errors.New("sick"))
+		w.pass(2 * time.Second) // two of three
+		candidate.sicken(lack)
+		w.pass(3 * time.Second)
+		candidate.sicken(nil)
+		w.pass(time.Minute)
+		w.wantPhase(rollout.Promoted, "")
+		if w.instance("2.0.0") != candidate || len(w.status().Rollout.Evidence.Signs) > 0 {
+			t.Errorf("it was started again, or %+v", w.status().Rollout.Evidence)
+		}
+	})
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		w.behave("2.0.0", behaviour{probeErr: lack})
+		_ = w.offer("2.0.0", gradual)
+		w.pass(time.Minute)
+		w.wantPhase(rollout.Failed, "no descriptors")
+		w.behave("2.0.0", behaviour{})
+		if err := w.offer("2.0.0", gradual); err != nil {
+			t.Errorf("it is blamed for what the host lacked: %v", err)
+		}
 	})
 }
 
@@ -444,8 +477,8 @@ func TestEveryChangeHasAnActorAndAnAuditRecord(t *testing.T) {
 		_ = w.offer("9.9.9", gradual)
 		_ = w.offer("1.1.0", gradual)
 		w.pass(time.Second)
-		_ = w.engine.Abort(t.Context(), alice, "hello")
-		_ = w.engine.Remove(t.Context(), alice, "hello", "enough")
+		_ = w.engine.Abort(t.Context(), by(alice))
+		_ = w.engine.Remove(t.Context(), rollout.Order{Actor: alice, Module: "hello", Reason: "enough"})
 		var got []string
 		for _, a := range w.audits {
 			got = append(got, a.Actor.String()+" "+a.Action+" "+a.Target+" "+a.Outcome)
@@ -607,7 +640,7 @@ func TestAPromotionThatCannotBeSavedIsRefusedAndCondemnsNobody(t *testing.T) {
 		_ = w.offer("1.1.0", gradual)
 		w.pass(time.Second)
 		w.setSaveErr(errFull)
-		if err := w.engine.Promote(t.Context(), alice, "hello"); !errors.Is(err, errFull) {
+		if err := w.engine.Promote(t.Context(), by(alice)); !errors.Is(err, errFull) {
 			t.Errorf("promote: %v", err)
 		}
 		if err := w.offer("1.2.0", gradual); !errors.Is(err, errFull) {
@@ -626,7 +659,7 @@ func TestARemovalThatCannotBeSavedYetIsDoneAndSaysSo(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.activate("1.0.0")
 		w.setSaveErr(errFull)
-		err := w.engine.Remove(t.Context(), alice, "hello", "enough")
+		err := w.engine.Remove(t.Context(), rollout.Order{Actor: alice, Module: "hello", Reason: "enough"})
 		if err == nil || !strings.Contains(err.Error(), "it is done, but could not be saved yet") {
 			t.Errorf("remove: %v", err)
 		}
@@ -669,11 +702,11 @@ func TestAbortingAWayBackLeavesTheWayOpen(t *testing.T) {
 		w.activate("1.1.0")
 		w.pass(11 * time.Minute)
 		w.behave("1.0.0", behaviour{startTime: 5 * time.Second})
-		if err := w.engine.Rollback(t.Context(), alice, "hello", false); err != nil {
+		if err := w.engine.Rollback(t.Context(), by(alice)); err != nil {
 			t.Fatal(err)
 		}
 		w.pass(time.Second)
-		if err := w.engine.Abort(t.Context(), alice, "hello"); err != nil {
+		if err := w.engine.Abort(t.Context(), by(alice)); err != nil {
 			t.Fatal(err)
 		}
 		w.behave("1.0.0", behaviour{})

@@ -16,7 +16,7 @@ func (o *owner) couldNotStart(ctx context.Context, p *process, err error) {
 		return
 	}
 	if o.isCandidate(p) {
-		_ = o.decide(ctx, spoiled{Reason: err.Error(), Blameless: p.inst == nil && !blames(err)}, nil)
+		_ = o.decide(ctx, spoiled{Reason: err.Error(), Blameless: unasked(err) || p.inst == nil && !blames(err)}, nil)
 		return
 	}
 	o.tell(module.Event{Type: module.ModuleFailing, Version: p.plan.Version, Digest: p.plan.Digest, Instance: p.id, Reason: err.Error(), Message: fmt.Sprintf("%s could not be started: %v", p.plan.Release, err)}, nil)

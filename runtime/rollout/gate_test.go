@@ -77,7 +77,7 @@ func TestAnApprovalIsWaitedForAtEachPointThatAsksForIt(t *testing.T) {
 		}
 		approve := func() {
 			t.Helper()
-			if err := w.engine.Approve(t.Context(), alice, "hello"); err != nil {
+			if err := w.engine.Approve(t.Context(), by(alice)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -137,7 +137,7 @@ func TestNothingWidensInAFreezeUntilItEndsOrIsApproved(t *testing.T) {
 			t.Error("nobody knows how long")
 		}
 		for _, phase := range []rollout.Phase{rollout.Checking, rollout.Shifting} { // an approval is for one step
-			if err := w.engine.Approve(t.Context(), bob, "hello"); err != nil {
+			if err := w.engine.Approve(t.Context(), by(bob)); err != nil {
 				t.Fatal(err)
 			}
 			w.pass(time.Minute)
@@ -161,7 +161,7 @@ func TestHooksAreAskedAtTheirPointsAndToldTheEnd(t *testing.T) {
 		w.wantEvent(module.HookFailed, "not this one")
 		_ = w.offer("1.2.0", all)
 		w.pass(time.Second)
-		_ = w.engine.Abort(t.Context(), alice, "hello")
+		_ = w.engine.Abort(t.Context(), by(alice))
 		w.pass(time.Second)
 		want := []policy.Point{policy.BeforeStart, policy.BeforeTraffic, policy.EachStep, policy.EachStep, policy.AfterPromotion,
 			policy.BeforeStart, policy.BeforeTraffic, policy.AfterRollback}
@@ -187,6 +187,7 @@ func TestWhatSpeaksAgainstACandidateBeforeItsTrafficEndsTheRollout(t *testing.T)
 		{name: "a hook that is not there", policy: like(manifest.Gradual, hooks(policy.BeforeTraffic)), set: func(w *world) { w.hooks[policy.BeforeTraffic] = answer{err: unreachable} }, state: module.Failed, reason: "connection refused"},
 		{name: "a hook that never answers", policy: like(manifest.Gradual, hooks(policy.BeforeTraffic)), set: func(w *world) { w.hooks[policy.BeforeTraffic] = answer{after: time.Hour} }, state: module.Failed, reason: "no answer"},
 		{name: "a check", policy: like(manifest.Bluegreen, checks), set: func(w *world) { w.checkErr = refused }, state: module.Quarantined, reason: "its checks: no, not this one"},
+		{name: "a check that the host could not make", policy: like(manifest.Bluegreen, checks), set: func(w *world) { w.checkErr = &module.Error{Kind: module.Quota, Msg: "no descriptors"} }, state: module.Failed, reason: "no descriptors"},
 		{name: "a rehearsal", policy: like(manifest.Gradual, func(p *rollout.Policy) {
 			p.Rehearsal.Requests, p.MaxDifferences = new(10), new(manifest.Weight(500))
 		}), set: func(w *world) { w.rehearsal = module.Comparison{Requests: 10, Different: 1} }, state: module.Quarantined, reason: "1 of 10 rehearsed requests"},
@@ -266,7 +267,7 @@ func TestAHookIsCalledOffWithItsRollout(t *testing.T) {
 		w.hooks[policy.BeforeTraffic] = answer{after: 9 * time.Second, err: refused}
 		_ = w.offer("1.1.0", like(manifest.Gradual, hooks(policy.BeforeTraffic)))
 		w.pass(time.Second)
-		if err := w.engine.Pause(t.Context(), bob, "hello", ""); err != nil { // an answer is heard all the same
+		if err := w.engine.Pause(t.Context(), by(bob)); err != nil { // an answer is heard all the same
 			t.Fatal(err)
 		}
 		w.pass(time.Second)
@@ -292,13 +293,13 @@ func TestAWayBackAsksNobody(t *testing.T) {
 		w.activate("1.0.0")
 		_ = w.offer("1.1.0", like(manifest.Instant, frozen, approvals(policy.BeforeTraffic)))
 		w.pass(time.Second)
-		_ = w.engine.Approve(t.Context(), alice, "hello")
+		_ = w.engine.Approve(t.Context(), by(alice))
 		w.pass(time.Second)
-		if err := w.engine.Promote(t.Context(), alice, "hello"); err != nil {
+		if err := w.engine.Promote(t.Context(), by(alice)); err != nil {
 			t.Fatal(err)
 		}
 		w.pass(11 * time.Minute)
-		if err := w.engine.Rollback(t.Context(), alice, "hello", false); err != nil {
+		if err := w.engine.Rollback(t.Context(), by(alice)); err != nil {
 			t.Fatal(err)
 		}
 		w.pass(time.Second)

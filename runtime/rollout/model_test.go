@@ -55,27 +55,27 @@ func (p *player) act() {
 		_, _ = p.engine.Offer(ctx, rollout.Offer{Plan: plan(version), Policy: gradual, Actor: bob, Force: true})
 	case 6:
 		note("promote")
-		_ = p.engine.Promote(ctx, alice, "hello")
+		_ = p.engine.Promote(ctx, by(alice))
 	case 7:
 		note("abort")
-		_ = p.engine.Abort(ctx, alice, "hello")
+		_ = p.engine.Abort(ctx, by(alice))
 	case 8:
 		note("pause")
-		_ = p.engine.Pause(ctx, alice, "hello", "why not")
+		_ = p.engine.Pause(ctx, rollout.Order{Actor: alice, Module: "hello", Reason: "why not"})
 	case 9, 10:
 		note("resume")
-		_ = p.engine.Resume(ctx, alice, "hello")
+		_ = p.engine.Resume(ctx, by(alice))
 	case 11, 12:
 		note("approve")
-		_ = p.engine.Approve(ctx, alice, "hello")
+		_ = p.engine.Approve(ctx, by(alice))
 	case 13:
 		stepped := p.rand.IntN(2) == 0
 		note("rollback, stepped %v", stepped)
-		_ = p.engine.Rollback(ctx, alice, "hello", stepped)
+		_ = p.engine.Rollback(ctx, rollout.Order{Actor: alice, Module: "hello", Stepped: stepped})
 	case 14:
 		if p.rand.IntN(4) == 0 {
 			note("remove")
-			_ = p.engine.Remove(ctx, alice, "hello", "enough")
+			_ = p.engine.Remove(ctx, rollout.Order{Actor: alice, Module: "hello", Reason: "enough"})
 			p.emptied = true // also where it could not be saved yet
 		}
 	case 15, 16:

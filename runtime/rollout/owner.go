@@ -65,11 +65,13 @@ type owner struct {
 type message any
 
 type (
-	// request is an actor's event; the reply says whether it was accepted.
+	// request is an actor's event, for the rollout of that id where there is one; the
+	// reply says whether it was accepted.
 	request struct {
-		event any
-		audit module.AuditRecord
-		reply chan error
+		event   any
+		rollout string
+		audit   module.AuditRecord
+		reply   chan error
 	}
 	up struct {
 		p    *process
@@ -222,8 +224,8 @@ func (o *owner) post(m message) {
 
 // ask sends an actor's event to the loop and waits for the answer. Once the loop has
 // the event ctx does not end the wait any more: who asked holds what it needs.
-func (o *owner) ask(ctx context.Context, ev any, audit module.AuditRecord) error {
-	m := request{event: ev, audit: audit, reply: make(chan error, 1)}
+func (o *owner) ask(ctx context.Context, m request) error {
+	m.reply = make(chan error, 1)
 	select {
 	case o.mail <- m:
 	case <-o.closed:

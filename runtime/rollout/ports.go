@@ -27,7 +27,8 @@ type Instance interface {
 	Phases() []module.PhaseTime
 	// Dial opens a connection to the module's HTTP listener.
 	Dial(ctx context.Context) (net.Conn, error)
-	// Probe asks once whether the instance is well.
+	// Probe asks once whether the instance is well. An error of kind Quota says nothing
+	// of it: the host lacked what it takes to ask.
 	Probe(ctx context.Context) error
 	// Drain tells the module that no new request will come; it does not wait for
 	// those in flight.

@@ -62,7 +62,8 @@ func warm(ctx context.Context, inst Instance, plan Plan) error {
 }
 
 // watch probes an instance for as long as it lives or ctx lasts. It posts exited
-// once, and unwell or recovered whenever the row of probes says so.
+// once, and unwell or recovered whenever the row of probes says so. A probe that the host
+// could not make is no part of the row.
 func watch(ctx context.Context, p *process, post func(message)) {
 	health := p.plan.Health
 	tick := time.NewTicker(time.Duration(health.Interval))
@@ -80,7 +81,11 @@ func watch(ctx context.Context, p *process, post func(message)) {
 		if usage, err := p.inst.Usage(); err == nil {
 			p.usage.Store(&usage)
 		}
-		if err := probe(ctx, p.inst, time.Duration(health.Timeout)); err != nil {
+		err := probe(ctx, p.inst, time.Duration(health.Timeout))
+		if unasked(err) {
+			continue
+		}
+		if err != nil {
 			passes = 0
 			if failures++; failures%health.Failures == 0 && ctx.Err() == nil {
 				post(unwell{p, err})
@@ -101,6 +106,10 @@ func probe(ctx context.Context, inst Instance, timeout time.Duration) error {
 	defer cancel()
 	return inst.Probe(ctx)
 }
+
+// unasked reports whether a probe, or a start, came to nothing because the host lacked
+// what it takes: it says nothing of the release.
+func unasked(err error) bool { return err != nil && module.KindOf(err) == module.Quota }
 
 func orDeadline(err error) error {
 	if err == nil {

@@ -74,7 +74,7 @@ func TestWhatWaitsIsHeldToTheRulesWhenItComes(t *testing.T) {
 		w.pass(time.Second)
 		_ = w.offer("1.0.0", queued) // serves already if the rollout fails
 		w.wantQueued("1.0.0")
-		_ = w.engine.Abort(t.Context(), alice, "hello")
+		_ = w.engine.Abort(t.Context(), by(alice))
 		w.pass(time.Second)
 		w.wantQueued("")
 		w.wantEvent(module.OfferRefused, "nothing to do")
@@ -108,7 +108,7 @@ func TestARemovalClearsWhatWaits(t *testing.T) {
 		_ = w.offer("1.1.0", queued)
 		w.pass(time.Second)
 		_ = w.offer("1.2.0", queued)
-		if err := w.engine.Remove(t.Context(), alice, "hello", "enough"); err != nil {
+		if err := w.engine.Remove(t.Context(), rollout.Order{Actor: alice, Module: "hello", Reason: "enough"}); err != nil {
 			t.Fatal(err)
 		}
 		w.pass(time.Minute)
@@ -129,7 +129,7 @@ func TestEveryRolloutThatEndedIsInTheHistory(t *testing.T) {
 		w.pass(time.Second)
 		_ = w.offer("1.2.0", gradual) // supersedes
 		w.pass(time.Second)
-		_ = w.engine.Abort(t.Context(), alice, "hello")
+		_ = w.engine.Abort(t.Context(), by(alice))
 		w.pass(time.Minute)
 		w.crashHost()
 		w.mu.Lock()

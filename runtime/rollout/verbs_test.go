@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -25,7 +26,7 @@ func TestAPausedRolloutStaysWhereItIsAlsoAfterARestart(t *testing.T) {
 		w.activate("1.0.0")
 		_ = w.offer("1.1.0", gradual)
 		w.pass(time.Second)
-		if err := w.engine.Pause(t.Context(), bob, "hello", "lunch"); err != nil {
+		if err := w.engine.Pause(t.Context(), rollout.Order{Actor: bob, Module: "hello", Reason: "lunch"}); err != nil {
 			t.Fatal(err)
 		}
 		w.wantEvent(module.RolloutPaused, "lunch")
@@ -38,7 +39,7 @@ func TestAPausedRolloutStaysWhereItIsAlsoAfterARestart(t *testing.T) {
 		if waiting == nil || waiting.For != "pause" || waiting.Actor != "user:bob" || !strings.Contains(waiting.Message, "lunch") {
 			t.Errorf("waiting %+v", waiting)
 		}
-		if err := w.engine.Resume(t.Context(), alice, "hello"); err != nil {
+		if err := w.engine.Resume(t.Context(), by(alice)); err != nil {
 			t.Fatal(err)
 		}
 		w.pass(time.Minute)
@@ -51,7 +52,7 @@ func TestAPausedCandidateIsJudgedAllTheSame(t *testing.T) {
 		w.activate("1.0.0")
 		_ = w.offer("1.1.0", gradual)
 		w.pass(time.Second)
-		_ = w.engine.Pause(t.Context(), bob, "hello", "")
+		_ = w.engine.Pause(t.Context(), by(bob))
 		w.pass(time.Minute)
 		w.serve("1.1.0", 5, 5, 0)
 		w.wantPhase(rollout.RolledBack, "5 of 5")
@@ -63,23 +64,52 @@ func TestOfTwoOperatorsTheSecondIsToldWhoAndWhen(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.activate("1.0.0")
 		ctx := t.Context()
-		wantConflict(t, w.engine.Pause(ctx, alice, "hello", ""), "module hello has no rollout under way: hello-1 to 1.0.0 was promoted at 00:00:00")
+		wantConflict(t, w.engine.Pause(ctx, by(alice)), "module hello has no rollout under way: hello-1 to 1.0.0 was promoted at 00:00:00")
 		_ = w.offer("1.1.0", like(manifest.Gradual, approvals(policy.EachStep)))
 		w.pass(time.Second)
-		wantConflict(t, w.engine.Resume(ctx, alice, "hello"), "hello-2 to 1.1.0 is not paused", "the step lasts at least 10s")
-		wantConflict(t, w.engine.Approve(ctx, alice, "hello"), "waits for no approval")
-		_ = w.engine.Pause(ctx, bob, "hello", "")
-		wantConflict(t, w.engine.Pause(ctx, alice, "hello", ""), "is paused by user:bob since 00:00:2")
-		_ = w.engine.Resume(ctx, bob, "hello")
-		wantConflict(t, w.engine.Resume(ctx, alice, "hello"), "is not paused (resume by user:bob at 00:00:2")
+		wantConflict(t, w.engine.Resume(ctx, by(alice)), "hello-2 to 1.1.0 is not paused", "the step lasts at least 10s")
+		wantConflict(t, w.engine.Approve(ctx, by(alice)), "waits for no approval")
+		_ = w.engine.Pause(ctx, by(bob))
+		wantConflict(t, w.engine.Pause(ctx, by(alice)), "is paused by user:bob since 00:00:2")
+		_ = w.engine.Resume(ctx, by(bob))
+		wantConflict(t, w.engine.Resume(ctx, by(alice)), "is not paused (resume by user:bob at 00:00:2")
 		w.pass(10 * time.Second)
 		w.wantWaiting("approval", policy.EachStep)
-		_ = w.engine.Approve(ctx, bob, "hello")
-		wantConflict(t, w.engine.Approve(ctx, alice, "hello"), "waits for no approval (approve by user:bob at 00:00:3")
-		_ = w.engine.Abort(ctx, bob, "hello")
-		for _, err := range []error{w.engine.Abort(ctx, alice, "hello"), w.engine.Promote(ctx, alice, "hello"), w.engine.Approve(ctx, alice, "hello")} {
+		_ = w.engine.Approve(ctx, by(bob))
+		wantConflict(t, w.engine.Approve(ctx, by(alice)), "waits for no approval (approve by user:bob at 00:00:3")
+		_ = w.engine.Abort(ctx, by(bob))
+		for _, err := range []error{w.engine.Abort(ctx, by(alice)), w.engine.Promote(ctx, by(alice)), w.engine.Approve(ctx, by(alice))} {
 			wantConflict(t, err, "hello-2 to 1.1.0 was aborted by user:bob at 00:00:3")
 		}
+	})
+}
+
+func TestAnOrderForOneRolloutMovesNoOther(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		_ = w.offer("1.1.0", gradual)
+		w.pass(time.Second)
+		mine := by(alice)
+		mine.Rollout = w.status().Rollout.ID
+		if err := w.engine.Pause(t.Context(), mine); err != nil {
+			t.Fatal(err)
+		}
+		_ = w.offer("1.2.0", gradual) // takes its place
+		w.pass(time.Second)
+		verbs := map[string]func(context.Context, rollout.Order) error{"promote": w.engine.Promote, "abort": w.engine.Abort, "pause": w.engine.Pause,
+			"resume": w.engine.Resume, "approve": w.engine.Approve, "rollback": w.engine.Rollback, "remove": w.engine.Remove}
+		for verb, do := range verbs {
+			wantConflict(t, do(t.Context(), mine), "rollout", mine.Rollout, "that is hello-3, to 1.2.0, begun by user:alice")
+			if last := w.audits[len(w.audits)-1]; last.Action != verb || last.Outcome != "refused" {
+				t.Errorf("%s: the last audit record is %+v", verb, last)
+			}
+		}
+		w.wantSplit(map[string]manifest.Weight{"1.0.0": 9900, "1.2.0": 100})
+		mine.Rollout = w.status().Rollout.ID
+		if err := w.engine.Abort(t.Context(), mine); err != nil {
+			t.Error(err)
+		}
+		wantConflict(t, w.engine.Abort(t.Context(), mine), "is aborted since")
 	})
 }
 
@@ -87,13 +117,13 @@ func TestPromoteStandsForWhatIsWaitedForButNotForTheProbes(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.activate("1.0.0")
 		_ = w.offer("1.1.0", like(manifest.Gradual, approvals(policy.BeforeStart, policy.BeforeTraffic)))
-		if err := w.engine.Promote(t.Context(), alice, "hello"); module.KindOf(err) != module.Unavailable {
+		if err := w.engine.Promote(t.Context(), by(alice)); module.KindOf(err) != module.Unavailable {
 			t.Errorf("promote while pending: %v", err)
 		}
-		_ = w.engine.Approve(t.Context(), alice, "hello")
+		_ = w.engine.Approve(t.Context(), by(alice))
 		w.pass(time.Second)
-		_ = w.engine.Pause(t.Context(), bob, "hello", "")
-		if err := w.engine.Promote(t.Context(), alice, "hello"); err != nil {
+		_ = w.engine.Pause(t.Context(), by(bob))
+		if err := w.engine.Promote(t.Context(), by(alice)); err != nil {
 			t.Fatal(err)
 		}
 		w.wantSplit(map[string]manifest.Weight{"1.1.0": 10000})
@@ -109,7 +139,7 @@ func TestACandidateThatIsDownIsNotPromoted(t *testing.T) {
 		w.behave("1.1.0", behaviour{startTime: 5 * time.Second})
 		w.instance("1.1.0").crash("exited with code 1")
 		w.pass(time.Millisecond)
-		if err := w.engine.Promote(t.Context(), alice, "hello"); module.KindOf(err) != module.Unavailable {
+		if err := w.engine.Promote(t.Context(), by(alice)); module.KindOf(err) != module.Unavailable {
 			t.Errorf("promote: %v", err)
 		}
 		w.wantSplit(map[string]manifest.Weight{"1.0.0": 10000})
@@ -126,7 +156,7 @@ func TestARollbackByStepsIsJudgedLikeARollout(t *testing.T) {
 				_ = w.offer("1.1.0", gradual)
 				w.pass(time.Minute)
 				w.pass(wait)
-				if err := w.engine.Rollback(t.Context(), alice, "hello", true); err != nil {
+				if err := w.engine.Rollback(t.Context(), rollout.Order{Actor: alice, Module: "hello", Stepped: true}); err != nil {
 					t.Fatal(err)
 				}
 				w.pass(time.Second)

@@ -82,7 +82,7 @@ func TestWithoutEvidenceThePolicySaysHowItGoesOn(t *testing.T) {
 				}
 				for range 3 {
 					w.wantWaiting("evidence", "")
-					if err := w.engine.Resume(t.Context(), alice, "hello"); err != nil {
+					if err := w.engine.Resume(t.Context(), by(alice)); err != nil {
 						t.Fatal(err)
 					}
 					w.pass(time.Minute)
@@ -282,7 +282,7 @@ func TestEvidenceSurvivesARestartOfTheHost(t *testing.T) {
 		w.pass(time.Second)
 		w.serve("1.0.0", 500, 0, 0)
 		w.serve("1.1.0", 15, 1, 0)
-		_ = w.engine.Pause(t.Context(), bob, "hello", "") // saves
+		_ = w.engine.Pause(t.Context(), by(bob)) // saves
 		w.crashHost()
 		w.pass(time.Second)
 		w.serve("1.1.0", 3, 1, 0)

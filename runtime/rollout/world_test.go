@@ -164,6 +164,9 @@ var (
 	bob       = module.Actor{Kind: "user", Name: "bob"}
 )
 
+// by is an order for whatever is under way.
+func by(actor module.Actor) rollout.Order { return rollout.Order{Actor: actor, Module: "hello"} }
+
 func (w *world) offer(version string, policy rollout.Policy) error {
 	w.t.Helper()
 	_, err := w.engine.Offer(w.t.Context(), rollout.Offer{Plan: plan(version), Policy: policy, Actor: alice})

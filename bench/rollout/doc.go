@@ -1,0 +1,2 @@
+// Command rollout simulates rollouts.
+package main

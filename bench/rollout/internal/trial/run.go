@@ -1,0 +1,240 @@
+package trial
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/segue-run/segue/bench/rollout/internal/traffic"
+	"github.com/segue-run/segue/runtime/analysis"
+	"github.com/segue-run/segue/runtime/module"
+)
+
+// Run plays one rollout that is decided by the evidence.
+func Run(cfg Config, seed uint64) Result {
+	t := begin(cfg, seed)
+	for t.result.Ending == "" {
+		r := t.source.Next()
+		if t.until(r.At) {
+			t.deal(r)
+		}
+	}
+	return t.result
+}
+
+// trial is a rollout under way.
+type trial struct {
+	cfg    Config
+	limits analysis.Limits
+	fate   fate
+	draw   *rand.Rand // of everything but the traffic
+	source *traffic.Source
+	dealer dealer
+
+	now      time.Duration
+	stepAt   time.Duration // when the current step began
+	steps    []analysis.Step
+	pending  pending
+	inFlight int // of the candidate, without an answer
+	slow     time.Duration
+	usual    []time.Duration // stable's latest waits, a ring
+	oldest   int
+	seen     []marks // by key, of this rollout
+	result   Result
+}
+
+// marks are what a key has been counted for.
+type marks struct{ request, failed, slow bool }
+
+// known is how many of stable's waits its 99th percentile is estimated from.
+const known = 1000
+
+func begin(cfg Config, seed uint64) *trial {
+	p := cfg.Policy
+	t := &trial{
+		cfg:    cfg,
+		limits: analysis.Limits{MaxErrors: *p.MaxErrors, MaxSlow: *p.MaxSlow, MinRequests: uint64(p.MinRequests)},
+		fate:   fate{salt: traffic.Mix(seed)},
+		draw:   rand.New(rand.NewPCG(seed, 1)),
+		source: traffic.New(cfg.Traffic, rand.New(rand.NewPCG(seed, 2))),
+		steps:  make([]analysis.Step, 0, len(p.Steps)),
+	}
+	if cfg.Sticky {
+		t.seen = make([]marks, cfg.Traffic.Keys)
+	}
+	if cfg.Wait != (traffic.Wait{}) {
+		for range known {
+			t.usual = append(t.usual, cfg.Wait.Draw(t.draw))
+		}
+	}
+	t.nextStep()
+	return t
+}
+
+// nextStep gives the candidate its next share; after the last it is promoted.
+func (t *trial) nextStep() {
+	shares := t.cfg.Policy.Steps
+	if len(t.steps) == len(shares) {
+		t.end(Promoted, "")
+		return
+	}
+	share := shares[len(t.steps)]
+	t.steps = append(t.steps, analysis.Step{Share: share})
+	t.stepAt = t.now
+	t.dealer = newDealer(&t.cfg, share, t.draw, t.fate)
+	t.slow = math.MaxInt64
+	if t.usual != nil {
+		sorted := slices.Sorted(slices.Values(t.usual))
+		high := sorted[len(sorted)*99/100]
+		t.slow = max(high*time.Duration(t.cfg.Policy.SlowFactor)/100, t.cfg.Policy.SlowFloor.Std())
+	}
+}
+
+func (t *trial) end(how Ending, why string) {
+	t.result.Ending, t.result.Reason, t.result.Took, t.result.Steps = how, why, t.now, len(t.steps)
+}
+
+// until lets everything happen that comes by that time. It reports whether the
+// rollout is still under way.
+func (t *trial) until(at time.Duration) bool {
+	for t.result.Ending == "" {
+		holdEnds, limit := t.stepAt+t.cfg.Policy.Hold.Std(), t.stepAt+t.cfg.Policy.Limit.Std()
+		by := min(at, limit)
+		if t.now < holdEnds {
+			by = min(by, holdEnds)
+		}
+		if e, ok := t.pending.next(by); ok {
+			t.now = e.at
+			t.happen(e)
+			continue
+		}
+		t.now = by
+		switch {
+		case by == limit:
+			if !t.ask() { // else it has ended, or gone on
+				t.result.Unproven++
+				t.nextStep()
+			}
+		case by == holdEnds && by != at:
+			t.ask()
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+// deal gives the request to a side and sees to its answer.
+func (t *trial) deal(r traffic.Request) {
+	e := t.choose(r)
+	wait, hangs := t.cfg.Wait, false
+	if e.candidate {
+		wait, hangs = t.cfg.Candidate.Wait, t.cfg.Candidate.Hangs
+	}
+	if wait == (traffic.Wait{}) && !hangs {
+		t.count(e, true, false)
+		return
+	}
+	if e.candidate {
+		t.inFlight++
+	}
+	took := time.Duration(math.MaxInt64)
+	if !hangs {
+		took = wait.Draw(t.draw)
+	}
+	if took > t.slow {
+		e.kind, e.at, e.late = overdue, t.now+t.slow, true
+		t.pending.add(e)
+	}
+	if !hangs {
+		e.kind, e.at, e.wait = answered, t.now+took, took
+		t.pending.add(e)
+	}
+}
+
+// choose decides the request's side, and with it whether it fails.
+func (t *trial) choose(r traffic.Request) event {
+	t.result.Requests++
+	e := event{candidate: t.dealer.toCandidate(r), failed: r.Fails, key: r.Key}
+	if len(t.steps) == 1 && t.cfg.Cap > 0 && t.inFlight >= t.cfg.Cap {
+		e.candidate = false
+	}
+	if e.candidate {
+		t.result.Candidate++
+		e.failed = e.failed || t.fate.chance(askFails, r.Number) < t.cfg.Candidate.Fails
+		if e.failed || t.cfg.Candidate.Hangs {
+			t.harm(r)
+		}
+	}
+	return e
+}
+
+// harm notes a request that the candidate fails: who is hurt depends on the shield.
+func (t *trial) harm(r traffic.Request) {
+	t.result.Failed++
+	if r.Fails {
+		t.result.Seen++
+	}
+	if r.Fails || t.fate.chance(askIdempotent, r.Number) >= idempotent {
+		t.result.SeenMixed++
+	}
+}
+
+func (t *trial) happen(e event) {
+	if e.kind == overdue {
+		t.count(event{candidate: e.candidate, key: e.key}, true, true)
+		return
+	}
+	if e.candidate {
+		t.inFlight--
+	} else {
+		t.usual[t.oldest] = e.wait
+		t.oldest = (t.oldest + 1) % known
+	}
+	t.count(e, !e.late, false)
+}
+
+// count adds what is new of a request to its side's sample, and asks for the verdict
+// where that can have changed it.
+func (t *trial) count(e event, first, slow bool) {
+	failed := e.failed
+	if t.seen != nil {
+		m := &t.seen[e.key]
+		first, failed, slow = first && !m.request, failed && !m.failed, slow && !m.slow
+		m.request, m.failed, m.slow = true, m.failed || failed, m.slow || slow
+	}
+	step := &t.steps[len(t.steps)-1]
+	sample := &step.Stable
+	if e.candidate {
+		sample = &step.Candidate
+	}
+	add := func(n *uint64, is bool) {
+		if is {
+			*n++
+		}
+	}
+	add(&sample.Requests, first)
+	add(&sample.Errors, failed)
+	add(&sample.Slow, slow)
+	if t.cfg.Always || e.candidate && (failed || slow || t.now-t.stepAt >= t.cfg.Policy.Hold.Std()) {
+		t.ask()
+	}
+}
+
+// ask asks for the verdict and follows it. It reports whether the step is over.
+func (t *trial) ask() bool {
+	f := analysis.Compare(t.limits, t.steps)
+	if t.cfg.Look != nil {
+		t.cfg.Look(t.result.Candidate, f)
+	}
+	switch {
+	case f.Verdict == module.Fail:
+		t.end(RolledBack, f.Reason)
+	case f.Verdict == module.Pass && t.now-t.stepAt >= t.cfg.Policy.Hold.Std():
+		t.nextStep()
+	default:
+		return false
+	}
+	return true
+}

@@ -93,15 +93,25 @@ func (o *owner) judge(ctx context.Context) {
 	}
 	ro := o.rec.Rollout
 	stableSample, sample := o.samples()
-	verdict, reason := judge(ro.Policy, candidate.tally.slowAbove.Load() > 0).Judge(stableSample, sample)
-	if verdict != module.Fail {
+	finding := verdict(ro, stableSample, sample)
+	if finding.Verdict != module.Fail {
 		return
 	}
+	reason := finding.Reason
 	if ro.Active() {
 		_ = o.decide(ctx, spoiled{Reason: reason}, nil)
 		return
 	}
 	o.giveWay(ctx, reason)
+}
+
+// verdict judges what the step has shown.
+func verdict(ro *Rollout, stable, candidate analysis.Sample) analysis.Finding {
+	limits := analysis.Limits{MaxErrors: *ro.Policy.MaxErrors, MaxSlow: manifest.Full / 2}
+	if ro.Active() && ro.Step > 0 && ro.Step <= len(ro.Policy.Steps) {
+		return analysis.Compare(limits, []analysis.Step{{Share: ro.Policy.Steps[ro.Step-1], Stable: stable, Candidate: candidate}})
+	}
+	return analysis.Alone(limits, stable, candidate)
 }
 
 // stepOver is the end of a step's hold.

@@ -18,12 +18,18 @@ type Config struct {
 	StateDir      string // everything that Segue keeps
 	ReleaseHeader bool   // whether answers bear Segue-Release
 	Log           Log
-	// Rollout is for all modules; what it leaves unset is the manifest's.
-	Rollout manifest.Rollout
+	// Rollout is for all modules; what it leaves unset is the manifest's. Its Window
+	// is RollbackWindow's.
+	Rollout policy.Policy
 	// OnRemove is what the removal of the last file of a stable release means.
 	OnRemove OnRemove
 	// RollbackWindow is how long the previous release stays warm.
 	RollbackWindow time.Duration
+	// History is how many rollouts that are over are kept of each module.
+	History int
+	// ShieldMemory is how many bytes of requests may be kept for a replay, of all
+	// modules together.
+	ShieldMemory uint64
 	// DrainTimeout is how long requests in flight may take to end when a process
 	// goes; what is left then is cut off.
 	DrainTimeout time.Duration
@@ -51,7 +57,7 @@ const (
 // Module is what an operator sets for one module. The zero value of a field is the
 // default.
 type Module struct {
-	Rollout manifest.Rollout
+	Rollout policy.Policy
 	Limits  Limits
 	// StopGrace is how long an instance may take to stop before it is killed.
 	StopGrace time.Duration
@@ -75,38 +81,24 @@ func Default() Config {
 		ReleaseHeader:  true,
 		Log:            Log{Level: "info", Format: "console"},
 		OnRemove:       Deactivate,
-		RollbackWindow: 10 * time.Minute,
+		RollbackWindow: policy.Default().Window.Std(),
+		History:        50,
+		ShieldMemory:   64 << 20,
 		DrainTimeout:   30 * time.Second,
 		ShutdownGrace:  30 * time.Second,
-	}
-}
-
-// DefaultRollout is the rollout where neither the operator nor the author says
-// anything: every field is set.
-func DefaultRollout() manifest.Rollout {
-	return manifest.Rollout{
-		Strategy:  manifest.Gradual,
-		Steps:     []manifest.Weight{100, 500, 2500, 5000, manifest.Full},
-		Hold:      new(manifest.Duration(10 * time.Second)),
-		MaxErrors: new(manifest.Weight(500)),
-		Limit:     new(manifest.Duration(5 * time.Minute)), MaxSlow: new(manifest.Weight(500)), MinRequests: 50, Unproven: manifest.Proceed,
 	}
 }
 
 // Module is what is set for the module of that name.
 func (c Config) Module(name string) Module { return c.Modules[name] }
 
-// RolloutFor is the whole rollout of a module, every field set: what is set for
-// the module goes over what is set for all, over the author's wish, over
-// DefaultRollout.
-func (c Config) RolloutFor(name string, author manifest.Rollout) manifest.Rollout {
-	return c.Module(name).Rollout.Over(c.Rollout).Over(author).Over(DefaultRollout())
+// RolloutFor is the complete policy of a module's rollout: a deploy's wish goes over
+// what is set for the module, that over what is set for all, that over the author's
+// wish, that over policy.Default.
+func (c Config) RolloutFor(name string, author, wish manifest.Rollout) policy.Policy {
+	return policy.Policy{Rollout: wish}.Over(c.operator(name)).
+		Over(policy.Policy{Rollout: author, Window: new(manifest.Duration(c.RollbackWindow))}).Complete()
 }
 
-// PolicyFor completes a rollout's policy.
-func (c Config) PolicyFor(_ string, r manifest.Rollout) policy.Policy {
-	if r.Strategy == manifest.Instant {
-		r.Steps = []manifest.Weight{manifest.Full}
-	}
-	return policy.Policy{Rollout: r, Window: new(manifest.Duration(c.RollbackWindow))}
-}
+// operator is what the operator sets for a module, with what is set for all.
+func (c Config) operator(name string) policy.Policy { return c.Module(name).Rollout.Over(c.Rollout) }

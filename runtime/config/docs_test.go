@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/segue-run/segue/runtime/config"
+	"github.com/segue-run/segue/runtime/policy"
 	"github.com/segue-run/segue/sdk/manifest"
 )
 
@@ -31,9 +32,17 @@ func TestTheDocumentedSettingsAreTheDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := config.Default()
-	want.Rollout = config.DefaultRollout()
+	if whole := want.RolloutFor("any", manifest.Rollout{}, manifest.Rollout{}); !reflect.DeepEqual(got.Rollout.Complete(), whole) {
+		t.Errorf("documented rollout\n%+v\ndefaults\n%+v", got.Rollout.Complete(), whole)
+	}
+	for _, field := range policy.Fields() {
+		if _, set := policy.Text(got.Rollout)[field]; !set && field != "preview_host" {
+			t.Errorf("rollout.%s is not documented", field)
+		}
+	}
+	want.Rollout = got.Rollout
 	want.Modules = map[string]config.Module{"hello": {
-		Rollout: manifest.Rollout{Strategy: manifest.Instant}, StopGrace: 5 * time.Second,
+		Rollout: policy.Policy{Rollout: manifest.Rollout{Strategy: manifest.Instant}, PreviewHost: "preview.example.com"}, StopGrace: 5 * time.Second,
 		Limits: config.Limits{NoFile: 4096, Data: 1 << 30, FSize: 1 << 30, NProc: 4096},
 	}}
 	if !reflect.DeepEqual(got, want) {

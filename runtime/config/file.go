@@ -14,12 +14,12 @@ import (
 	"github.com/segue-run/segue/sdk/manifest"
 )
 
-// leaf is one value of the file: its path, its text and where it stands. A list
-// is one leaf, its items joined by commas.
+// leaf is one setting of the file: its path, its values and where it stands. What is
+// no list has one value.
 type leaf struct {
-	path []string
-	text string
-	line int
+	path   []string
+	values []string
+	line   int
 }
 
 func (l leaf) field() string { return strings.Join(l.path, ".") }
@@ -31,20 +31,31 @@ func (c *Config) apply(name string, text []byte) error {
 		return err
 	}
 	for _, l := range leaves {
-		place := fmt.Sprintf("%s line %d", name, l.line)
 		set, err := c.setter(l)
 		if err == nil {
-			err = set(l.text)
+			err = set(l.values)
 		}
 		if err != nil {
-			return located(err, l.field(), l.text, place)
+			return located(err, l.field(), strings.Join(l.values, ","), place(name, l))
 		}
 	}
-	return nil
+	return c.checkRollouts(func(field string) string {
+		for _, l := range leaves {
+			if l.field() == field {
+				return place(name, l)
+			}
+		}
+		return ""
+	})
 }
 
+func place(name string, l leaf) string { return fmt.Sprintf("%s line %d", name, l.line) }
+
+// setFunc sets what a leaf says.
+type setFunc func(values []string) error
+
 // setter finds what a leaf sets.
-func (c *Config) setter(l leaf) (func(text string) error, error) {
+func (c *Config) setter(l leaf) (setFunc, error) {
 	if len(l.path) >= 3 && l.path[0] == "modules" {
 		return c.moduleSetter(l.path[1], l.path[2:])
 	}
@@ -52,7 +63,7 @@ func (c *Config) setter(l leaf) (func(text string) error, error) {
 	var fields []string
 	for _, s := range settings {
 		if slices.Equal(strings.Split(s.field, "."), l.path) {
-			return func(text string) error { return s.set(c, text) }, nil
+			return func(values []string) error { return s.set(c, values) }, nil
 		}
 		fields = append(fields, s.field)
 	}
@@ -62,7 +73,7 @@ func (c *Config) setter(l leaf) (func(text string) error, error) {
 	return nil, unknownField(field, append(fields, "modules"))
 }
 
-func (c *Config) moduleSetter(name string, path []string) (func(text string) error, error) {
+func (c *Config) moduleSetter(name string, path []string) (setFunc, error) {
 	if err := manifest.CheckName(name); err != nil {
 		problem, _ := errors.AsType[*manifest.Error](err)
 		return nil, wrong("is below a name that no module can have", problem.Hint)
@@ -72,9 +83,9 @@ func (c *Config) moduleSetter(name string, path []string) (func(text string) err
 	if !known {
 		return nil, unknownField(field, moduleFields)
 	}
-	return func(text string) error {
+	return func(values []string) error {
 		m := c.Modules[name]
-		if err := m.set(field, text); err != nil {
+		if err := m.set(field, values); err != nil {
 			return err
 		}
 		if c.Modules == nil {

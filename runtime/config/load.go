@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -64,12 +65,12 @@ func Load(from Sources) (Config, error) {
 			continue
 		}
 		if text, ok := env(EnvName(s.name)); ok && text != "" {
-			if err := s.set(&c, text); err != nil {
+			if err := s.set(&c, []string{text}); err != nil {
 				return Config{}, located(err, EnvName(s.name), text, "")
 			}
 		}
 		if text, ok := from.Flags[s.name]; ok {
-			if err := s.set(&c, text); err != nil {
+			if err := s.set(&c, []string{text}); err != nil {
 				return Config{}, located(err, "--"+s.name, text, "")
 			}
 		}
@@ -111,7 +112,8 @@ func (c Config) check() error {
 	return nil
 }
 
-// located is err with the place where the text stands.
+// located is err with the place where the text stands. Where err names the value by
+// itself it knows what of it may be shown.
 func located(err error, field, text, place string) error {
 	e, ok := errors.AsType[*module.Error](err)
 	if !ok {
@@ -121,5 +123,5 @@ func located(err error, field, text, place string) error {
 	if place != "" {
 		msg += " (" + place + ")"
 	}
-	return &module.Error{Kind: module.Invalid, Field: field, Value: text, Msg: msg, Hint: e.Hint}
+	return &module.Error{Kind: module.Invalid, Field: field, Value: cmp.Or(e.Value, text), Msg: msg, Hint: e.Hint}
 }

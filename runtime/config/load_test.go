@@ -10,6 +10,7 @@ import (
 
 	"github.com/segue-run/segue/runtime/config"
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/policy"
 	"github.com/segue-run/segue/sdk/manifest"
 )
 
@@ -66,9 +67,11 @@ modules_dir: /srv/modules
 state_dir: /var/lib/segue
 release_header: false
 log: {level: debug, format: json}
-rollout: {strategy: gradual, steps: [1%, 25%, 100%], hold: 10s, max_errors: 2.5%, min_errors: 7}
+rollout: {strategy: gradual, steps: [1%, 25%, 100%], hold: 10s, max_errors: 2.5%, min_requests: 7}
 on_remove: keep
 rollback_window: 1h
+history: 7
+shield_memory: 1MiB
 drain_timeout: 7s
 shutdown_grace: 9s
 modules:
@@ -84,13 +87,13 @@ modules:
 	want := config.Config{
 		Listen: "0.0.0.0:80", Admin: "[::1]:81", ModulesDir: "/srv/modules", StateDir: "/var/lib/segue",
 		Log: config.Log{Level: "debug", Format: "json"},
-		Rollout: manifest.Rollout{
+		Rollout: policy.Policy{Rollout: manifest.Rollout{
 			Strategy: manifest.Gradual, Steps: []manifest.Weight{100, 2500, 10000}, Hold: duration(10 * time.Second),
-			MaxErrors: new(manifest.Weight(250)), MinErrors: 7,
-		},
-		OnRemove: config.Keep, RollbackWindow: time.Hour, DrainTimeout: 7 * time.Second, ShutdownGrace: 9 * time.Second,
+			MaxErrors: new(manifest.Weight(250)), MinRequests: 7,
+		}},
+		OnRemove: config.Keep, RollbackWindow: time.Hour, History: 7, ShieldMemory: 1 << 20, DrainTimeout: 7 * time.Second, ShutdownGrace: 9 * time.Second,
 		Modules: map[string]config.Module{"hello": {
-			Rollout: manifest.Rollout{Strategy: manifest.Instant}, StopGrace: 3 * time.Second,
+			Rollout: policy.Policy{Rollout: manifest.Rollout{Strategy: manifest.Instant}}, StopGrace: 3 * time.Second,
 			Limits: config.Limits{NoFile: 64, Data: 512 << 20, FSize: 1 << 20, NProc: 32},
 		}},
 	}
@@ -111,7 +114,7 @@ func TestAWrongFileIsRefusedWithPlaceValueAndRemedy(t *testing.T) {
 		"an impossible module name":   {"modules:\n  ../x:\n    stop_grace: 1s\n", []string{"modules.../x.stop_grace", "a name is"}},
 		"a mapping as a value":        {"rollout: fast\n", []string{"rollout", "fast", "line 1", "strategy"}},
 		"a value as a mapping":        {"listen: {host: a}\n", []string{"listen.host", "line 1"}},
-		"a list as a value":           {"listen: [a, b]\n", []string{"listen", "is no address"}},
+		"a list as a value":           {"listen: [a, b]\n", []string{"listen", "is a list"}},
 		"a bad address":               {"\n\nadmin: 8081\n", []string{"admin", `"8081"`, "line 3", "host:port"}},
 		"a port out of range":         {"admin: 127.0.0.1:70000\n", []string{"admin", "is no address"}},
 		"a bad duration":              {"rollback_window: 10 minutes\n", []string{"rollback_window", `"10 minutes"`, "line 1", "10s"}},
@@ -121,7 +124,27 @@ func TestAWrongFileIsRefusedWithPlaceValueAndRemedy(t *testing.T) {
 		"steps that fall":             {"rollout:\n  steps: [25%, 1%, 100%]\n", []string{"rollout.steps", "line 2", "1% does not rise"}},
 		"steps short of the whole":    {"rollout: {steps: [25%]}\n", []string{"rollout.steps", "end the steps with 100%"}},
 		"steps without percent":       {"rollout: {steps: [1, 100]}\n", []string{"rollout.steps", "25%"}},
-		"an unknown strategy":         {"rollout: {strategy: yolo}\n", []string{"rollout.strategy", "yolo", "gradual or instant"}},
+		"an unknown strategy":         {"rollout: {strategy: yolo}\n", []string{"rollout.strategy", "yolo", "gradual, instant or bluegreen"}},
+		"steps past the whole":        {"rollout: {steps: [50%, 150%]}\n", []string{"rollout.steps", "150% is more than the whole"}},
+		"a limit of nothing":          {"rollout:\n  limit: 0s\n", []string{"rollout.limit", "line 2", "is no time"}},
+		"a negative hold":             {"rollout: {hold: -1s}\n", []string{"rollout.hold", "is negative"}},
+		"a limit below the hold":      {"rollout:\n  limit: 1s\n  hold: 1m\n", []string{"rollout.limit", `"1s"`, "line 2", "shorter than the hold (1m0s)"}},
+		"a limit below another hold":  {"rollout:\n  limit: 1s\nmodules: {hello: {rollout: {hold: 1m}}}\n", []string{"rollout.limit", "line 2", "shorter than the hold (1m0s), of modules.hello"}},
+		"a limit of a module":         {"rollout: {hold: 1m}\nmodules:\n  hello:\n    rollout: {limit: 1s}\n", []string{"modules.hello.rollout.limit", "line 4", "shorter than the hold"}},
+		"a word for no evidence":      {"rollout: {unproven: shrug}\n", []string{"rollout.unproven", "proceed, hold or abort"}},
+		"a window that is none":       {"rollout:\n  freeze:\n    - Fri 16:00 - Mon 08:00\n    - weekends\n", []string{"rollout.freeze", `"weekends"`, "line 3", "Fri 16:00"}},
+		"a check that is none":        {"rollout: {checks: [healthz]}\n", []string{"rollout.checks", `"healthz"`, "begin with '/'"}},
+		"a route that is none":        {"rollout: {shield: {routes: [orders]}}\n", []string{"rollout.shield.routes", `"orders"`, "begin with '/'"}},
+		"a hook that is no URL":       {"rollout: {hooks: {before_start: gate}}\n", []string{"rollout.hooks.before_start", "neither http nor https"}},
+		"a point that is none":        {"rollout: {hooks: {sometimes: http://a}}\n", []string{"rollout.hooks.sometimes", "no such setting", "rollout.hooks.before_start"}},
+		"an approval at no point":     {"rollout: {approvals: [after_promotion]}\n", []string{"rollout.approvals", `"after_promotion"`, "before_traffic"}},
+		"a sign that is none":         {"rollout: {signs: {mood: 1%}}\n", []string{"rollout.signs.mood", "rollout.signs.crash"}},
+		"a list as a single value":    {"rollout: {hold: [1s, 2s]}\n", []string{"rollout.hold", "is a list", "write one value"}},
+		"a list in a list":            {"rollout: {checks: [[GET /]]}\n", []string{"rollout.checks", "is a list in a list"}},
+		"a mapping in a list":         {"rollout: {checks: [{path: /}]}\n", []string{"rollout.checks", "is written as a mapping"}},
+		"a history of nothing":        {"history: 0\n", []string{"history", "1 or more"}},
+		"a history without end":       {"history: 100000\n", []string{"history", "at most 1000"}},
+		"a shield without memory":     {"shield_memory: 0\n", []string{"shield_memory", "is no size"}},
 		"a bad truth":                 {"release_header: yes\n", []string{"release_header", "write true or false"}},
 		"a bad word":                  {"on_remove: explode\n", []string{"on_remove", "deactivate keep"}},
 		"a bad size":                  {"modules: {hello: {limits: {data: 5MB}}}\n", []string{"modules.hello.limits.data", "5MB", "512MiB"}},
@@ -150,6 +173,14 @@ func TestAWrongFileIsRefusedWithPlaceValueAndRemedy(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestTheSecretOfAHookIsNotToldWithItsMistake(t *testing.T) {
+	for _, url := range []string{"ftp://ann:secret@gate.example/secret", "secret", "https://ann:secret@gate.example/secret#secret"} {
+		if _, err := load(t, "rollout: {hooks: {before_start: '"+url+"'}}\n"); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("got %v", err)
+		}
 	}
 }
 

@@ -10,17 +10,37 @@ import (
 	"time"
 
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/policy"
 	"github.com/segue-run/segue/sdk/manifest"
 )
 
-// setting is one thing that can be set: its reader takes the text that stands in
-// the file, the environment or a flag.
+// setting is one thing that can be set: its reader takes what stands in the file, the
+// environment or a flag.
 type setting struct {
 	field string // its name in the file
 	// name is that of the flag, and with SEGUE_ before it that of the variable;
 	// empty for what only the file sets.
 	name string
-	set  func(c *Config, text string) error
+	set  func(c *Config, values []string) error
+}
+
+// scalar is a setting of one value.
+func scalar(field, name string, set func(c *Config, text string) error) setting {
+	return setting{field, name, func(c *Config, values []string) error {
+		text, err := single(values)
+		if err != nil {
+			return err
+		}
+		return set(c, text)
+	}}
+}
+
+// single is the value of what is no list.
+func single(values []string) (string, error) {
+	if len(values) != 1 {
+		return "", wrong("is a list", "write one value")
+	}
+	return values[0], nil
 }
 
 // wrong says what a text is not, and what to write.
@@ -28,36 +48,38 @@ func wrong(msg, hint string) error { return &module.Error{Kind: module.Invalid, 
 
 // settings are all that are no module's.
 var settings = slices.Concat([]setting{
-	{"listen", "listen", func(c *Config, text string) error { return setAddress(&c.Listen, text) }},
-	{"admin", "admin", func(c *Config, text string) error { return setAddress(&c.Admin, text) }},
-	{"modules_dir", "modules", func(c *Config, text string) error { return setDir(&c.ModulesDir, text) }},
-	{"state_dir", "state", func(c *Config, text string) error { return setDir(&c.StateDir, text) }},
-	{"release_header", "release-header", func(c *Config, text string) error { return setBool(&c.ReleaseHeader, text) }},
-	{"log.level", "log-level", func(c *Config, text string) error {
+	scalar("listen", "listen", func(c *Config, text string) error { return setAddress(&c.Listen, text) }),
+	scalar("admin", "admin", func(c *Config, text string) error { return setAddress(&c.Admin, text) }),
+	scalar("modules_dir", "modules", func(c *Config, text string) error { return setDir(&c.ModulesDir, text) }),
+	scalar("state_dir", "state", func(c *Config, text string) error { return setDir(&c.StateDir, text) }),
+	scalar("release_header", "release-header", func(c *Config, text string) error { return setBool(&c.ReleaseHeader, text) }),
+	scalar("log.level", "log-level", func(c *Config, text string) error {
 		return setWord(&c.Log.Level, text, "debug", "info", "warn", "error")
-	}},
-	{"log.format", "log-format", func(c *Config, text string) error {
+	}),
+	scalar("log.format", "log-format", func(c *Config, text string) error {
 		return setWord(&c.Log.Format, text, "console", "json")
-	}},
-	{"on_remove", "on-remove", func(c *Config, text string) error {
+	}),
+	scalar("on_remove", "on-remove", func(c *Config, text string) error {
 		return setWord(&c.OnRemove, text, Deactivate, Keep)
-	}},
-	{"rollback_window", "rollback-window", func(c *Config, text string) error {
+	}),
+	scalar("rollback_window", "rollback-window", func(c *Config, text string) error {
 		return setDuration(&c.RollbackWindow, text, 0)
-	}},
-	{"drain_timeout", "drain-timeout", func(c *Config, text string) error {
+	}),
+	scalar("history", "", func(c *Config, text string) error { return setCount(&c.History, text, 1, maxHistory) }),
+	scalar("shield_memory", "", func(c *Config, text string) error { return setSize(&c.ShieldMemory, text) }),
+	scalar("drain_timeout", "drain-timeout", func(c *Config, text string) error {
 		return setDuration(&c.DrainTimeout, text, time.Millisecond)
-	}},
-	{"shutdown_grace", "shutdown-grace", func(c *Config, text string) error {
+	}),
+	scalar("shutdown_grace", "shutdown-grace", func(c *Config, text string) error {
 		return setDuration(&c.ShutdownGrace, text, time.Millisecond)
-	}},
+	}),
 }, rolloutSettings())
 
 func rolloutSettings() []setting {
 	var all []setting
-	for _, field := range module.RolloutFields {
-		all = append(all, setting{"rollout." + field, "", func(c *Config, text string) error {
-			return module.SetRollout(&c.Rollout, field, text)
+	for _, field := range policy.Fields() {
+		all = append(all, setting{"rollout." + field, "", func(c *Config, values []string) error {
+			return policy.Set(&c.Rollout, field, values...)
 		}})
 	}
 	return all
@@ -65,22 +87,29 @@ func rolloutSettings() []setting {
 
 // moduleFields are what can be set for one module.
 var moduleFields = slices.Concat([]string{"stop_grace", "limits.nofile", "limits.data", "limits.fsize", "limits.nproc"},
-	prefixed("rollout.", module.RolloutFields))
+	prefixed("rollout.", policy.Fields()))
 
-func (m *Module) set(field, text string) error {
+func (m *Module) set(field string, values []string) error {
+	if of, ok := strings.CutPrefix(field, "rollout."); ok {
+		return policy.Set(&m.Rollout, of, values...)
+	}
+	text, err := single(values)
+	if err != nil {
+		return err
+	}
 	switch field {
 	case "stop_grace":
 		return setDuration(&m.StopGrace, text, time.Millisecond)
 	case "limits.nofile":
-		return setCount(&m.Limits.NoFile, text)
+		return setCount(&m.Limits.NoFile, text, 1, math.MaxInt64)
 	case "limits.nproc":
-		return setCount(&m.Limits.NProc, text)
+		return setCount(&m.Limits.NProc, text, 1, math.MaxInt64)
 	case "limits.data":
 		return setSize(&m.Limits.Data, text)
 	case "limits.fsize":
 		return setSize(&m.Limits.FSize, text)
 	}
-	return module.SetRollout(&m.Rollout, strings.TrimPrefix(field, "rollout."), text)
+	return wrong("is no setting of a module", "there are "+strings.Join(moduleFields, ", "))
 }
 
 func setAddress(to *string, text string) error {
@@ -132,12 +161,18 @@ func setDuration(to *time.Duration, text string, least time.Duration) error {
 	return nil
 }
 
-func setCount(to *uint64, text string) error {
+// maxHistory bounds what is kept of one module's rollouts.
+const maxHistory = 1000
+
+func setCount[N int | uint64](to *N, text string, least, most N) error {
 	n, err := strconv.ParseUint(text, 10, 63)
-	if err != nil || n == 0 {
-		return wrong("is no count", "write a whole number of 1 or more")
+	switch {
+	case err != nil || N(n) < least:
+		return wrong("is no count", fmt.Sprintf("write a whole number of %d or more", least))
+	case N(n) > most:
+		return wrong("is too much", fmt.Sprintf("write at most %d", most))
 	}
-	*to = n
+	*to = N(n)
 	return nil
 }
 

@@ -34,11 +34,11 @@ func (w *walker) walk(path []string, node ast.Node) error {
 	if len(path) == 0 {
 		return w.refuse(path, node, "is no mapping", "write `listen: 127.0.0.1:8080` and the like, one a line")
 	}
-	text, err := w.text(path, node)
+	values, err := w.values(path, node)
 	if err != nil {
 		return err
 	}
-	w.leaves = append(w.leaves, leaf{path: path, text: text, line: line(node)})
+	w.leaves = append(w.leaves, leaf{path: path, values: values, line: line(node)})
 	return nil
 }
 
@@ -53,21 +53,29 @@ func (w *walker) walkValue(path []string, value *ast.MappingValueNode) error {
 	return w.walk(append(path[:len(path):len(path)], key), value.Value)
 }
 
-// text is what a scalar or a list of scalars says.
+// values are the one value of a scalar, or those of a list of scalars.
+func (w *walker) values(path []string, node ast.Node) ([]string, error) {
+	list, ok := node.(*ast.SequenceNode)
+	if !ok {
+		text, err := w.text(path, node)
+		return []string{text}, err
+	}
+	values := make([]string, len(list.Values))
+	for i, item := range list.Values {
+		if _, nested := item.(*ast.SequenceNode); nested {
+			return nil, w.refuse(path, item, "is a list in a list", "write plain values")
+		}
+		var err error
+		if values[i], err = w.text(path, item); err != nil {
+			return nil, err
+		}
+	}
+	return values, nil
+}
+
+// text is what a scalar says.
 func (w *walker) text(path []string, node ast.Node) (string, error) {
 	switch n := node.(type) {
-	case *ast.SequenceNode:
-		items := make([]string, len(n.Values))
-		for i, item := range n.Values {
-			if _, nested := item.(*ast.SequenceNode); nested {
-				return "", w.refuse(path, item, "is a list in a list", "write plain values")
-			}
-			var err error
-			if items[i], err = w.text(path, item); err != nil {
-				return "", err
-			}
-		}
-		return strings.Join(items, ","), nil
 	case *ast.StringNode:
 		return n.Value, nil
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:

@@ -132,13 +132,12 @@ func (in *intake) present(rel module.Release) module.RolloutStatus {
 // the deploy's wish over the operator's configuration over the manifest.
 func (in *intake) offer(ctx context.Context, a *artifact.Artifact, of rollout.Offer, wish manifest.Rollout) (module.RolloutStatus, error) {
 	rel := a.Release()
-	settings := wish.Over(in.cfg.RolloutFor(rel.Module, a.Manifest.Rollout))
-	if err := settings.Validate(); err != nil {
+	if err := module.CheckWish(wish); err != nil {
 		a.Close()
-		return module.RolloutStatus{}, &module.Error{Kind: module.Invalid, Field: "rollout", Err: err}
+		return module.RolloutStatus{}, err
 	}
 	of.Plan = rollout.Plan{Release: rel, Routes: a.Manifest.Routes, Health: a.Manifest.Health.WithDefaults()}
-	of.Policy = in.cfg.PolicyFor(rel.Module, settings)
+	of.Policy = in.cfg.RolloutFor(rel.Module, a.Manifest.Rollout, wish)
 	unpin := in.instances.keep(a)
 	status, err := in.engine.Offer(ctx, of)
 	unpin()

@@ -26,6 +26,25 @@ func SetRollout(r *manifest.Rollout, field, text string) error {
 	return nil
 }
 
+// CheckRollout checks the fields of r that are set, each and together. It gives an
+// Invalid error that names the first field that is wrong.
+func CheckRollout(r manifest.Rollout) error {
+	err := r.Validate()
+	for _, problem := range manifest.Problems(err) {
+		return &Error{Kind: Invalid, Field: problem.Field, Value: problem.Value, Msg: problem.Msg, Hint: problem.Hint}
+	}
+	return err
+}
+
+// CheckWish is CheckRollout for what somebody says of one deploy: there steps belong
+// to a gradual rollout alone.
+func CheckWish(r manifest.Rollout) error {
+	if len(r.Steps) > 0 && r.Strategy != "" && r.Strategy != manifest.Gradual {
+		return &Error{Kind: Invalid, Field: "steps", Value: RolloutText(r)["steps"], Msg: "go with the strategy gradual; " + string(r.Strategy) + " has none", Hint: "leave out one of the two"}
+	}
+	return CheckRollout(r)
+}
+
 // parseRolloutField is a rollout with this field alone.
 func parseRolloutField(field, text string) (r manifest.Rollout, err error) {
 	switch field {

@@ -13,7 +13,8 @@ import (
 func TestTheTextOfARolloutReadsBackAsTheSame(t *testing.T) {
 	want := manifest.Rollout{
 		Strategy: manifest.Gradual, Steps: []manifest.Weight{1, 1250, 10000},
-		Hold: new(manifest.Duration(90 * time.Second)), MaxErrors: new(manifest.Weight(500)), MinRequests: 3,
+		Hold: new(manifest.Duration(90 * time.Second)), Limit: new(manifest.Duration(5 * time.Minute)),
+		MaxErrors: new(manifest.Weight(500)), MaxSlow: new(manifest.Weight(250)), MinRequests: 3, Unproven: manifest.Wait,
 	}
 	var got manifest.Rollout
 	for field, text := range module.RolloutText(want) {
@@ -40,6 +41,33 @@ func TestAWrongFieldOfARolloutIsRefusedAndLeavesItAsItWas(t *testing.T) {
 		}
 		if !reflect.DeepEqual(was, manifest.Rollout{Strategy: manifest.Instant}) {
 			t.Errorf("%s=%s: left %+v", field, text, was)
+		}
+	}
+}
+
+func TestFieldsOfARolloutAreCheckedTogether(t *testing.T) {
+	minute, second := new(manifest.Duration(time.Minute)), new(manifest.Duration(time.Second))
+	steps := []manifest.Weight{100, manifest.Full}
+	for name, c := range map[string]struct {
+		rollout manifest.Rollout
+		field   string // that is wrong; empty for none
+		wish    string // the same as a wish
+	}{
+		"nothing":                 {manifest.Rollout{}, "", ""},
+		"a limit below the hold":  {manifest.Rollout{Hold: minute, Limit: second}, "limit", "limit"},
+		"steps alone":             {manifest.Rollout{Steps: steps}, "", ""},
+		"steps of a gradual":      {manifest.Rollout{Strategy: manifest.Gradual, Steps: steps}, "", ""},
+		"steps of an instant one": {manifest.Rollout{Strategy: manifest.Instant, Steps: steps}, "", "steps"},
+		"steps of a bluegreen":    {manifest.Rollout{Strategy: manifest.Bluegreen, Steps: steps}, "", "steps"},
+	} {
+		for want, err := range map[string]error{c.field: module.CheckRollout(c.rollout), c.wish + " ": module.CheckWish(c.rollout)} {
+			e, wrong := err.(*module.Error)
+			if want = strings.TrimSpace(want); want == "" && err == nil {
+				continue
+			}
+			if !wrong || e.Kind != module.Invalid || e.Field != want || e.Value == "" || e.Hint == "" {
+				t.Errorf("%s: got %v, want one of %q", name, err, want)
+			}
 		}
 	}
 }

@@ -33,7 +33,7 @@ func (h Health) WithDefaults() Health {
 func (h Health) validate() error {
 	var wrong []error
 	if h.Path != "" {
-		if _, err := cleanPath(h.Path); err != nil {
+		if _, err := CleanPath(h.Path); err != nil {
 			wrong = append(wrong, at("path", err))
 		}
 	}

@@ -29,7 +29,7 @@ rollout:
   steps: [1%, 12.5%, "50%", 100%]
   hold: 0s
   max_errors: 0.25%
-  min_errors: 10
+  min_requests: 10
 ...
 `
 
@@ -44,7 +44,7 @@ func TestAWholeManifestIsRead(t *testing.T) {
 		},
 		Rollout: manifest.Rollout{
 			Strategy: manifest.Gradual, Steps: []manifest.Weight{100, 1250, 5000, manifest.Full},
-			Hold: &hold, MaxErrors: &most, MinErrors: 10,
+			Hold: &hold, MaxErrors: &most, MinRequests: 10,
 		},
 	}
 	bare := strings.TrimSuffix(strings.TrimPrefix(whole, "--- # segue:module/v1\n"), "...\n")
@@ -116,7 +116,7 @@ func TestEachMistakeIsNamedWithFieldValueAndRemedy(t *testing.T) {
 		"a bare interval":        {least + "health:\n  interval: 10\n", []string{`line 6: health.interval "10": is no duration; write a number and a unit`}},
 		"a list for a duration":  {least + "health:\n  interval: [1s]\n", []string{`line 6: health.interval: must be one value`}},
 		"a relative health path": {least + "health:\n  path: up\n", []string{`line 6: health.path "up": does not begin with '/'`}},
-		"an unknown strategy":    {least + "rollout: {strategy: yolo}\n", []string{`line 5: rollout.strategy "yolo": is no strategy; write gradual or instant`}},
+		"an unknown strategy":    {least + "rollout: {strategy: yolo}\n", []string{`line 5: rollout.strategy "yolo": is no strategy; write gradual, instant or bluegreen`}},
 		"bare steps":             {least + "rollout: {steps: [1, 100]}\n", []string{`line 5: rollout.steps[0] "1": is no percentage; write it with a percent sign`}},
 		"falling steps":          {least + "rollout: {steps: [50%, 25%, 100%]}\n", []string{`line 5: rollout.steps[1] "25%": does not rise; write each step higher than the one before (50%)`}},
 		"steps short of all":     {least + "rollout: {steps: [5%, 50%]}\n", []string{`line 5: rollout.steps[1] "50%": is not the whole; end the steps with 100%`}},

@@ -34,10 +34,10 @@ func checkRoutes(routes []Route) []error {
 	seen := make(map[Route]int, len(routes))
 	for i, route := range routes {
 		field := fmt.Sprintf("routes[%d]", i)
-		if err := checkHost(route.Host); err != nil {
+		if err := CheckHost(route.Host); err != nil {
 			wrong = append(wrong, at(field+".host", err))
 		}
-		path, err := cleanPath(route.Path)
+		path, err := CleanPath(route.Path)
 		if err != nil {
 			wrong = append(wrong, at(field+".path", err))
 			continue
@@ -53,8 +53,8 @@ func checkRoutes(routes []Route) []error {
 	return wrong
 }
 
-// cleanPath is path without a trailing slash, or what is wrong with it.
-func cleanPath(path string) (string, error) {
+// CleanPath is path without a trailing slash, or an Error that says what is wrong with it.
+func CleanPath(path string) (string, error) {
 	wrong := func(msg, hint string) (string, error) {
 		return "", &Error{Value: path, Msg: msg, Hint: hint}
 	}
@@ -94,8 +94,9 @@ func isPathByte(c byte) bool {
 
 func isAlphanumeric(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }
 
-// checkHost accepts a lower-case host name, an IPv4 address, or nothing.
-func checkHost(host string) error {
+// CheckHost accepts a lower-case host name, an IPv4 address, or nothing; else it gives an
+// Error.
+func CheckHost(host string) error {
 	wrong := func(msg, hint string) error { return &Error{Value: host, Msg: msg, Hint: hint} }
 	switch {
 	case host == "":

@@ -35,7 +35,7 @@ func TestAWeightIsWrittenAsAPercentage(t *testing.T) {
 
 func TestARolloutReadsTheSameAfterItIsWritten(t *testing.T) {
 	hold, most := manifest.Duration(1500*time.Millisecond), manifest.Weight(250)
-	want := manifest.Rollout{Strategy: manifest.Gradual, Steps: []manifest.Weight{25, 1250, 10000}, Hold: &hold, MaxErrors: &most, MinErrors: 5}
+	want := manifest.Rollout{Strategy: manifest.Gradual, Steps: []manifest.Weight{25, 1250, 10000}, Hold: &hold, MaxErrors: &most, MinRequests: 5}
 	text, err := yaml.Marshal(want)
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +53,7 @@ func TestARolloutReadsTheSameAfterItIsWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := string(text); got != `{"strategy":"gradual","steps":[25,1250,10000],"hold":"1.5s","max_errors":250,"min_errors":5}` {
+	if got := string(text); got != `{"strategy":"gradual","steps":[25,1250,10000],"hold":"1.5s","max_errors":250,"min_requests":5}` {
 		t.Errorf("JSON is %s", got)
 	}
 	var fromJSON manifest.Rollout
@@ -83,11 +83,11 @@ func TestAZeroHealthIsLeftOutAndHasDefaults(t *testing.T) {
 func TestWhatARolloutSetsWinsOverItsBase(t *testing.T) {
 	none, some := manifest.Duration(0), manifest.Duration(time.Minute)
 	zero, most := manifest.Weight(0), manifest.Weight(500)
-	base := manifest.Rollout{Strategy: manifest.Gradual, Steps: []manifest.Weight{100, 10000}, Hold: &some, MaxErrors: &most, MinErrors: 5}
+	base := manifest.Rollout{Strategy: manifest.Gradual, Steps: []manifest.Weight{100, 10000}, Hold: &some, MaxErrors: &most, MinRequests: 5, Limit: &some, MaxSlow: &most, Unproven: manifest.Wait}
 	if got := (manifest.Rollout{}).Over(base); !reflect.DeepEqual(got, base) {
 		t.Errorf("the zero rollout over a base is %+v", got)
 	}
-	over := manifest.Rollout{Strategy: manifest.Instant, Steps: []manifest.Weight{10000}, Hold: &none, MaxErrors: &zero, MinErrors: 1}
+	over := manifest.Rollout{Strategy: manifest.Instant, Steps: []manifest.Weight{10000}, Hold: &none, MaxErrors: &zero, MinRequests: 1, Limit: &some, MaxSlow: &zero, Unproven: manifest.GiveUp}
 	if got := over.Over(base); !reflect.DeepEqual(got, over) {
 		t.Errorf("a whole rollout over a base is %+v", got)
 	}
@@ -97,26 +97,31 @@ func TestWhatARolloutSetsWinsOverItsBase(t *testing.T) {
 }
 
 func TestARolloutIsCheckedFieldByField(t *testing.T) {
-	negative, huge := manifest.Duration(-1), manifest.Weight(10001)
+	negative, none, second, minute := manifest.Duration(-1), manifest.Duration(0), manifest.Duration(time.Second), manifest.Duration(time.Minute)
+	huge := manifest.Weight(10001)
 	for field, r := range map[string]manifest.Rollout{
-		"strategy":   {Strategy: "bluegreen"},
-		"steps":      {Steps: make([]manifest.Weight, 101)},
-		"steps[0]":   {Steps: []manifest.Weight{0, 10000}},
-		"steps[1]":   {Steps: []manifest.Weight{100, 100, 10000}},
-		"steps[2]":   {Steps: []manifest.Weight{100, 200, 300}},
-		"hold":       {Hold: &negative},
-		"max_errors": {MaxErrors: &huge},
-		"min_errors": {MinErrors: -1},
+		"strategy":     {Strategy: "yolo"},
+		"steps":        {Steps: make([]manifest.Weight, 101)},
+		"steps[0]":     {Steps: []manifest.Weight{0, 10000}},
+		"steps[1]":     {Steps: []manifest.Weight{100, 100, 10000}},
+		"steps[2]":     {Steps: []manifest.Weight{100, 200, 300}},
+		"hold":         {Hold: &negative},
+		"max_errors":   {MaxErrors: &huge},
+		"limit":        {Limit: &none},
+		"limit ":       {Hold: &minute, Limit: &second},
+		"max_slow":     {MaxSlow: &huge},
+		"min_requests": {MinRequests: -1},
+		"unproven":     {Unproven: "maybe"},
 	} {
 		problems := manifest.Problems(r.Validate())
-		if len(problems) != 1 || problems[0].Field != field || problems[0].Hint == "" {
+		if len(problems) != 1 || problems[0].Field != strings.TrimSpace(field) || problems[0].Hint == "" {
 			t.Errorf("%s: got %v", field, problems)
 		}
 	}
 	if err := (manifest.Rollout{}).Validate(); err != nil {
 		t.Errorf("the zero rollout: %v", err)
 	}
-	all := manifest.Rollout{Strategy: "x", Hold: &negative, MaxErrors: &huge, MinErrors: -1}
+	all := manifest.Rollout{Strategy: "x", Hold: &negative, MaxErrors: &huge, MinRequests: -1}
 	if got := manifest.Problems(all.Validate()); len(got) != 4 {
 		t.Errorf("of four problems %d are told: %v", len(got), got)
 	}

@@ -7,7 +7,6 @@ import (
 	"github.com/segue-run/segue/bench/rollout/internal/traffic"
 	"github.com/segue-run/segue/bench/rollout/internal/trial"
 	"github.com/segue-run/segue/runtime/policy"
-	"github.com/segue-run/segue/sdk/manifest"
 )
 
 // scenario is one kind of rollout, played many times.
@@ -26,26 +25,8 @@ const (
 // usualWait is how long the releases take where that matters.
 var usualWait = traffic.Wait{Median: 20 * time.Millisecond, P99: 100 * time.Millisecond}
 
-func defaults() policy.Policy {
-	span := func(d time.Duration) *manifest.Duration { return new(manifest.Duration(d)) }
-	return policy.Policy{
-		Rollout: manifest.Rollout{
-			Strategy:    manifest.Gradual,
-			Steps:       []manifest.Weight{100, 500, 2500, 5000, manifest.Full},
-			Hold:        span(10 * time.Second),
-			Limit:       span(5 * time.Minute),
-			MaxErrors:   new(manifest.Weight(50)),
-			MaxSlow:     new(manifest.Weight(500)),
-			MinRequests: 50,
-			Unproven:    manifest.Proceed,
-		},
-		SlowFactor: 200,
-		SlowFloor:  span(20 * time.Millisecond),
-	}
-}
-
 func config(rate float64, shape traffic.Shape) trial.Config {
-	return trial.Config{Traffic: traffic.Config{Rate: rate, Shape: shape}, Policy: defaults(), Cap: inFlight}
+	return trial.Config{Traffic: traffic.Config{Rate: rate, Shape: shape}, Policy: policy.Default(), Cap: inFlight}
 }
 
 // timed is cfg with waits on both sides, the candidate's as given.

@@ -26,7 +26,7 @@ type Config struct {
 	Wait      traffic.Wait
 	Candidate Candidate
 	Policy    policy.Policy
-	// Sticky deals by a hash of the request's key; each key is one event.
+	// Sticky deals by a hash of the request's key; each key fails once at most.
 	Sticky bool
 	// Cap is how many of the candidate's requests may be without an answer in the
 	// first step; 0 for any number.
@@ -53,8 +53,7 @@ type Result struct {
 	Reason   string // of the verdict, where it was rolled back
 	Took     time.Duration
 	Requests uint64 // of both sides
-	Steps    int    // begun
-	Unproven int    // of these, went on at their limit
+	Unproven int    // steps that went on at their limit
 	// Candidate is how many requests were the candidate's, Failed how many of them
 	// it failed or left without an answer.
 	Candidate uint64

@@ -7,7 +7,7 @@ import (
 
 // event is a moment in the life of a request that was dealt.
 type event struct {
-	at        time.Duration
+	at, dealt time.Duration
 	kind      kind
 	candidate bool
 	failed    bool

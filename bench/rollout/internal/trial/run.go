@@ -9,6 +9,7 @@ import (
 	"github.com/segue-run/segue/bench/rollout/internal/traffic"
 	"github.com/segue-run/segue/runtime/analysis"
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/sdk/manifest"
 )
 
 // Run plays one rollout that is decided by the evidence.
@@ -33,8 +34,10 @@ type trial struct {
 	dealer dealer
 
 	now      time.Duration
-	stepAt   time.Duration // when the current step began
-	steps    []analysis.Step
+	step     int             // from 1
+	doubted  bool            // it has gone back from all requests to the step before
+	stepAt   time.Duration   // when the current step began
+	steps    []analysis.Step // that were begun, in order
 	pending  pending
 	inFlight int // of the candidate, without an answer
 	slow     time.Duration
@@ -45,7 +48,7 @@ type trial struct {
 }
 
 // marks are what a key has been counted for.
-type marks struct{ request, failed, slow bool }
+type marks struct{ failed, slow bool }
 
 // known is how many of stable's waits its 99th percentile is estimated from.
 const known = 1000
@@ -74,12 +77,15 @@ func begin(cfg Config, seed uint64) *trial {
 
 // nextStep gives the candidate its next share; after the last it is promoted.
 func (t *trial) nextStep() {
-	shares := t.cfg.Policy.Steps
-	if len(t.steps) == len(shares) {
+	if t.step++; t.step > len(t.cfg.Policy.Steps) {
 		t.end(Promoted, "")
 		return
 	}
-	share := shares[len(t.steps)]
+	t.enterStep()
+}
+
+func (t *trial) enterStep() {
+	share := t.cfg.Policy.Steps[t.step-1]
 	t.steps = append(t.steps, analysis.Step{Share: share})
 	t.stepAt = t.now
 	t.dealer = newDealer(&t.cfg, share, t.draw, t.fate)
@@ -92,7 +98,7 @@ func (t *trial) nextStep() {
 }
 
 func (t *trial) end(how Ending, why string) {
-	t.result.Ending, t.result.Reason, t.result.Took, t.result.Steps = how, why, t.now, len(t.steps)
+	t.result.Ending, t.result.Reason, t.result.Took = how, why, t.now
 }
 
 // until lets everything happen that comes by that time. It reports whether the
@@ -156,8 +162,8 @@ func (t *trial) deal(r traffic.Request) {
 // choose decides the request's side, and with it whether it fails.
 func (t *trial) choose(r traffic.Request) event {
 	t.result.Requests++
-	e := event{candidate: t.dealer.toCandidate(r), failed: r.Fails, key: r.Key}
-	if len(t.steps) == 1 && t.cfg.Cap > 0 && t.inFlight >= t.cfg.Cap {
+	e := event{dealt: t.now, candidate: t.dealer.toCandidate(r), failed: r.Fails, key: r.Key}
+	if t.step == 1 && t.cfg.Cap > 0 && t.inFlight >= t.cfg.Cap {
 		e.candidate = false
 	}
 	if e.candidate {
@@ -183,7 +189,8 @@ func (t *trial) harm(r traffic.Request) {
 
 func (t *trial) happen(e event) {
 	if e.kind == overdue {
-		t.count(event{candidate: e.candidate, key: e.key}, true, true)
+		e.failed = false
+		t.count(e, true, true)
 		return
 	}
 	if e.candidate {
@@ -196,13 +203,17 @@ func (t *trial) happen(e event) {
 }
 
 // count adds what is new of a request to its side's sample, and asks for the verdict
-// where that can have changed it.
+// where that can have changed it. What was dealt in an earlier step says nothing of
+// this one.
 func (t *trial) count(e event, first, slow bool) {
+	if e.dealt < t.stepAt {
+		return
+	}
 	failed := e.failed
 	if t.seen != nil {
 		m := &t.seen[e.key]
-		first, failed, slow = first && !m.request, failed && !m.failed, slow && !m.slow
-		m.request, m.failed, m.slow = true, m.failed || failed, m.slow || slow
+		failed, slow = failed && !m.failed, slow && !m.slow
+		m.failed, m.slow = m.failed || failed, m.slow || slow
 	}
 	step := &t.steps[len(t.steps)-1]
 	sample := &step.Stable
@@ -217,10 +228,13 @@ func (t *trial) count(e event, first, slow bool) {
 	add(&sample.Requests, first)
 	add(&sample.Errors, failed)
 	add(&sample.Slow, slow)
-	if t.cfg.Always || e.candidate && (failed || slow || t.now-t.stepAt >= t.cfg.Policy.Hold.Std()) {
+	mayPass := t.held() && step.Candidate.Requests >= t.limits.MinRequests
+	if t.cfg.Always || e.candidate && (failed || slow || mayPass) {
 		t.ask()
 	}
 }
+
+func (t *trial) held() bool { return t.now-t.stepAt >= t.cfg.Policy.Hold.Std() }
 
 // ask asks for the verdict and follows it. It reports whether the step is over.
 func (t *trial) ask() bool {
@@ -229,12 +243,22 @@ func (t *trial) ask() bool {
 		t.cfg.Look(t.result.Candidate, f)
 	}
 	switch {
+	case f.Verdict == module.Fail && t.mayDoubt():
+		t.doubted = true
+		t.step--
+		t.enterStep()
 	case f.Verdict == module.Fail:
 		t.end(RolledBack, f.Reason)
-	case f.Verdict == module.Pass && t.now-t.stepAt >= t.cfg.Policy.Hold.Std():
+	case f.Verdict == module.Pass && t.held():
 		t.nextStep()
 	default:
 		return false
 	}
 	return true
+}
+
+// mayDoubt reports whether a verdict without stable beside the candidate is looked
+// into once more, at the step before.
+func (t *trial) mayDoubt() bool {
+	return t.steps[len(t.steps)-1].Share == manifest.Full && t.step > 1 && !t.doubted && !t.cfg.Sticky
 }

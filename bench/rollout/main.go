@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/segue-run/segue/bench/rollout/internal/trial"
 	"github.com/segue-run/segue/bench/rollout/internal/figures"
 	"github.com/segue-run/segue/bench/rollout/internal/traffic"
+	"github.com/segue-run/segue/bench/rollout/internal/trial"
 )
 
 func main() {

@@ -58,7 +58,6 @@ func identical() []scenario {
 		}
 		kinds := []scenario{
 			{"independent", config(usualRate, traffic.Even(share))},
-			{"slow tails", timed(config(usualRate, traffic.Even(share)), usualWait)},
 			{"outage of 10 s, 30 % fail", outage(0.3)},
 			{"outage of 10 s, all fail", outage(1)},
 		}
@@ -68,8 +67,10 @@ func identical() []scenario {
 				scenario{"in step with request numbers", config(usualRate, traffic.Counted(share))},
 				scenario{"in step with the clock", config(usualRate, traffic.Clocked(share))},
 				scenario{"sticky, users that always fail", sticky(traffic.Users(share))},
-				scenario{"sticky, independent", sticky(traffic.Even(share))},
 			)
+		}
+		if share == baseline {
+			kinds = append(kinds, scenario{"long tails of latency", timed(config(usualRate, traffic.Even(share)), usualWait)})
 		}
 		for _, k := range kinds {
 			all = append(all, scenario{fmt.Sprintf("%s: %s", percent(share), k.name), k.cfg})

@@ -17,9 +17,19 @@ func Run(cfg Config, seed uint64) Result {
 	t := begin(cfg, seed)
 	for t.result.Ending == "" {
 		r := t.source.Next()
-		if t.until(r.At) {
-			t.deal(r)
+		if (r.At >= t.due || len(t.pending) > 0) && !t.until(r.At) {
+			break
 		}
+		t.now = r.At
+		candidate := t.choose(r)
+		if t.atOnce && !candidate && !r.Fails { // most are, and can change no verdict
+			t.steps[len(t.steps)-1].Stable.Requests++
+			if cfg.Always {
+				t.ask()
+			}
+			continue
+		}
+		t.deal(r, candidate)
 	}
 	return t.result
 }
@@ -38,6 +48,8 @@ type trial struct {
 	doubted  bool            // it has gone back from all requests to the step before
 	stepAt   time.Duration   // when the current step began
 	steps    []analysis.Step // that were begun, in order
+	due      time.Duration   // when the step's hold ends, or its limit
+	atOnce   bool            // answers come at once
 	pending  pending
 	inFlight int // of the candidate, without an answer
 	slow     time.Duration
@@ -61,7 +73,7 @@ func begin(cfg Config, seed uint64) *trial {
 		fate:   fate{salt: traffic.Mix(seed)},
 		draw:   rand.New(rand.NewPCG(seed, 1)),
 		source: traffic.New(cfg.Traffic, rand.New(rand.NewPCG(seed, 2))),
-		steps:  make([]analysis.Step, 0, len(p.Steps)),
+		atOnce: cfg.Wait == traffic.Wait{} && !cfg.Candidate.Hangs,
 	}
 	if cfg.Sticky {
 		t.seen = make([]marks, cfg.Traffic.Keys)
@@ -87,7 +99,7 @@ func (t *trial) nextStep() {
 func (t *trial) enterStep() {
 	share := t.cfg.Policy.Steps[t.step-1]
 	t.steps = append(t.steps, analysis.Step{Share: share})
-	t.stepAt = t.now
+	t.stepAt, t.due = t.now, t.now+t.cfg.Policy.Hold.Std()
 	t.dealer = newDealer(&t.cfg, share, t.draw, t.fate)
 	t.slow = math.MaxInt64
 	if t.usual != nil {
@@ -105,37 +117,32 @@ func (t *trial) end(how Ending, why string) {
 // rollout is still under way.
 func (t *trial) until(at time.Duration) bool {
 	for t.result.Ending == "" {
-		holdEnds, limit := t.stepAt+t.cfg.Policy.Hold.Std(), t.stepAt+t.cfg.Policy.Limit.Std()
-		by := min(at, limit)
-		if t.now < holdEnds {
-			by = min(by, holdEnds)
-		}
+		by := min(at, t.due)
 		if e, ok := t.pending.next(by); ok {
 			t.now = e.at
 			t.happen(e)
 			continue
 		}
 		t.now = by
-		switch {
-		case by == limit:
-			if !t.ask() { // else it has ended, or gone on
-				t.result.Unproven++
-				t.nextStep()
-			}
-		case by == holdEnds && by != at:
-			t.ask()
-		default:
+		if by < t.due {
 			return true
+		}
+		limit := t.stepAt + t.cfg.Policy.Limit.Std()
+		t.due = limit
+		if !t.ask() && by == limit {
+			t.result.Unproven++
+			t.nextStep()
 		}
 	}
 	return false
 }
 
-// deal gives the request to a side and sees to its answer.
-func (t *trial) deal(r traffic.Request) {
-	e := t.choose(r)
+// deal sees to the answer of a request that has its side.
+func (t *trial) deal(r traffic.Request, candidate bool) {
+	e := event{dealt: t.now, candidate: candidate, failed: r.Fails, key: r.Key}
 	wait, hangs := t.cfg.Wait, false
-	if e.candidate {
+	if candidate {
+		e.failed = t.fails(r)
 		wait, hangs = t.cfg.Candidate.Wait, t.cfg.Candidate.Hangs
 	}
 	if wait == (traffic.Wait{}) && !hangs {
@@ -159,21 +166,25 @@ func (t *trial) deal(r traffic.Request) {
 	}
 }
 
-// choose decides the request's side, and with it whether it fails.
-func (t *trial) choose(r traffic.Request) event {
+// choose decides the request's side, and counts it.
+func (t *trial) choose(r traffic.Request) (candidate bool) {
 	t.result.Requests++
-	e := event{dealt: t.now, candidate: t.dealer.toCandidate(r), failed: r.Fails, key: r.Key}
+	candidate = t.dealer.toCandidate(r)
 	if t.step == 1 && t.cfg.Cap > 0 && t.inFlight >= t.cfg.Cap {
-		e.candidate = false
+		return false
 	}
-	if e.candidate {
+	if candidate {
 		t.result.Candidate++
-		e.failed = e.failed || t.fate.chance(askFails, r.Number) < t.cfg.Candidate.Fails
-		if e.failed || t.cfg.Candidate.Hangs {
+		if t.fails(r) || t.cfg.Candidate.Hangs {
 			t.harm(r)
 		}
 	}
-	return e
+	return candidate
+}
+
+// fails reports whether the candidate fails the request.
+func (t *trial) fails(r traffic.Request) bool {
+	return r.Fails || t.fate.chance(askFails, r.Number) < t.cfg.Candidate.Fails
 }
 
 // harm notes a request that the candidate fails: who is hurt depends on the shield.

@@ -95,7 +95,7 @@ func conclude(l Limits, now Step, errors, slow charge) Finding {
 	f := Finding{Verdict: module.Inconclusive, Errors: errors.evidence, Slow: slow.evidence}
 	for _, c := range []*charge{&errors, &slow} {
 		if c.evidence >= 1 {
-			f.Verdict, f.Reason = module.Fail, c.words()
+			f.Verdict, f.Reason, f.Uncontrolled = module.Fail, c.words(), c.alone
 			return f
 		}
 	}
@@ -124,7 +124,7 @@ func (c *charge) noWorse(now Step) bool {
 		return low >= passLevel
 	}
 	var m mixture
-	m.add(low)
-	m.add(c.same.evidence(c.event, []Step{now}))
-	return m.log()-math.Ln2 >= passLevel
+	m.add(math.Log(0.7) + low)
+	m.add(math.Log(0.3) + c.same.evidence(c.event, []Step{now}))
+	return m.log() >= passLevel
 }

@@ -45,18 +45,18 @@ var failures = &event{
 	did: "failed", none: "no failure yet",
 	margin:      1.5,
 	worse:       newTilt(1.5, 2, 3, 6, 15, 50, 150, 1000),
-	same:        newTilt(nearly, 0.4, 1),
-	besideLevel: math.Log(1 / 0.004),
-	aloneLevel:  math.Log(1 / 0.001),
+	same:        newTilt(nearly, 1),
+	besideLevel: math.Log(1 / 0.0035),
+	aloneLevel:  math.Log(1 / 0.0008),
 }
 
 var slowness = &event{
 	did: "took too long", none: "none too slow yet",
 	margin:      2,
 	worse:       newTilt(2, 3, 5, 10, 30, 100, 1000),
-	same:        newTilt(nearly, 0.4, 1),
+	same:        newTilt(nearly, 1),
 	besideLevel: math.Log(1 / 0.003),
-	aloneLevel:  math.Log(1 / 0.001),
+	aloneLevel:  math.Log(1 / 0.0008),
 }
 
 // of is how often the event has come in the sample; never more often than there

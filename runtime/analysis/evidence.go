@@ -84,7 +84,7 @@ func exceeds(c count, limit float64) float64 {
 }
 
 // drops are the alternatives of below, as parts of the bound, with their weights.
-var drops = [...]struct{ part, weight float64 }{{0, 0.4}, {0.04, 0.2}, {0.15, 0.25}, {0.4, 0.15}}
+var drops = [...]struct{ part, weight float64 }{{0, 0.25}, {0.12, 0.45}, {0.35, 0.3}}
 
 // below is the log e-value against "a request is bad with a chance of at least
 // bound".

@@ -35,4 +35,8 @@ type Finding struct {
 	Reason string
 	// Errors and Slow are how much of what it takes to fail has come together, 0 to 1.
 	Errors, Slow float64
+	// Uncontrolled marks a Fail with nothing beside the candidate that would have
+	// shown trouble from elsewhere. Where stable can be given a share again, Compare
+	// can tell whose fault it is.
+	Uncontrolled bool
 }

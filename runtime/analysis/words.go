@@ -11,11 +11,10 @@ func (c *charge) words() string {
 	b := append(c.candidate.words(make([]byte, 0, 160)), " requests "...)
 	b = append(b, c.did...)
 	if c.stable.requests > 0 {
-		stable := ", stable "
+		b = c.stable.words(append(b, ", stable "...))
 		if c.alone {
-			stable = ", of stable before it "
+			b = append(b, " before"...)
 		}
-		b = c.stable.words(append(b, stable...))
 		if often := c.candidate.share() / c.stable.share(); often > 1 && !math.IsInf(often, 0) {
 			b = append(number(append(b, ": "...), often), " times as often"...)
 		}

@@ -20,13 +20,14 @@ const (
 	users     = 2000  // who send them, where they are told apart
 	baseline  = 0.001 // share of requests that any release fails, beside a bad candidate
 	inFlight  = 5     // of the candidate in its first step
+	doubts    = 1     // before a verdict without stable beside it is final
 )
 
 // usualWait is how long the releases take where that matters.
 var usualWait = traffic.Wait{Median: 20 * time.Millisecond, P99: 100 * time.Millisecond}
 
 func config(rate float64, shape traffic.Shape) trial.Config {
-	return trial.Config{Traffic: traffic.Config{Rate: rate, Shape: shape}, Policy: policy.Default(), Cap: inFlight}
+	return trial.Config{Traffic: traffic.Config{Rate: rate, Shape: shape}, Policy: policy.Default(), Cap: inFlight, Doubts: doubts}
 }
 
 // timed is cfg with waits on both sides, the candidate's as given.

@@ -31,6 +31,9 @@ type Config struct {
 	// Cap is how many of the candidate's requests may be without an answer in the
 	// first step; 0 for any number.
 	Cap int
+	// Doubts is how often a verdict against a candidate that has all the requests is
+	// looked into at the step before, with stable beside it, instead of followed.
+	Doubts int
 	// Look is called after each verdict that was asked for; nil for nothing.
 	Look func(candidate uint64, f analysis.Finding)
 	// Always asks for a verdict after every answer, not only after those that can

@@ -45,7 +45,7 @@ type trial struct {
 
 	now      time.Duration
 	step     int             // from 1
-	doubted  bool            // it has gone back from all requests to the step before
+	doubts   int             // how often it went back from all requests to the step before
 	stepAt   time.Duration   // when the current step began
 	steps    []analysis.Step // that were begun, in order
 	due      time.Duration   // when the step's hold ends, or its limit
@@ -221,8 +221,8 @@ func (t *trial) count(e event, first, slow bool) {
 		return
 	}
 	failed := e.failed
-	if t.seen != nil {
-		m := &t.seen[e.key]
+	if t.cfg.Sticky {
+		m := &t.seen[e.key] // whichever side it was on: a key that moves brings nothing new
 		failed, slow = failed && !m.failed, slow && !m.slow
 		m.failed, m.slow = m.failed || failed, m.slow || slow
 	}
@@ -240,7 +240,8 @@ func (t *trial) count(e event, first, slow bool) {
 	add(&sample.Errors, failed)
 	add(&sample.Slow, slow)
 	mayPass := t.held() && step.Candidate.Requests >= t.limits.MinRequests
-	if t.cfg.Always || e.candidate && (failed || slow || mayPass) {
+	mayFail := e.candidate && (failed || slow)
+	if t.cfg.Always || mayFail || mayPass && (e.candidate || failed || slow) {
 		t.ask()
 	}
 }
@@ -249,13 +250,13 @@ func (t *trial) held() bool { return t.now-t.stepAt >= t.cfg.Policy.Hold.Std() }
 
 // ask asks for the verdict and follows it. It reports whether the step is over.
 func (t *trial) ask() bool {
-	f := analysis.Compare(t.limits, t.steps)
+	f := t.finding()
 	if t.cfg.Look != nil {
 		t.cfg.Look(t.result.Candidate, f)
 	}
 	switch {
-	case f.Verdict == module.Fail && t.mayDoubt():
-		t.doubted = true
+	case f.Verdict == module.Fail && f.Uncontrolled && t.doubts < t.cfg.Doubts && t.step > 1 && !t.cfg.Sticky:
+		t.doubts++
 		t.step--
 		t.enterStep()
 	case f.Verdict == module.Fail:
@@ -268,8 +269,20 @@ func (t *trial) ask() bool {
 	return true
 }
 
-// mayDoubt reports whether a verdict without stable beside the candidate is looked
-// into once more, at the step before.
-func (t *trial) mayDoubt() bool {
-	return t.steps[len(t.steps)-1].Share == manifest.Full && t.step > 1 && !t.doubted && !t.cfg.Sticky
+func (t *trial) finding() analysis.Finding {
+	now := t.steps[len(t.steps)-1]
+	if now.Share < manifest.Full || !t.cfg.Sticky {
+		return analysis.Compare(t.limits, t.steps)
+	}
+	// Users were kept on one side, so which failures were the candidate's is no
+	// matter of chance any more: only what is wrong by itself counts.
+	limits := t.limits
+	limits.MaxErrors = *t.cfg.Policy.MaxErrorsAlone
+	var before analysis.Sample
+	for _, s := range t.steps[:len(t.steps)-1] {
+		before.Requests += s.Stable.Requests
+		before.Errors += s.Stable.Errors
+		before.Slow += s.Stable.Slow
+	}
+	return analysis.Alone(limits, before, now.Candidate)
 }

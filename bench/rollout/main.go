@@ -1,39 +1,49 @@
 package main
 
 import (
+	"flag"
 	"fmt"
-	"time"
-
-	"github.com/segue-run/segue/bench/rollout/internal/figures"
-	"github.com/segue-run/segue/bench/rollout/internal/traffic"
-	"github.com/segue-run/segue/bench/rollout/internal/trial"
+	"os"
+	"path/filepath"
 )
 
 func main() {
-	for _, s := range identical() {
-		t := time.Now()
-		res := play(s.name, 500, func(seed uint64) trial.Result { return trial.Run(s.cfg, seed) })
-		back := figures.Share{Of: len(res)}
-		var reqs uint64
-		var unp int
-		for _, r := range res {
-			if r.Ending == trial.RolledBack {
-				back.Had++
-			}
-			reqs += r.Requests
-			unp += r.Unproven
-		}
-		fmt.Println(s.name, back, back.Below(.95), time.Since(t), reqs/500, unp)
+	runs := flag.Int("n", 10000, "runs a scenario")
+	out := flag.String("out", "build/bench-rollout", "the folder for the tables and plots")
+	engine := flag.String("engine", "", "a file with the engine's figures, to be compared")
+	flag.Parse()
+	if err := run(max(*runs, 1), *out, *engine); err != nil {
+		fmt.Fprintln(os.Stderr, "rollout:", err)
+		os.Exit(1)
 	}
-	for _, f := range []float64{1, .5, .1, .05} {
-		cfg := failing(config(usualRate, traffic.Even(baseline)), f)
-		t := time.Now()
-		res := play("f", 500, func(seed uint64) trial.Result { return trial.Run(cfg, seed) })
-		var n []uint64
-		for _, r := range res {
-			n = append(n, r.Candidate)
-		}
-		s := figures.Sort(n)
-		fmt.Println(f, s.Quantile(.5), s.Quantile(.95), time.Since(t))
+}
+
+func run(runs int, out, engine string) error {
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return err
 	}
+	file, err := os.Create(filepath.Join(out, "rollout.md"))
+	if err != nil {
+		return err
+	}
+	r := &report{out: out, file: file, runs: runs}
+	for _, part := range []func(*report) error{
+		falseRollbacks, badReleases, slowReleases, goodReleases, evidencePaths,
+	} {
+		if err := part(r); err != nil {
+			return err
+		}
+	}
+	if engine != "" {
+		if err := compareEngine(r, engine); err != nil {
+			return err
+		}
+	}
+	if err := file.Close(); err != nil {
+		return err
+	}
+	if r.misses > 0 {
+		return fmt.Errorf("%d figures miss their targets", r.misses)
+	}
+	return nil
 }

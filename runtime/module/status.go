@@ -107,6 +107,14 @@ type RolloutStatus struct {
 	// Samples of the current step, or of the last one.
 	StableSample    Sample `json:"stable_sample"`
 	CandidateSample Sample `json:"candidate_sample"`
+	// Samples are those of each step that was begun, in order.
+	Samples []StepSample `json:"samples,omitempty"`
+	// Condemns is the digest that a way back takes the place of.
+	Condemns Digest `json:"condemns,omitempty"`
+	// Unproven: it went on without evidence at least once.
+	Unproven bool `json:"unproven,omitempty"`
+	// Doubts are why it stepped back from all the traffic to where it had stable beside it.
+	Doubts []string `json:"doubts,omitempty"`
 	// Waiting says what the rollout waits for before it goes on, if it does.
 	Waiting *Waiting `json:"waiting,omitempty"`
 	// Evidence against the candidate, over the whole rollout.
@@ -207,6 +215,13 @@ type Sample struct {
 	Requests uint64 `json:"requests"`
 	Errors   uint64 `json:"errors"`
 	Slow     uint64 `json:"slow"`
+}
+
+// StepSample is what was seen of both sides in one step.
+type StepSample struct {
+	Weight    manifest.Weight `json:"weight"` // basis points
+	Stable    Sample          `json:"stable"`
+	Candidate Sample          `json:"candidate"`
 }
 
 // PhaseTime is one part of an activation.

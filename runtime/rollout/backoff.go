@@ -36,6 +36,14 @@ func (b *backoff) fail(now time.Time, reason string) (loops bool) {
 	return len(b.failures) == crashLimit && now.Sub(b.failures[0]) <= crashSpan
 }
 
+// fell is fail for a process that was up: one that was for long forgets all before.
+func (b *backoff) fell(p *process, now time.Time, reason string) (loops bool) {
+	if !p.since.IsZero() && now.Sub(p.since) > crashSpan {
+		b.forget()
+	}
+	return b.fail(now, reason)
+}
+
 // forget begins anew, but for the count.
 func (b *backoff) forget() { *b = backoff{total: b.total} }
 

@@ -15,7 +15,18 @@ type desire struct {
 	// shares are weights by key, in basis points; they sum to 10000, or there are
 	// none and the module has no traffic.
 	shares map[string]manifest.Weight
+	// preview and mirror are the keys of who gets the requests that ask for the
+	// preview, and copies of stable's; empty for nobody.
+	preview, mirror string
+	// rollout is the id of the one whose candidate is seen.
+	rollout string
+	// cap bounds the candidate's requests without an answer; 0 does not.
+	cap int
 }
+
+// firstCap is how many requests of the first step of a gradual rollout the candidate
+// may have in flight: what hangs harms no more than these.
+const firstCap = 5
 
 // desired reads a record.
 func desired(r Record, now time.Time) desire {
@@ -24,11 +35,12 @@ func desired(r Record, now time.Time) desire {
 		d.plans[r.Previous.Key] = *r.Previous
 	}
 	weight := r.Rollout.Weight()
-	if r.Rollout.Active() {
+	if r.Rollout.Active() && r.Rollout.Phase != Pending {
 		d.plans[r.Rollout.Candidate.Key] = r.Rollout.Candidate
 		if weight > 0 {
 			d.shares[r.Rollout.Candidate.Key] = weight
 		}
+		d.look(r)
 	}
 	if r.Stable != nil {
 		d.plans[r.Stable.Key] = *r.Stable
@@ -37,6 +49,21 @@ func desired(r Record, now time.Time) desire {
 		}
 	}
 	return d
+}
+
+// look lets a candidate be seen beside stable.
+func (d *desire) look(r Record) {
+	ro := r.Rollout
+	if r.Stable == nil || ro.Phase != Checking && ro.Phase != Shifting {
+		return
+	}
+	d.preview, d.rollout = ro.Candidate.Key, ro.ID
+	if ro.Phase == Checking && ro.strategy() == manifest.Bluegreen && share(ro.Policy.Mirror.Share) > 0 {
+		d.mirror = ro.Candidate.Key
+	}
+	if ro.Phase == Shifting && ro.Step == 1 && ro.Weight() < manifest.Full {
+		d.cap = firstCap
+	}
 }
 
 // narrowed is what both records allow: what may be done on the way from old to now
@@ -49,6 +76,9 @@ func narrowed(old, now Record, at time.Time) desire {
 		if _, ok := from.plans[key]; ok {
 			d.plans[key] = plan
 		}
+	}
+	if _, stays := to.plans[from.preview]; stays { // seen as before, until now is saved
+		d.preview, d.mirror, d.cap, d.rollout = from.preview, from.mirror, from.cap, from.rollout
 	}
 	heir := ""
 	for _, trusted := range []*Plan{old.Previous, old.Stable} { // the later wins

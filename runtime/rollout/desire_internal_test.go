@@ -17,9 +17,9 @@ func TestOnTheWayFromOneRecordToTheNextNothingIsWidened(t *testing.T) {
 	release := func(version string) Plan {
 		return Plan{Release: module.Release{Module: "m", Version: version, Digest: module.Digest(version)}}
 	}
-	gradual := Policy{Strategy: manifest.Gradual, Steps: []manifest.Weight{100, 5000, 10000}, Window: manifest.Duration(time.Hour)}
-	instant := Policy{Strategy: manifest.Instant, Steps: []manifest.Weight{10000}, Window: manifest.Duration(time.Hour)}
-	events := []any{started{}, warmed{}, held{}, spoiled{Reason: "bad"}, promote{}, abort{}, back{Warm: true}, back{}, remove{}, cooled{}}
+	gradual := Policy{Rollout: manifest.Rollout{Strategy: manifest.Gradual, Steps: []manifest.Weight{100, 5000, 10000}}, Window: new(manifest.Duration(time.Hour))}
+	instant := Policy{Rollout: manifest.Rollout{Strategy: manifest.Instant, Steps: []manifest.Weight{10000}}, Window: new(manifest.Duration(time.Hour))}
+	events := []any{started{}, warmed{}, opened{Gate: atEvidence}, spoiled{Reason: "bad"}, promote{}, abort{}, back{Warm: true}, back{}, remove{}, cooled{}}
 	for _, version := range []string{"1.0.0", "1.1.0", "1.2.0"} {
 		events = append(events, offered{Plan: release(version), Policy: gradual}, offered{Plan: release(version), Policy: instant, Force: true})
 	}

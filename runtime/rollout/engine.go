@@ -20,6 +20,8 @@ type Config struct {
 	Records   Records
 	Claims    Claims
 	Log       Log
+	History   History
+	Checks    Checks
 	Logger    *zap.Logger // nil logs nothing
 	// DrainTimeout is how long requests in flight may take to end once a process
 	// is being retired. Default 30 s.
@@ -41,7 +43,8 @@ type Engine struct {
 
 // New makes an engine; nothing runs before Run.
 func New(cfg Config) (*Engine, error) {
-	if cfg.Instances == nil || cfg.Traffic == nil || cfg.Records == nil || cfg.Claims == nil || cfg.Log == nil {
+	if cfg.Instances == nil || cfg.Traffic == nil || cfg.Records == nil || cfg.Claims == nil ||
+		cfg.Log == nil || cfg.History == nil || cfg.Checks == nil {
 		return nil, errors.New("rollout: a port is missing")
 	}
 	if cfg.Logger == nil {
@@ -139,8 +142,8 @@ func (e *Engine) all() []*owner {
 
 // Offer is a validated release that wants to become stable.
 type Offer struct {
-	Plan   Plan // Key is given by the engine
-	Policy Policy
+	Plan   Plan   // Key is given by the engine
+	Policy Policy // complete
 	Actor  module.Actor
 	Source string             // the file's name, or what else it came from
 	Force  bool               // lifts a quarantine
@@ -148,7 +151,9 @@ type Offer struct {
 }
 
 // Offer begins a rollout; it returns once the rollout is decided on, with its
-// status, or with the refusal (ErrUnchanged where there is nothing to do).
+// status, or with the refusal (ErrUnchanged where there is nothing to do). While
+// another is under way and the offered policy says queue, the release waits for the end
+// of that one, whose status is returned.
 func (e *Engine) Offer(ctx context.Context, of Offer) (module.RolloutStatus, error) {
 	name := of.Plan.Module
 	e.mu.Lock()
@@ -164,18 +169,20 @@ func (e *Engine) Offer(ctx context.Context, of Offer) (module.RolloutStatus, err
 		e.wg.Go(func() { o.run(ctx) })
 	}
 	e.mu.Unlock()
-	err := o.ask(ctx, offered(of),
+	err := o.ask(ctx, offered{Plan: of.Plan, Policy: of.Policy, Actor: of.Actor, Source: of.Source, Force: of.Force, Phases: of.Phases},
 		module.AuditRecord{Actor: of.Actor, Action: "deploy", Target: of.Plan.Release.String(), Digest: of.Plan.Digest})
 	if err != nil {
 		return module.RolloutStatus{}, err
 	}
-	if s := o.view.Load().status.Rollout; s != nil {
+	if s := o.view.Load().read().Rollout; s != nil {
 		return *s, nil
 	}
 	return module.RolloutStatus{}, nil
 }
 
-// Promote finishes the rollout under way now: the candidate gets all traffic.
+// Promote finishes the rollout under way now: the candidate gets all traffic. The
+// operator's word stands for what it still waits for, be it evidence, an approval, a
+// hook or the end of a freeze or a pause. It is refused until the candidate is warm.
 func (e *Engine) Promote(ctx context.Context, actor module.Actor, name string) error {
 	return e.ask(ctx, name, "promote", actor, promote{Actor: actor})
 }
@@ -185,11 +192,30 @@ func (e *Engine) Abort(ctx context.Context, actor module.Actor, name string) err
 	return e.ask(ctx, name, "abort", actor, abort{Actor: actor})
 }
 
+// Pause holds the rollout under way where it is until Resume: nothing widens by itself.
+// It is judged all the same, and may be taken back. The reason may be empty.
+func (e *Engine) Pause(ctx context.Context, actor module.Actor, name, reason string) error {
+	return e.ask(ctx, name, "pause", actor, pause{Actor: actor, Reason: reason})
+}
+
+// Resume lets a paused rollout go on; or one that waits for evidence, which the
+// operator's word then stands for, and the record says "unproven".
+func (e *Engine) Resume(ctx context.Context, actor module.Actor, name string) error {
+	return e.ask(ctx, name, "resume", actor, resume{Actor: actor})
+}
+
+// Approve gives the approval that the rollout under way waits for, or ends the freeze
+// for what would widen next.
+func (e *Engine) Approve(ctx context.Context, actor module.Actor, name string) error {
+	return e.ask(ctx, name, "approve", actor, approve{Actor: actor})
+}
+
 // Rollback takes back the candidate of the rollout under way, or goes back to the
 // previous release: by one change of weights while it is warm, else by starting it.
+// With stepped it comes back by the steps of the last rollout's policy, each judged.
 // What is left behind goes to quarantine.
-func (e *Engine) Rollback(ctx context.Context, actor module.Actor, name string) error {
-	return e.ask(ctx, name, "rollback", actor, back{Actor: actor, Reason: "rolled back by " + actor.String()})
+func (e *Engine) Rollback(ctx context.Context, actor module.Actor, name string, stepped bool) error {
+	return e.ask(ctx, name, "rollback", actor, back{Actor: actor, Reason: "rolled back by " + actor.String(), Stepped: stepped})
 }
 
 // Remove takes the module out of traffic and stops it. Its releases stay known.
@@ -228,7 +254,11 @@ func (e *Engine) Statuses() []module.Status {
 // Knows reports whether a digest was ever accepted for a module.
 func (e *Engine) Knows(rel module.Release) bool {
 	o, err := e.owner(rel.Module)
-	return err == nil && o.view.Load().rec.decision(rel.Digest) != nil
+	if err != nil {
+		return false
+	}
+	rec := o.view.Load().rec
+	return rec.decision(rel.Digest) != nil || rec.uses(rel.Digest)
 }
 
 // Uses reports whether any module needs the artifact: it serves, is the way back, or

@@ -81,7 +81,7 @@ func TestACandidateThatFailsIsTakenBackAndQuarantined(t *testing.T) {
 		{name: "it never passes a probe", behaviour: behaviour{probeErr: errors.New("not ready")}, phase: "failed", reason: "not ready within 10s"},
 		{name: "it dies while warming up", behaviour: behaviour{diesEarly: true}, phase: "failed", reason: "exited with code 1"},
 		{name: "its requests fail", spoil: func(w *world) { w.serve("2.0.0", 3, 3, 0) }, phase: "rolled-back", reason: "3 of 3 requests failed"},
-		{name: "its requests are slow", spoil: func(w *world) { w.serve("2.0.0", 10, 0, time.Second) }, phase: "rolled-back", reason: "10 of 10 requests were slow"},
+		{name: "its requests are slow", spoil: func(w *world) { w.serve("2.0.0", 10, 0, time.Second) }, phase: "rolled-back", reason: "10 of 10 requests took too long"},
 		{name: "it crashes", spoil: func(w *world) { w.instance("2.0.0").crash("killed by SIGSEGV") }, phase: "rolled-back", reason: "crashed: killed by SIGSEGV"},
 		{name: "its probes begin to fail", spoil: func(w *world) { w.instance("2.0.0").sicken(errors.New("sick")) }, phase: "rolled-back", reason: "failed 3 probes in a row: sick"},
 	} {
@@ -134,7 +134,7 @@ func TestForceLiftsAQuarantine(t *testing.T) {
 
 func TestABadReleaseAfterAnInstantSwitchGivesWayAtOnce(t *testing.T) {
 	for name, spoil := range map[string]func(w *world){
-		"errors": func(w *world) { w.serve("2.0.0", 3, 3, 0) },
+		"errors": func(w *world) { w.serve("2.0.0", 20, 20, 0) },
 		"crash":  func(w *world) { w.instance("2.0.0").crash("exited with code 1") },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -225,7 +225,7 @@ func TestRollbackToAWarmReleaseIsOneSplit(t *testing.T) {
 		w.activate("1.0.0")
 		w.activate("1.1.0")
 		before := len(w.done(0))
-		if err := w.engine.Rollback(t.Context(), alice, "hello"); err != nil {
+		if err := w.engine.Rollback(t.Context(), alice, "hello", false); err != nil {
 			t.Fatal(err)
 		}
 		if got := w.done(before); !slices.Equal(got[:2], []string{"split map[1.0.0:100%]", "save promoted"}) {
@@ -236,7 +236,7 @@ func TestRollbackToAWarmReleaseIsOneSplit(t *testing.T) {
 		if s.Stable.Version != "1.0.0" || s.Previous != nil || w.instance("1.1.0") != nil {
 			t.Errorf("status %+v", s)
 		}
-		if err := w.engine.Rollback(t.Context(), alice, "hello"); module.KindOf(err) != module.NotFound {
+		if err := w.engine.Rollback(t.Context(), alice, "hello", false); module.KindOf(err) != module.NotFound {
 			t.Errorf("a second rollback: %v", err)
 		}
 	})
@@ -247,7 +247,7 @@ func TestRollbackToAColdReleaseStartsItFirst(t *testing.T) {
 		w.activate("1.0.0")
 		w.activate("1.1.0")
 		w.pass(11 * time.Minute)
-		if err := w.engine.Rollback(t.Context(), alice, "hello"); err != nil {
+		if err := w.engine.Rollback(t.Context(), alice, "hello", false); err != nil {
 			t.Fatal(err)
 		}
 		w.wantSplit(map[string]manifest.Weight{"1.1.0": 10000})
@@ -669,7 +669,7 @@ func TestAbortingAWayBackLeavesTheWayOpen(t *testing.T) {
 		w.activate("1.1.0")
 		w.pass(11 * time.Minute)
 		w.behave("1.0.0", behaviour{startTime: 5 * time.Second})
-		if err := w.engine.Rollback(t.Context(), alice, "hello"); err != nil {
+		if err := w.engine.Rollback(t.Context(), alice, "hello", false); err != nil {
 			t.Fatal(err)
 		}
 		w.pass(time.Second)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/policy"
 )
 
 // couldNotStart ends the rollout of a candidate; a release that serves is tried
@@ -20,7 +21,7 @@ func (o *owner) couldNotStart(ctx context.Context, p *process, err error) {
 	}
 	o.tell(module.Event{Type: module.ModuleFailing, Version: p.plan.Version, Digest: p.plan.Digest, Instance: p.id, Reason: err.Error(), Message: fmt.Sprintf("%s could not be started: %v", p.plan.Release, err)}, nil)
 	o.bootOver()
-	o.stumbled(ctx, p, err.Error())
+	o.stumbled(ctx, p, policy.Crash, err.Error())
 }
 
 // blames reports whether a failed start is the release's own fault. What the host could
@@ -43,11 +44,12 @@ func (o *owner) lost(ctx context.Context, p *process) {
 	delete(o.running, p.plan.Key)
 	defer o.retire(p) // once it has no traffic any more
 	o.tell(module.Event{Type: module.InstanceCrashed, Version: p.plan.Version, Digest: p.plan.Digest, Instance: p.id, Reason: p.inst.Exit(), Message: fmt.Sprintf("%s %s", p.plan.Release, reason)}, nil)
+	kind := diedOf(p.inst.Cause())
 	switch {
 	case o.isCandidate(p):
-		_ = o.decide(ctx, spoiled{Reason: reason}, nil)
+		o.fell(ctx, p, kind, reason)
 	case o.rec.Stable != nil && o.rec.Stable.Key == p.plan.Key:
-		o.stumbled(ctx, p, reason)
+		o.stumbled(ctx, p, kind, reason)
 	}
 }
 
@@ -60,30 +62,31 @@ func (o *owner) sickened(ctx context.Context, m unwell) {
 	o.tell(module.Event{Type: module.InstanceUnwell, Version: m.p.plan.Version, Digest: m.p.plan.Digest, Instance: m.p.id, Reason: m.err.Error(), Message: fmt.Sprintf("%s %s", m.p.plan.Release, reason)}, nil)
 	switch {
 	case o.isCandidate(m.p):
-		_ = o.decide(ctx, spoiled{Reason: reason}, nil)
+		o.observe()
+		delete(o.running, m.p.plan.Key)
+		defer o.retire(m.p) // once it has no traffic any more
+		o.fell(ctx, m.p, policy.Probes, reason)
 	case o.rec.Stable != nil && o.rec.Stable.Key == m.p.plan.Key:
 		m.p.unwell = true // it serves until another process can take over
-		o.stumbled(ctx, m.p, reason)
+		o.stumbled(ctx, m.p, policy.Probes, reason)
 	default:
 		_ = o.decide(ctx, cooled{}, nil)
 	}
 }
 
 // stumbled lets a stable release that crashed, fails its probes or does not start
-// try again after a pause; fresh from an instant switch, or in a loop, it gives way
-// to its predecessor.
-func (o *owner) stumbled(ctx context.Context, p *process, reason string) {
-	b := o.backoffOf(p.plan.Key)
-	if !p.since.IsZero() && time.Since(p.since) > crashSpan {
-		b.forget()
-	}
-	loops := b.fail(time.Now(), reason)
-	if o.rec.Previous != nil && !o.rec.Rollout.Active() && (loops || o.onTrial()) {
+// try again after a pause; in a loop, or where the signs weigh enough soon after it got
+// all traffic at once, it gives way to its predecessor.
+func (o *owner) stumbled(ctx context.Context, p *process, kind policy.Sign, reason string) {
+	loops := o.backoffOf(p.plan.Key).fell(p, time.Now(), reason)
+	if o.rec.Previous != nil && !o.rec.Rollout.Active() {
 		if loops {
-			reason = fmt.Sprintf("%d failures within %s, the last: %s", crashLimit, crashSpan, reason)
+			o.giveWay(ctx, loop(reason))
+			return
 		}
-		o.giveWay(ctx, reason)
-		return
+		if o.onTrial() && o.stumbledOnTrial(ctx, kind, reason) {
+			return
+		}
 	}
 	o.follow(ctx, desired(o.rec, time.Now()), o.rec)
 }

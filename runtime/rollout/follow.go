@@ -3,13 +3,10 @@ package rollout
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/sdk/manifest"
-	"go.uber.org/zap"
 )
 
 // follow makes the world what d asks for: traffic first, then processes that must
@@ -29,7 +26,8 @@ func (o *owner) follow(ctx context.Context, d desire, rec Record) {
 		}
 	}
 	for key, plan := range d.plans {
-		isPrevious := rec.Previous != nil && rec.Previous.Key == key && (rec.Stable == nil || rec.Stable.Key != key)
+		isPrevious := rec.Previous != nil && rec.Previous.Key == key && (rec.Stable == nil || rec.Stable.Key != key) &&
+			!(rec.Rollout.Active() && rec.Rollout.Candidate.Key == key)
 		p, runs := o.running[key]
 		if _, comes := o.coming[key]; !comes && !isPrevious && (!runs || p.unwell) {
 			o.start(ctx, plan)
@@ -45,48 +43,6 @@ func (o *owner) follow(ctx context.Context, d desire, rec Record) {
 	} else {
 		o.window.Reset(time.Until(rec.WarmUntil))
 	}
-}
-
-// split gives the traffic to those of d.shares that run. What a candidate that is gone
-// had goes to stable. What stable had waits for its next process: a candidate never
-// gets more than was decided.
-func (o *owner) split(d desire, rec Record) {
-	if len(d.shares) == 0 {
-		if o.routed {
-			o.cfg.Traffic.Remove(o.name)
-			o.routed = false
-		}
-		clear(o.applied)
-		clear(o.weights)
-		return
-	}
-	live, weights := map[string]*process{}, map[string]manifest.Weight{}
-	lost := manifest.Full
-	for key, weight := range d.shares {
-		if p := o.running[key]; p != nil {
-			live[key], weights[key] = p, weight
-			lost -= weight
-		}
-	}
-	stable := ""
-	if rec.Stable != nil && o.running[rec.Stable.Key] != nil {
-		stable = rec.Stable.Key
-		live[stable] = o.running[stable]
-		weights[stable] += lost
-	}
-	routes := o.routes(rec)
-	if o.routed && maps.Equal(live, o.applied) && maps.Equal(weights, o.weights) && slices.Equal(routes, o.answers) {
-		return
-	}
-	shares := make([]Share, 0, len(live))
-	for key, p := range live {
-		shares = append(shares, Share{Target: p.target, Weight: weights[key], Stable: key == stable})
-	}
-	if err := o.cfg.Traffic.Split(o.name, Split{Routes: routes, Shares: shares}); err != nil {
-		o.log.Error("traffic could not be set", zap.Error(err))
-		return
-	}
-	o.applied, o.weights, o.answers, o.routed = live, weights, routes, true
 }
 
 // routes are those of the release that serves, or will be the first to.
@@ -147,7 +103,9 @@ func (o *owner) cameUp(ctx context.Context, m up) {
 	}
 	m.p.inst, m.p.since = m.inst, time.Now()
 	m.p.target = o.cfg.Traffic.Target(m.p.id, m.p.plan.Release, m.inst, func(obs Observation) {
-		m.p.tally.add(obs)
+		if !m.p.tally.add(obs) {
+			return
+		}
 		select {
 		case o.judging <- struct{}{}:
 		default:
@@ -174,7 +132,8 @@ func (o *owner) becameReady(ctx context.Context, m ready) {
 	bringUp := m.p.cancel
 	m.p.cancel = func() { stopWatching(); bringUp() }
 	o.workers.Go(func() { watch(watching, m.p, o.post) })
-	if o.isCandidate(m.p) {
+	o.aim()
+	if phase := o.rec.Rollout; o.isCandidate(m.p) && (phase.Phase == Starting || phase.Phase == Warming) {
 		_ = o.decide(ctx, warmed{Took: m.took}, nil)
 		return
 	}

@@ -2,6 +2,8 @@ package rollout
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/segue-run/segue/runtime/analysis"
@@ -9,40 +11,37 @@ import (
 	"github.com/segue-run/segue/sdk/manifest"
 )
 
-// stepBegins notes where the counts stand when the candidate's weight changes, sets
-// the step's slowness threshold from what stable has shown until now, and starts
-// the hold.
-func (o *owner) stepBegins(old Record) {
-	ro := o.rec.Rollout
-	switch {
-	case ro == nil || ro.Phase != Shifting && !o.onTrial():
-		o.hold.Stop()
-		return
-	case old.Rollout != nil && old.Rollout.ID == ro.ID && old.Rollout.Step == ro.Step && old.Rollout.Phase == ro.Phase:
-		return
-	}
-	candidate, stable := o.sides()
-	for _, p := range []*process{candidate, stable} {
-		if p == nil {
-			continue
-		}
-		if stable != nil && stable.target != nil {
-			p.tally.slowAbove.Store(int64(3 * stable.target.Usual()))
-		}
-		p.base = p.tally.sample()
-	}
-	if ro.Phase == Shifting {
-		o.hold.Reset(hold(ro.Policy))
-	}
+// ledger is what has come together in the newest entry of evidence: what is finished.
+// The record has what is overdue beside.
+type ledger struct {
+	rollout string
+	entry   int // 1-based
+	step    analysis.Step
+	found   analysis.Finding // as of the last look
+	looked  analysis.Step    // what it was found of
+	// begun is when the entry was; what was sent before is no evidence in it.
+	begun time.Time
 }
 
-// onTrial reports whether stable has just come by an instant switch and may still
-// be judged against its warm predecessor: until the policy's hold has passed.
+// onTrial reports whether stable got all traffic at once, just now, and may still be
+// judged: until the policy's hold has passed, and while there is a way back or has
+// never been one.
 func (o *owner) onTrial() bool {
 	ro := o.rec.Rollout
-	return ro != nil && ro.Phase == Promoted && ro.Policy.Strategy == manifest.Instant && ro.Condemns == "" &&
-		o.rec.Stable != nil && o.rec.Stable.Key == ro.ID && o.rec.Previous != nil &&
-		time.Now().Before(ro.Ended.Add(hold(ro.Policy))) && o.running[o.rec.Previous.Key] != nil
+	until, trial := ro.onTrial()
+	if !trial || o.rec.Stable == nil || o.rec.Stable.Key != ro.Candidate.Key || !time.Now().Before(until) {
+		return false
+	}
+	if ro.From.IsZero() {
+		return o.rec.Previous == nil
+	}
+	return o.rec.Previous != nil && o.running[o.rec.Previous.Key] != nil
+}
+
+// judged reports whether requests are evidence now.
+func (o *owner) judged() bool {
+	ro := o.rec.Rollout
+	return ro.Active() && ro.Phase == Shifting || o.onTrial()
 }
 
 // sides are the processes that a verdict compares; nil where there is none.
@@ -55,69 +54,199 @@ func (o *owner) sides() (candidate, stable *process) {
 		return candidate, stable
 	}
 	if o.onTrial() {
-		return o.running[o.rec.Stable.Key], o.running[o.rec.Previous.Key]
+		if o.rec.Previous != nil {
+			stable = o.running[o.rec.Previous.Key]
+		}
+		return o.running[o.rec.Stable.Key], stable
 	}
 	return nil, nil
 }
 
-// samples are what the step has shown of both sides.
-func (o *owner) samples() (stable, candidate analysis.Sample) {
-	c, s := o.sides()
-	if c != nil {
-		candidate = c.seen()
+// aim looks at the two sides as the record's step says, and at nobody else. A step
+// that has just begun counts from here; one that a restart of the host cut off goes on
+// with what the record has.
+func (o *owner) aim() {
+	ro := o.rec.Rollout
+	var candidate, stable *process
+	if o.judged() {
+		candidate, stable = o.sides()
+		if o.ledger.rollout != ro.ID {
+			o.keys = [2]*keys{{}, {}}
+		}
+		if o.ledger.rollout != ro.ID || o.ledger.entry != len(ro.Evidence) {
+			begun := ro.Entered
+			if !ro.Active() {
+				begun = ro.Ended
+			}
+			o.ledger = ledger{rollout: ro.ID, entry: len(ro.Evidence), step: ro.Evidence[len(ro.Evidence)-1], begun: begun}
+			for _, p := range []*process{candidate, stable} {
+				if p != nil {
+					p.noted = p.tally.sample()
+				}
+			}
+		}
 	}
-	if s != nil {
-		stable = s.seen()
+	for _, p := range o.running {
+		switch p {
+		case candidate:
+			p.tally.look(&lens{o.ledger.begun, ro.SlowAbove, o.keys[0]})
+		case stable:
+			p.tally.look(&lens{o.ledger.begun, ro.SlowAbove, o.keys[1]})
+		default:
+			p.tally.look(nil)
+		}
 	}
-	return stable, candidate
 }
 
-// observe notes in the record what the step has shown until now, where both sides
-// still run.
+// observe notes in the record what has been seen until now.
 func (o *owner) observe() {
 	candidate, stable := o.sides()
-	if candidate == nil || stable == nil || o.rec.Rollout.Phase != Shifting {
+	if candidate == nil && stable == nil {
 		return
 	}
-	rec := o.rec.clone()
-	s, c := o.samples()
-	rec.Rollout.StableSample, rec.Rollout.CandidateSample = asModule(s), asModule(c)
-	o.rec = rec
+	ro := *o.rec.Rollout
+	if ro.Active() && stable != nil {
+		if usual := stable.target.Usual(); usual > 0 {
+			ro.Usual = usual
+		}
+		if ro.Step == 0 {
+			ro.Before = stable.tally.sample()
+			ro.Before.Slow = ro.Before.Requests / 100 // by the meaning of Usual, at most
+		}
+	}
+	if candidate != nil {
+		ro.seen(candidate)
+	}
+	if o.judged() && len(ro.Evidence) == o.ledger.entry && ro.ID == o.ledger.rollout {
+		o.take(candidate, &o.ledger.step.Candidate)
+		o.take(stable, &o.ledger.step.Stable)
+		step := o.ledger.step
+		late(candidate, &step.Candidate, ro.SlowAbove, time.Since(o.ledger.begun))
+		late(stable, &step.Stable, ro.SlowAbove, time.Since(o.ledger.begun))
+		ro.Evidence = slices.Clone(ro.Evidence)
+		ro.Evidence[len(ro.Evidence)-1] = step
+	}
+	o.rec.Rollout = &ro
 }
 
-// judge asks for the verdict, after any request that a side has answered.
+// take adds what has finished since the last time.
+func (o *owner) take(p *process, to *analysis.Sample) {
+	if p == nil {
+		return
+	}
+	seen := p.tally.sample()
+	*to = plus(*to, since(seen, p.noted))
+	p.noted = seen
+}
+
+// late adds the requests of this step that are overdue: sent within it, and without an
+// answer for longer than what is slow.
+func late(p *process, to *analysis.Sample, slowAbove, age time.Duration) {
+	if p == nil || slowAbove <= 0 || age <= slowAbove {
+		return
+	}
+	if n := p.target.Overdue(slowAbove) - p.target.Overdue(age); n > 0 {
+		to.Requests += uint64(n)
+		to.Slow += uint64(n)
+	}
+}
+
+// seen notes what the candidate's process has shown beside its requests' outcomes.
+func (r *Rollout) seen(p *process) {
+	if u := p.usage.Load(); u != nil {
+		r.Usage = module.Usage{Memory: u.Memory, Peak: max(u.Peak, r.Usage.Peak), CPU: u.CPU}
+	}
+	rescued := p.target.Rescued()
+	r.Rescued += rescued - p.saved
+	p.saved = rescued
+	if m := p.target.Mirrored(); m.Requests > 0 {
+		r.Mirror = &m
+	}
+}
+
+// wide is what a release that is alone may be tolerated at least: no chance decided
+// who got which request, so trouble from elsewhere is taken for its own.
+const wide manifest.Weight = 500
+
+// Finding is what the record's evidence says: the verdict, which follows from the
+// record alone.
+func (r *Rollout) Finding() analysis.Finding {
+	if len(r.Evidence) == 0 {
+		return analysis.Compare(r.limits(), nil)
+	}
+	last := r.Evidence[len(r.Evidence)-1]
+	switch {
+	case r.From.IsZero():
+		return analysis.Alone(r.limitsAlone(), analysis.Sample{}, last.Candidate)
+	case r.strategy() != gradually:
+		limits := r.limits()
+		limits.MaxErrors, limits.MaxSlow = max(limits.MaxErrors, wide), max(limits.MaxSlow, wide)
+		return analysis.Alone(limits, r.before(), last.Candidate)
+	case last.Share >= full && r.sticky():
+		return analysis.Alone(r.limitsAlone(), r.before(), last.Candidate)
+	}
+	return analysis.Compare(r.limits(), r.Evidence)
+}
+
+// judge looks at what has been seen, and takes the candidate back where that is
+// against it. What speaks for it is seen to by attend.
 func (o *owner) judge(ctx context.Context) {
-	candidate, _ := o.sides()
-	if candidate == nil {
+	o.observe()
+	o.lookOut(ctx, false)
+	if candidate, _ := o.sides(); candidate == nil || !o.judged() || o.ledger.entry == 0 {
 		return
 	}
 	ro := o.rec.Rollout
-	stableSample, sample := o.samples()
-	finding := verdict(ro, stableSample, sample)
-	if finding.Verdict != module.Fail {
-		return
+	step := ro.Evidence[len(ro.Evidence)-1]
+	if o.ledger.found.Verdict == "" || o.ledger.looked != step {
+		o.ledger.found, o.ledger.looked = ro.Finding(), step
+		next := *ro
+		next.Errors, next.Slow, next.Missing = o.ledger.found.Errors, o.ledger.found.Slow, brief(o.ledger.found.Reason)
+		o.rec.Rollout = &next
 	}
-	reason := finding.Reason
-	if ro.Active() {
+	if found := o.ledger.found; found.Verdict == module.Fail {
+		o.against(ctx, found.Reason)
+	}
+}
+
+// against acts on a verdict against what is judged.
+func (o *owner) against(ctx context.Context, reason string) {
+	ro := o.rec.Rollout
+	switch {
+	case ro.Active() && ro.Weight() == full:
+		_ = o.decide(ctx, doubted{Reason: reason}, nil)
+	case ro.Active():
 		_ = o.decide(ctx, spoiled{Reason: reason}, nil)
-		return
+	case o.rec.Previous != nil:
+		o.giveWay(ctx, reason)
+	default:
+		_ = o.decide(ctx, condemned{Reason: reason}, nil)
 	}
-	o.giveWay(ctx, reason)
 }
 
-// verdict judges what the step has shown.
-func verdict(ro *Rollout, stable, candidate analysis.Sample) analysis.Finding {
-	limits := analysis.Limits{MaxErrors: *ro.Policy.MaxErrors, MaxSlow: manifest.Full / 2}
-	if ro.Active() && ro.Step > 0 && ro.Step <= len(ro.Policy.Steps) {
-		return analysis.Compare(limits, []analysis.Step{{Share: ro.Policy.Steps[ro.Step-1], Stable: stable, Candidate: candidate}})
-	}
-	return analysis.Alone(limits, stable, candidate)
+// fit reports whether the candidate is up and well.
+func (o *owner) fit() bool {
+	p := o.running[o.rec.Rollout.Candidate.Key]
+	return p != nil && !p.unwell
 }
 
-// stepOver is the end of a step's hold.
-func (o *owner) stepOver(ctx context.Context) {
-	o.judge(ctx) // whatever has come since the last look
-	if ro := o.rec.Rollout; ro.Active() && ro.Phase == Shifting {
-		_ = o.decide(ctx, held{}, nil)
+// weighStep lets a step pass once its hold is over: on proof, or at its limit as the
+// policy says. It reports whether it did something.
+func (o *owner) weighStep(ctx context.Context, now time.Time) bool {
+	ro := o.rec.Rollout
+	if now.Before(ro.Entered.Add(span(ro.Policy.Hold))) || !o.fit() {
+		return false
 	}
+	limit := !now.Before(ro.Entered.Add(span(ro.Policy.Limit)))
+	switch {
+	case o.ledger.found.Verdict == module.Pass:
+		_ = o.decide(ctx, opened{Gate: atEvidence}, nil)
+	case limit && ro.Policy.Unproven == manifest.Proceed:
+		_ = o.decide(ctx, opened{Gate: atEvidence, Unproven: true}, nil)
+	case limit && ro.Policy.Unproven == manifest.GiveUp:
+		_ = o.decide(ctx, spoiled{Reason: fmt.Sprintf("no proof within %s that it is no worse: %s", span(ro.Policy.Limit), ro.Missing), Blameless: true}, nil)
+	default:
+		return false
+	}
+	return true
 }

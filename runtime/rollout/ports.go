@@ -134,15 +134,18 @@ type Saved struct {
 
 // History keeps rollouts that are over.
 type History interface {
-	// File keeps one durably, by its module and id; doing it twice changes nothing.
+	// File keeps one durably, by its module and id. It may be asked again for the same
+	// one; then the later word stands.
 	File(ctx context.Context, past module.RolloutStatus) error
 }
 
 // Checks does what a rollout asks of the world before it goes on. Each method blocks
-// until it is done or ctx ends, and an error is a refusal in words.
+// until it is done or ctx ends. An error is a refusal in words. What speaks against the
+// release is of kind Invalid, or Timeout or Conflict where the release itself was asked;
+// any other says that it could not be asked.
 type Checks interface {
 	// Hook tells the URL that a rollout has come to a point and waits for its consent:
-	// any 2xx.
+	// any 2xx. Only an error of kind Invalid is its refusal.
 	Hook(ctx context.Context, url string, point policy.Point, status module.RolloutStatus) error
 	// Check makes one request of the instance.
 	Check(ctx context.Context, inst Instance, check policy.Check) error

@@ -11,7 +11,8 @@ import (
 )
 
 // process is one instance in the hands of an owner, from its start to its end. The
-// owner alone writes its fields, but for the tally, which the data plane adds to.
+// owner alone writes its fields, but for the tally, which the data plane adds to, and
+// the usage, which the watch reads.
 type process struct {
 	id     string
 	plan   Plan
@@ -23,35 +24,10 @@ type process struct {
 	unwell bool
 
 	tally tally
-	base  analysis.Sample // the tally when the step began; a younger process began at nothing
-}
+	noted analysis.Sample // how much of the tally is in the record's evidence
+	saved uint64          // the same of the failures that stable made good
 
-// seen is what the process has shown in this step.
-func (p *process) seen() analysis.Sample { return since(p.tally.sample(), p.base) }
-
-// tally counts what the data plane reports of one process.
-type tally struct {
-	requests, errors, slow atomic.Uint64
-	slowAbove              atomic.Int64 // nanoseconds; 0 while unknown
-}
-
-func (t *tally) add(o Observation) {
-	if o.Failed {
-		t.errors.Add(1)
-	}
-	if above := t.slowAbove.Load(); above > 0 && int64(o.Wait) > above {
-		t.slow.Add(1)
-	}
-	t.requests.Add(1)
-}
-
-func (t *tally) sample() analysis.Sample {
-	return analysis.Sample{Requests: t.requests.Load(), Errors: t.errors.Load(), Slow: t.slow.Load()}
-}
-
-// since is what was added after the earlier sample.
-func since(now, before analysis.Sample) analysis.Sample {
-	return analysis.Sample{Requests: now.Requests - before.Requests, Errors: now.Errors - before.Errors, Slow: now.Slow - before.Slow}
+	usage atomic.Pointer[module.Usage] // at the last probe
 }
 
 // warmPause is the pause between two probes that pass while an instance warms up.
@@ -101,6 +77,9 @@ func watch(ctx context.Context, p *process, post func(message)) {
 			return
 		case <-tick.C:
 		}
+		if usage, err := p.inst.Usage(); err == nil {
+			p.usage.Store(&usage)
+		}
 		if err := probe(ctx, p.inst, time.Duration(health.Timeout)); err != nil {
 			passes = 0
 			if failures++; failures%health.Failures == 0 && ctx.Err() == nil {
@@ -128,9 +107,4 @@ func orDeadline(err error) error {
 		return context.DeadlineExceeded
 	}
 	return err
-}
-
-// asModule turns an analysis sample into what records and the API show.
-func asModule(s analysis.Sample) module.Sample {
-	return module.Sample{Requests: s.Requests, Errors: s.Errors, Slow: s.Slow}
 }

@@ -23,6 +23,10 @@ type Record struct {
 	WarmUntil time.Time `json:"warm_until,omitzero"`
 	// Rollout is the one that runs, or the last one.
 	Rollout *Rollout `json:"rollout,omitempty"`
+	// Queued waits for the end of the rollout under way.
+	Queued *Queued `json:"queued,omitempty"`
+	// Unfiled are rollouts that are over and not in the history yet, oldest first.
+	Unfiled []Rollout `json:"unfiled,omitempty"`
 	// Decisions are what became of each digest that was ever accepted, newest
 	// first, one a digest.
 	Decisions []Decision `json:"decisions,omitempty"`
@@ -38,61 +42,15 @@ type Plan struct {
 	Health manifest.Health  `json:"health"`
 }
 
-// Rollout is the movement of a module to a candidate.
-type Rollout struct {
-	ID        string         `json:"id"`
-	From      module.Release `json:"from,omitzero"` // zero for a first release
-	Candidate Plan           `json:"candidate"`
-	Policy    Policy         `json:"policy"`
-	Phase     Phase          `json:"phase"`
-	Step      int            `json:"step"` // 1-based; 0 before the first
-	Verdict   module.Verdict `json:"verdict"`
-	Reason    string         `json:"reason,omitempty"`
-	Actor     module.Actor   `json:"actor"`
-	// Resumed counts the starts of the host that took this rollout up again since its
-	// candidate last came up.
-	Resumed int `json:"resumed,omitempty"`
-	// Source is the file or upload that was offered; empty for a way back.
-	Source string `json:"source,omitempty"`
-	// Condemns is set on a way back: the digest that goes to quarantine once the
-	// candidate has taken over.
-	Condemns module.Digest `json:"condemns,omitempty"`
-
-	Started     time.Time `json:"started"`
-	StepStarted time.Time `json:"step_started,omitzero"`
-	Ended       time.Time `json:"ended,omitzero"`
-
-	StableSample    module.Sample      `json:"stable_sample,omitzero"`
-	CandidateSample module.Sample      `json:"candidate_sample,omitzero"`
-	Phases          []module.PhaseTime `json:"phases,omitempty"`
-}
-
-// Phase is where a rollout stands.
-type Phase string
-
-// The phases; those from Promoted on are ends.
-const (
-	Starting   Phase = "starting" // the process comes up
-	Warming    Phase = "warming"  // probes must pass
-	Shifting   Phase = "shifting" // the candidate has traffic
-	Promoted   Phase = "promoted"
-	Failed     Phase = "failed"      // taken back before it had traffic
-	RolledBack Phase = "rolled-back" // taken back from traffic
-	Aborted    Phase = "aborted"     // an operator ended it
-	Superseded Phase = "superseded"  // a newer offer ended it
-)
-
-// Active reports whether the rollout is still going on.
-func (r *Rollout) Active() bool {
-	return r != nil && (r.Phase == Starting || r.Phase == Warming || r.Phase == Shifting)
-}
-
-// Weight is the candidate's share of the traffic that the record grants it.
-func (r *Rollout) Weight() manifest.Weight {
-	if r == nil || r.Phase != Shifting || r.Step < 1 {
-		return 0
-	}
-	return r.Policy.Steps[min(r.Step, len(r.Policy.Steps))-1]
+// Queued is an offer that waits for a rollout's end.
+type Queued struct {
+	Plan   Plan               `json:"plan"` // without Key
+	Policy Policy             `json:"policy"`
+	Actor  module.Actor       `json:"actor"`
+	Source string             `json:"source,omitempty"`
+	Force  bool               `json:"force,omitempty"`
+	Phases []module.PhaseTime `json:"phases,omitempty"`
+	Since  time.Time          `json:"since"`
 }
 
 // Decision is what became of a digest.
@@ -106,8 +64,12 @@ type Decision struct {
 	Served bool `json:"served,omitempty"`
 }
 
-// maxDecisions bounds the record; the oldest digests are forgotten first.
-const maxDecisions = 200
+const (
+	// maxDecisions bounds the record; the oldest digests are forgotten first.
+	maxDecisions = 200
+	// maxUnfiled bounds what waits for a history that takes nothing.
+	maxUnfiled = 50
+)
 
 // decision finds what is known of a digest; nil if nothing.
 func (r *Record) decision(d module.Digest) *Decision {
@@ -139,27 +101,46 @@ func (r *Record) decide(rel module.Release, state module.ReleaseState, reason st
 	}
 }
 
-// uses reports whether the artifact is needed: it serves, may be gone back to, or
-// is on its way.
-func (r *Record) uses(d module.Digest) bool {
-	return r.Stable != nil && r.Stable.Digest == d ||
-		r.Previous != nil && r.Previous.Digest == d ||
-		r.Rollout.Active() && r.Rollout.Candidate.Digest == d
+// needed are the releases that serve, may be gone back to, are on their way, or wait.
+func (r *Record) needed() []module.Digest {
+	var digests []module.Digest
+	for _, p := range []*Plan{r.Stable, r.Previous} {
+		if p != nil {
+			digests = append(digests, p.Digest)
+		}
+	}
+	if r.Rollout.Active() {
+		digests = append(digests, r.Rollout.Candidate.Digest)
+	}
+	if r.Queued != nil {
+		digests = append(digests, r.Queued.Plan.Digest)
+	}
+	return digests
+}
+
+// uses reports whether the artifact is needed.
+func (r *Record) uses(d module.Digest) bool { return slices.Contains(r.needed(), d) }
+
+// file keeps the rollout, which is over, for the history.
+func (r *Record) file() {
+	past := r.Rollout.clone()
+	r.Unfiled = slices.DeleteFunc(r.Unfiled, func(u Rollout) bool { return u.ID == past.ID })
+	r.Unfiled = append(r.Unfiled, *past)
+	if over := len(r.Unfiled) - maxUnfiled; over > 0 {
+		r.Unfiled = slices.Delete(r.Unfiled, 0, over)
+	}
 }
 
 // clone copies the record so deep that changing the copy leaves r alone.
 func (r Record) clone() Record {
-	r.Stable, r.Previous = copyOf(r.Stable), copyOf(r.Previous)
-	if r.Rollout != nil {
-		ro := *r.Rollout
-		ro.Phases = slices.Clone(ro.Phases)
-		r.Rollout = &ro
-	}
+	r.Stable, r.Previous, r.Queued = copyOf(r.Stable), copyOf(r.Previous), copyOf(r.Queued)
+	r.Rollout = r.Rollout.clone()
+	r.Unfiled = slices.Clone(r.Unfiled)
 	r.Decisions = slices.Clone(r.Decisions)
 	return r
 }
 
-func copyOf(p *Plan) *Plan {
+func copyOf[T any](p *T) *T {
 	if p == nil {
 		return nil
 	}

@@ -1,6 +1,8 @@
 package rollout
 
 import (
+	"time"
+
 	"github.com/segue-run/segue/runtime/analysis"
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/sdk/manifest"
@@ -12,8 +14,11 @@ type view struct {
 	status                      module.Status
 	stable, candidate, previous *process
 	rec                         Record
-	// base are the tallies of stable and candidate when the step began.
-	base [2]analysis.Sample
+	// counted is what the step has shown, and noted how much of the tallies of stable
+	// and candidate is in it; judged says that more is added.
+	judged  bool
+	counted analysis.Step
+	noted   [2]analysis.Sample
 }
 
 // known reports whether anything was ever decided about the module.
@@ -36,13 +41,9 @@ func (o *owner) publish() {
 		if ro.Active() || ro.Phase != Promoted && o.leaving(ro.Candidate.Key) != nil {
 			v.status.Candidate, v.candidate = o.release(ro.Candidate)
 		}
-		v.status.Rollout = rolloutStatus(ro)
-	}
-	for _, d := range o.rec.Decisions {
-		v.status.Releases = append(v.status.Releases, module.ReleaseStatus{Version: d.Version, Digest: d.Digest, State: d.State, Reason: d.Reason, Since: d.At})
 	}
 	if candidate, stable := o.sides(); candidate != nil && stable != nil && o.rec.Rollout.Phase == Shifting {
-		v.base = [2]analysis.Sample{stable.base, candidate.base}
+		v.judged, v.counted, v.noted = true, o.ledger.step, [2]analysis.Sample{stable.noted, candidate.noted}
 	}
 	o.view.Store(v)
 }
@@ -75,7 +76,7 @@ func (o *owner) leaving(key string) *process {
 }
 
 func (o *owner) release(plan Plan) (*module.ReleaseStatus, *process) {
-	s := &module.ReleaseStatus{Version: plan.Version, Digest: plan.Digest, State: module.Stopped, Weight: o.weights[plan.Key]}
+	s := &module.ReleaseStatus{Version: plan.Version, Digest: plan.Digest, State: module.Stopped, Weight: o.told.weight(plan.Key)}
 	b := o.starts[plan.Key]
 	if b != nil {
 		s.Restarts = b.total
@@ -84,7 +85,9 @@ func (o *owner) release(plan Plan) (*module.ReleaseStatus, *process) {
 	isStable := o.rec.Stable != nil && o.rec.Stable.Key == plan.Key
 	switch {
 	case p != nil && o.rec.Rollout.Active() && o.rec.Rollout.Candidate.Key == plan.Key:
-		s.State = module.Shifting
+		if s.State = module.Shifting; o.rec.Rollout.Weight() == 0 {
+			s.State = module.Warm
+		}
 	case p != nil:
 		s.State = module.Serving
 		if !isStable {
@@ -115,24 +118,55 @@ func (o *owner) release(plan Plan) (*module.ReleaseStatus, *process) {
 	return s, p
 }
 
-func rolloutStatus(ro *Rollout) *module.RolloutStatus {
-	return &module.RolloutStatus{ID: ro.ID, Module: ro.Candidate.Module, From: ro.From.Version, To: ro.Candidate.Version, Digest: ro.Candidate.Digest,
-		Strategy: ro.Policy.Strategy, Phase: string(ro.Phase), Step: ro.Step, Steps: ro.Policy.Steps, Hold: manifest.Duration(hold(ro.Policy)),
+// rolloutStatus is a rollout as others see it.
+func rolloutStatus(ro *Rollout, now time.Time) *module.RolloutStatus {
+	s := &module.RolloutStatus{ID: ro.ID, Module: ro.Candidate.Module, From: ro.From.Version, To: ro.Candidate.Version, Digest: ro.Candidate.Digest,
+		Strategy: ro.strategy(), Phase: string(ro.Phase), Step: ro.Step, Steps: ro.steps(), Hold: manifest.Duration(span(ro.Policy.Hold)),
 		Verdict: ro.Verdict, Reason: ro.Reason, Actor: ro.Actor.String(), Started: ro.Started, Ended: ro.Ended,
-		StepStarted: ro.StepStarted, StableSample: ro.StableSample, CandidateSample: ro.CandidateSample, Phases: ro.Phases}
+		StepStarted: ro.StepStarted, Waiting: ro.waiting(now), Evidence: module.Evidence{Errors: ro.Errors, Slow: ro.Slow, Signs: ro.Signs},
+		Rehearsal: ro.Rehearsal, Mirror: ro.Mirror, Rescued: ro.Rescued, Usage: ro.Usage, Phases: ro.Phases,
+		Condemns: ro.Condemns, Unproven: ro.Unproven, Doubts: ro.Doubts}
+	for _, step := range ro.Evidence {
+		s.Samples = append(s.Samples, module.StepSample{Weight: step.Share, Stable: asModule(step.Stable), Candidate: asModule(step.Candidate)})
+		s.StableSample, s.CandidateSample = asModule(step.Stable), asModule(step.Candidate)
+	}
+	if ro.Policy.PreviewHost != "" && (ro.Phase == Checking || ro.Phase == Shifting) {
+		s.Preview = &module.Preview{Host: ro.Policy.PreviewHost}
+	}
+	return s
 }
 
 // read gives the status with the counts as they are now.
 func (v *view) read() module.Status {
 	s := v.status
 	s.Stable, s.Candidate, s.Previous = counted(s.Stable, v.stable), counted(s.Candidate, v.candidate), counted(s.Previous, v.previous)
-	if v.stable != nil && v.candidate != nil && v.rec.Rollout.Phase == Shifting {
-		ro := *s.Rollout
-		ro.StableSample = asModule(since(v.stable.tally.sample(), v.base[0]))
-		ro.CandidateSample = asModule(since(v.candidate.tally.sample(), v.base[1]))
-		s.Rollout = &ro
+	for _, d := range v.rec.Decisions {
+		s.Releases = append(s.Releases, module.ReleaseStatus{Version: d.Version, Digest: d.Digest, State: d.State, Reason: d.Reason, Since: d.At})
+	}
+	if q := v.rec.Queued; q != nil {
+		s.Queued = &module.Queued{Version: q.Plan.Version, Digest: q.Plan.Digest, Actor: q.Actor.String(), Since: q.Since}
+	}
+	if v.rec.Rollout == nil {
+		return s
+	}
+	s.Rollout = rolloutStatus(v.rec.Rollout, time.Now())
+	if v.judged && v.stable != nil && v.candidate != nil {
+		step := v.counted
+		step.Stable = plus(step.Stable, since(v.stable.tally.sample(), v.noted[0]))
+		step.Candidate = plus(step.Candidate, since(v.candidate.tally.sample(), v.noted[1]))
+		last := &s.Rollout.Samples[len(s.Rollout.Samples)-1]
+		last.Stable, last.Candidate = more(last.Stable, step.Stable), more(last.Candidate, step.Candidate)
+		s.Rollout.StableSample, s.Rollout.CandidateSample = last.Stable, last.Candidate
 	}
 	return s
+}
+
+// more is the later of two looks: the one that saw more, or what was overdue as well.
+func more(noted module.Sample, now analysis.Sample) module.Sample {
+	if now.Requests < noted.Requests {
+		return noted
+	}
+	return asModule(now)
 }
 
 func counted(s *module.ReleaseStatus, p *process) *module.ReleaseStatus {
@@ -140,7 +174,7 @@ func counted(s *module.ReleaseStatus, p *process) *module.ReleaseStatus {
 		return s
 	}
 	c := *s
-	sample := asModule(p.tally.sample())
-	c.Requests, c.Errors = sample.Requests, sample.Errors
+	c.Errors = p.tally.errors.Load()
+	c.Requests = p.tally.requests.Load()
 	return &c
 }

@@ -25,12 +25,15 @@ func (o *owner) tell(ev module.Event, rec *Record) {
 // tellChange tells what a decision changed, and audits what nobody asked for.
 func (o *owner) tellChange(old, rec Record) {
 	before, after := old.Rollout, rec.Rollout
-	if before.Active() && (after == nil || after.ID != before.ID) {
-		ended := *before
-		ended.Phase, ended.Reason = Superseded, "superseded by "+after.Candidate.String()
-		o.tellEnd(Record{Module: rec.Module, Rollout: &ended, Stable: rec.Stable})
+	if before.Active() && after.ID != before.ID {
+		for _, past := range rec.Unfiled {
+			if past.ID == before.ID {
+				o.tellEnd(Record{Module: rec.Module, Rollout: &past, Stable: rec.Stable})
+			}
+		}
 		before = nil
 	}
+	o.tellQueue(old, rec)
 	fresh := after != nil && (before == nil || before.ID != after.ID)
 	if fresh && after.Source != "" {
 		o.tell(module.Event{Type: module.OfferAccepted, File: after.Source, Message: fmt.Sprintf("%s from %s is accepted (%s)", after.Candidate.Release, after.Source, after.Candidate.Digest.Short())}, &rec)
@@ -38,13 +41,16 @@ func (o *owner) tellChange(old, rec Record) {
 	if fresh {
 		o.tell(module.Event{Type: module.RolloutStarting, Message: fmt.Sprintf("rollout %s: %s", after.ID, route(after))}, &rec)
 	}
+	if after != nil && !fresh {
+		o.tellProgress(before, rec)
+	}
 	if after != nil && (fresh || before.Phase != after.Phase || before.Step != after.Step) {
 		o.tellPhase(rec)
 	}
 	if old.Stable != nil && rec.Stable == nil {
 		o.tell(module.Event{Type: module.ModuleDeactivated, Version: old.Stable.Version, Digest: old.Stable.Digest, Reason: rec.reasonFor(old.Stable.Digest), Message: fmt.Sprintf("module %s is inactive: %s", rec.Module, rec.reasonFor(old.Stable.Digest))}, nil)
 	}
-	if after != nil && !after.Active() && (fresh || before.Active()) {
+	if after != nil && !after.Active() && (fresh || before.Phase != after.Phase) {
 		for _, digest := range []module.Digest{after.Candidate.Digest, after.Condemns} {
 			if d := rec.decision(digest); d != nil && d.State == module.Quarantined {
 				o.tell(module.Event{Type: module.ReleaseQuarantine, Rollout: after.ID, Version: d.Version, Digest: d.Digest, Reason: d.Reason,
@@ -54,15 +60,49 @@ func (o *owner) tellChange(old, rec Record) {
 	}
 }
 
+// tellQueue tells what waits now, and what does not any more.
+func (o *owner) tellQueue(old, rec Record) {
+	was, is := old.Queued, rec.Queued
+	if was != nil && (is == nil || is.Plan.Digest != was.Plan.Digest) && (rec.Count == old.Count || rec.Rollout.Candidate.Digest != was.Plan.Digest) {
+		reason := rec.reasonFor(was.Plan.Digest)
+		if err := old.refusal(offered(*was)); err != nil && is == nil {
+			reason = err.Error()
+		}
+		o.tell(module.Event{Type: module.OfferRefused, File: was.Source, Version: was.Plan.Version, Digest: was.Plan.Digest, Actor: was.Actor.String(), Reason: reason,
+			Message: fmt.Sprintf("%s does not wait any more: %s", was.Plan.Release, reason)}, nil)
+	}
+	if is != nil && (was == nil || is.Plan.Digest != was.Plan.Digest) {
+		o.tell(module.Event{Type: module.RolloutQueued, File: is.Source, Version: is.Plan.Version, Digest: is.Plan.Digest, Actor: is.Actor.String(),
+			Message: fmt.Sprintf("%s waits for the end of %s", is.Plan.Release, rec.Rollout.ID)}, nil)
+	}
+}
+
+// tellProgress tells what happened to a rollout where it stands.
+func (o *owner) tellProgress(before *Rollout, rec Record) {
+	after := rec.Rollout
+	for _, s := range after.Signs[min(len(before.Signs), len(after.Signs)):] {
+		o.tell(module.Event{Type: module.RolloutSign, Reason: s.Message, Message: fmt.Sprintf("%s: %s, which weighs %s", after.Candidate.Release, s.Message, s.Weight)}, &rec)
+	}
+	switch {
+	case before.Paused == nil && after.Paused != nil:
+		o.tell(module.Event{Type: module.RolloutPaused, Actor: after.Paused.Actor.String(), Reason: after.Paused.Reason, Message: fmt.Sprintf("%s is paused by %s", after.Candidate.Release, after.Paused.Actor)}, &rec)
+	case before.Paused != nil && after.Paused == nil && after.Active():
+		o.tell(module.Event{Type: module.RolloutContinued, Actor: after.Last.Actor.String(), Message: fmt.Sprintf("%s goes on, by %s", after.Candidate.Release, after.Last.Actor)}, &rec)
+	}
+}
+
 func (o *owner) tellPhase(rec Record) {
 	ro := rec.Rollout
 	switch ro.Phase {
-	case Starting:
+	case Pending, Starting, Checking:
 	case Warming:
 		o.tell(module.Event{Type: module.RolloutWarming, Message: fmt.Sprintf("%s is up; its probes must pass", ro.Candidate.Release)}, &rec)
 	case Shifting:
-		weight := int(ro.Weight())
-		o.tell(module.Event{Type: module.RolloutStep, Weight: &weight, Message: fmt.Sprintf("%s has %s of the traffic (step %d of %d, hold %s)", ro.Candidate.Release, ro.Weight(), ro.Step, len(ro.Policy.Steps), hold(ro.Policy))}, &rec)
+		weight, why := int(ro.Weight()), ""
+		if n := len(ro.Doubts); n > 0 {
+			why = ro.Doubts[n-1]
+		}
+		o.tell(module.Event{Type: module.RolloutStep, Weight: &weight, Reason: why, Message: fmt.Sprintf("%s has %s of the traffic (step %d of %d, hold %s)", ro.Candidate.Release, ro.Weight(), ro.Step, len(ro.steps()), span(ro.Policy.Hold))}, &rec)
 	default:
 		o.tellEnd(rec)
 	}
@@ -118,5 +158,5 @@ func route(ro *Rollout) string {
 	if ro.From.IsZero() {
 		return fmt.Sprintf("%s, the first release", ro.Candidate.Release)
 	}
-	return fmt.Sprintf("%s → %s, %s", ro.From, ro.Candidate.Release, ro.Policy.Strategy)
+	return fmt.Sprintf("%s → %s, %s", ro.From, ro.Candidate.Release, ro.strategy())
 }

@@ -2,47 +2,64 @@ package rollout
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 	"time"
-	"unicode"
 
+	"github.com/segue-run/segue/runtime/analysis"
 	"github.com/segue-run/segue/runtime/module"
-	"github.com/segue-run/segue/sdk/manifest"
 )
 
 // The events a record can meet. Each says when it happened; those that an actor
 // caused say who.
 type (
-	// offered: a validated release wants in.
-	offered struct {
-		Plan   Plan // without Key
-		Policy Policy
-		Actor  module.Actor
-		Source string
-		Force  bool // lifts a quarantine
-		Phases []module.PhaseTime
-	}
+	// offered: a validated release wants in; dequeue: the one that waits may come.
+	offered Queued
+	dequeue struct{}
 	// started, warmed: the candidate's process is up; its probes passed.
 	started struct{ Phases []module.PhaseTime }
 	warmed  struct{ Took time.Duration }
-	// held: the step's hold has passed without a failing verdict.
-	held struct{}
-	// spoiled: the candidate must go: it did not start, its probes fail, it
-	// crashed, or the verdict is against it.
+	// opened: a gate is open. Unproven says that it was opened without evidence.
+	opened struct {
+		Gate     string
+		Unproven bool
+		// Rehearsal and Signs are what came of it.
+		Rehearsal *module.Comparison
+		Signs     []module.Sign
+	}
+	// elapsed: time has opened the last gate.
+	elapsed struct{}
+	// signs: evidence beyond requests. Fell says that the candidate's process is gone.
+	signs struct {
+		Signs []module.Sign
+		Fell  bool
+	}
+	// doubted: the verdict is against a candidate that has no stable beside it.
+	doubted struct{ Reason string }
+	// spoiled: the candidate must go: it did not start, a gate refused it, or the
+	// verdict is against it.
 	spoiled struct {
 		Reason string
-		// Blameless: it was the host's failure, or the machine's; the release may be
-		// tried again as it is.
+		// Blameless: it was the host's failure, or the machine's, or nobody's; the
+		// release may be tried again as it is.
 		Blameless bool
 	}
-	// promote, abort, back, remove: an actor's verbs. For back, Warm says that
-	// the previous release still runs.
+	// condemned: the verdict is against a first release, which serves alone.
+	condemned struct{ Reason string }
+	// The verbs of an actor. For back, Warm says that the previous release still
+	// runs, and Stepped that it is to come back step by step.
 	promote struct{ Actor module.Actor }
 	abort   struct{ Actor module.Actor }
-	back    struct {
+	pause   struct {
 		Actor  module.Actor
 		Reason string
-		Warm   bool
+	}
+	resume  struct{ Actor module.Actor }
+	approve struct{ Actor module.Actor }
+	back    struct {
+		Actor   module.Actor
+		Reason  string
+		Warm    bool
+		Stepped bool
 	}
 	remove struct {
 		Actor  module.Actor
@@ -50,184 +67,228 @@ type (
 	}
 	// cooled: the rollback window has passed.
 	cooled struct{}
+	// filed: the history has a rollout that ended so.
+	filed struct {
+		ID    string
+		Phase Phase
+	}
 )
-
-// ErrUnchanged is the refusal of an offer that asks for what is already so.
-var ErrUnchanged = &module.Error{Kind: module.Conflict, Msg: "nothing to do: this release already serves or is on its way"}
 
 // next is the transition of a record: pure, total, and the only place where a
 // decision is made. It returns the record as it will be; or a refusal, and then
 // nothing has changed.
 func next(old Record, ev any, now time.Time) (Record, error) {
 	rec := old.clone()
+	var err error
 	switch ev := ev.(type) {
 	case offered:
-		return rec.offer(ev, now)
+		err = rec.offer(ev, now)
+	case dequeue:
+		rec.dequeue(now)
 	case started:
 		if rec.Rollout.Active() && rec.Rollout.Phase == Starting {
 			rec.Rollout.Phase = Warming
 			rec.Rollout.Phases = append(rec.Rollout.Phases, ev.Phases...)
 		}
-		return rec, nil
 	case warmed:
-		return rec.warm(ev, now), nil
-	case held:
-		return rec.step(now), nil
+		rec.warm(ev, now)
+	case opened:
+		rec.open(ev, now)
+	case elapsed:
+		rec.advance(now)
+	case signs:
+		rec.sign(ev, now)
+	case doubted:
+		rec.doubt(ev, now)
 	case spoiled:
-		if !rec.Rollout.Active() {
-			return rec, nil
-		}
-		end, state := Failed, module.Quarantined
-		if rec.Rollout.Step > 0 {
-			end = RolledBack
-		}
-		if ev.Blameless {
-			state = module.Failed
-		}
-		rec.takeBack(end, state, ev.Reason, now)
-		return rec, nil
+		rec.spoil(ev.Reason, ev.Blameless, now)
+	case condemned:
+		rec.condemn(ev.Reason, now)
 	case promote:
-		if !rec.Rollout.Active() {
-			return old, noRollout(rec.Module)
-		}
-		if rec.Rollout.Phase != Shifting {
-			return old, &module.Error{Kind: module.Unavailable, Msg: fmt.Sprintf("%s is still %s and cannot take traffic yet", rec.Rollout.Candidate.Release, rec.Rollout.Phase), Hint: "try again when its probes have passed"}
-		}
-		rec.Rollout.Reason = "promoted by " + ev.Actor.String()
-		rec.finish(now)
-		return rec, nil
+		err = rec.promote(ev, now)
 	case abort:
-		if !rec.Rollout.Active() {
-			return old, noRollout(rec.Module)
+		if err = rec.underWay(now); err == nil {
+			rec.did("abort", ev.Actor, "", now)
+			rec.takeBack(Aborted, module.Quarantined, "aborted by "+ev.Actor.String(), now)
 		}
-		rec.takeBack(Aborted, module.Quarantined, "aborted by "+ev.Actor.String(), now)
-		return rec, nil
+	case pause:
+		err = rec.pause(ev, now)
+	case resume:
+		err = rec.resume(ev, now)
+	case approve:
+		err = rec.approve(ev, now)
 	case back:
-		return rec.goBack(ev, now)
+		err = rec.goBack(ev, now)
 	case remove:
-		if rec.Stable == nil && !rec.Rollout.Active() {
-			return old, &module.Error{Kind: module.NotFound, Msg: fmt.Sprintf("module %s is not active", rec.Module)}
-		}
-		if rec.Rollout.Active() {
-			rec.takeBack(Aborted, module.Stopped, ev.Reason, now)
-		}
-		if rec.Stable != nil {
-			rec.decide(rec.Stable.Release, module.Stopped, ev.Reason, now)
-		}
-		rec.Stable, rec.Previous, rec.WarmUntil = nil, nil, time.Time{}
-		return rec, nil
+		err = rec.remove(ev, now)
 	case cooled:
 		rec.WarmUntil = time.Time{}
-		return rec, nil
+	case filed:
+		rec.Unfiled = slices.DeleteFunc(rec.Unfiled, func(u Rollout) bool { return u.ID == ev.ID && u.Phase == ev.Phase })
+	default:
+		panic(fmt.Sprintf("rollout: unknown event %T", ev))
 	}
-	panic(fmt.Sprintf("rollout: unknown event %T", ev))
+	if err != nil {
+		return old, err
+	}
+	return rec, nil
 }
 
-// offer begins a rollout, after ending one that is under way.
-func (r Record) offer(ev offered, now time.Time) (Record, error) {
-	rel := ev.Plan.Release
-	if r.Rollout.Active() && r.Rollout.Candidate.Digest == rel.Digest {
-		return r, ErrUnchanged
-	}
-	isStable := r.Stable != nil && r.Stable.Digest == rel.Digest
-	if isStable && !r.Rollout.Active() {
-		return r, ErrUnchanged
-	}
-	if d := r.decision(rel.Digest); d != nil && d.State == module.Quarantined && !ev.Force {
-		return r, &module.Error{Kind: module.Conflict, Field: "digest", Value: rel.Digest.Short(),
-			Msg:  fmt.Sprintf("%s is in quarantine since %s: %s", rel, d.At.UTC().Format(time.RFC3339), d.Reason),
-			Hint: "build it anew with another version, or lift the quarantine with `segue deploy --force FILE`"}
-	}
-	if taken := r.takenVersion(rel); taken != "" {
-		return r, &module.Error{Kind: module.Conflict, Field: "version", Value: rel.Version,
-			Msg:  fmt.Sprintf("%s is already known with other bytes (%s, not %s); a release is immutable", rel, taken.Short(), rel.Digest.Short()),
-			Hint: "raise the version in the manifest"}
-	}
-	if r.Rollout.Active() {
-		r.takeBack(Superseded, module.Stopped, "superseded by "+rel.String(), now)
-	}
-	if isStable { // the latest offer wins: back to what serves
-		return r, nil
-	}
-	r.begin(ev.Plan, ev.Policy, ev.Actor, now)
-	r.Rollout.Phases, r.Rollout.Source = ev.Phases, ev.Source
-	return r, nil
-}
-
-// takenVersion is the digest under which the version served or is on its way, if
-// it is another than the offered one.
-func (r *Record) takenVersion(rel module.Release) module.Digest {
-	if r.Rollout.Active() && r.Rollout.Candidate.Version == rel.Version && r.Rollout.Candidate.Digest != rel.Digest {
-		return r.Rollout.Candidate.Digest
-	}
-	for _, d := range r.Decisions {
-		if d.Version == rel.Version && d.Digest != rel.Digest && d.Served {
-			return d.Digest
-		}
-	}
-	return ""
-}
-
+// begin starts a rollout; advance lets it go on to where something holds it up.
 func (r *Record) begin(plan Plan, policy Policy, actor module.Actor, now time.Time) {
 	r.Count++
 	plan.Key = fmt.Sprintf("%s-%d", r.Module, r.Count)
-	r.Rollout = &Rollout{ID: plan.Key, Candidate: plan, Policy: policy, Phase: Starting,
-		Verdict: module.Pending, Actor: actor, Started: now}
+	r.Rollout = &Rollout{ID: plan.Key, Candidate: plan, Policy: policy, Phase: Pending,
+		Verdict: module.Pending, Actor: actor, Started: now, Entered: now, Since: now}
 	if r.Stable != nil {
 		r.Rollout.From = r.Stable.Release
 	}
 	r.decide(plan.Release, module.Starting, "", now)
 }
 
-// warm gives the candidate its first traffic: all of it where there is nobody to
-// share it with or nothing to wait for.
-func (r Record) warm(ev warmed, now time.Time) Record {
-	if !r.Rollout.Active() || r.Rollout.Phase == Shifting {
-		return r
+// advance lets the rollout go on where no gate holds it up.
+func (r *Record) advance(now time.Time) {
+	ro := r.Rollout
+	if !ro.Active() || len(ro.gates(now)) > 0 {
+		return
 	}
-	r.Rollout.timed("warm", ev.Took)
-	r.Rollout.Resumed = 0
-	if r.Stable == nil || r.Rollout.Policy.Strategy == manifest.Instant {
-		r.Rollout.Step = len(r.Rollout.Policy.Steps)
-		r.finish(now)
-		return r
+	switch ro.Phase {
+	case Pending:
+		ro.Passed = nil
+		ro.enter(Starting, now)
+	case Checking:
+		if r.Stable == nil || ro.strategy() != gradually {
+			ro.leave(now)
+			ro.Step = len(ro.steps())
+			r.finish(now)
+			return
+		}
+		ro.enterStep(1, now)
+	case Shifting:
+		if ro.Step >= len(ro.steps()) {
+			ro.leave(now)
+			r.finish(now)
+			return
+		}
+		ro.enterStep(ro.Step+1, now)
 	}
-	r.Rollout.Phase = Shifting
-	r.Rollout.Step = max(r.Rollout.Step, 1) // a resumed rollout goes on where it was
-	r.Rollout.StepStarted = now
-	return r
 }
 
-func (r Record) step(now time.Time) Record {
-	if !r.Rollout.Active() || r.Rollout.Phase != Shifting {
-		return r
+// warm lets the candidate go on to its checks, and from there to its first traffic; a
+// resumed rollout goes on with the step where it was.
+func (r *Record) warm(ev warmed, now time.Time) {
+	ro := r.Rollout
+	if !ro.Active() || ro.Phase != Starting && ro.Phase != Warming {
+		return
 	}
-	r.Rollout.timed(fmt.Sprintf("step %d", r.Rollout.Step), now.Sub(r.Rollout.StepStarted))
-	if r.Rollout.Step >= len(r.Rollout.Policy.Steps) {
-		r.finish(now)
-		return r
+	ro.timed("warm", ev.Took)
+	ro.Resumed = 0
+	if ro.Step > 0 {
+		ro.enter(Shifting, now)
+		ro.StepStarted = now
+		return
 	}
-	r.Rollout.Step++
-	r.Rollout.StepStarted = now
-	return r
+	ro.enter(Checking, now)
+	r.advance(now)
+}
+
+func (r *Record) open(ev opened, now time.Time) {
+	if !r.Rollout.Active() {
+		return
+	}
+	if ev.Rehearsal != nil {
+		r.Rollout.Rehearsal = ev.Rehearsal
+	}
+	if r.sign(signs{Signs: ev.Signs}, now); !r.Rollout.Active() {
+		return
+	}
+	r.Rollout.pass(ev.Gate, now)
+	r.Rollout.Unproven = r.Rollout.Unproven || ev.Unproven
+	r.advance(now)
+}
+
+// maxSigns ends a rollout whose signs weigh too little to ever do so.
+const maxSigns = 100
+
+// sign notes evidence beyond requests, one after the other, until the candidate must
+// go for it. What serves already is judged by the owner, who knows the way back.
+func (r *Record) sign(ev signs, now time.Time) {
+	ro := r.Rollout
+	if _, trial := ro.onTrial(); !trial && !ro.Active() {
+		return
+	}
+	for _, s := range ev.Signs {
+		s.Message = brief(s.Message)
+		ro.Signs = append(ro.Signs, s)
+		if !ro.Active() {
+			continue
+		}
+		if f := analysis.Weigh(ro.Signs); f.Verdict == module.Fail || len(ro.Signs) >= maxSigns {
+			r.spoil(f.Reason, false, now)
+			return
+		}
+	}
+	if ev.Fell && ro.Phase == Checking { // what was seen was another process
+		ro.Passed = slices.DeleteFunc(ro.Passed, ofProcess)
+	}
+}
+
+// ofProcess tells the gates that one process has passed, and the next must as well.
+func ofProcess(name string) bool { return name == atChecks || name == atRehearsal }
+
+// doubt steps back to where the candidate has stable beside it, which then decides.
+// The second time, or where a user would be sent back and forth, it must go.
+func (r *Record) doubt(ev doubted, now time.Time) {
+	ro := r.Rollout
+	if !ro.Active() || ro.Phase != Shifting {
+		return
+	}
+	if ro.Weight() < full || ro.Step <= 1 || len(ro.Doubts) > 0 || ro.sticky() {
+		r.spoil(ev.Reason, false, now)
+		return
+	}
+	ro.Doubts = append(ro.Doubts, brief(ev.Reason))
+	ro.enterStep(ro.Step-1, now)
+}
+
+// spoil takes the candidate back: to quarantine, or without blame.
+func (r *Record) spoil(reason string, blameless bool, now time.Time) {
+	if !r.Rollout.Active() {
+		return
+	}
+	end, state := Failed, module.Quarantined
+	if r.Rollout.Step > 0 {
+		end = RolledBack
+	}
+	if blameless {
+		state = module.Failed
+	}
+	r.takeBack(end, state, reason, now)
 }
 
 // finish makes the candidate stable, and stable the way back.
 func (r *Record) finish(now time.Time) {
-	candidate := r.Rollout.Candidate
-	r.Rollout.Phase, r.Rollout.Verdict, r.Rollout.Ended = Promoted, module.Pass, now
+	ro, candidate := r.Rollout, r.Rollout.Candidate
+	ro.Phase, ro.Verdict, ro.Ended, ro.Paused, ro.Passed = Promoted, module.Pass, now, nil, nil
+	if ro.Unproven {
+		ro.Verdict = module.Unproven
+	}
+	if _, trial := ro.onTrial(); trial {
+		ro.freeze(full)
+	}
 	if r.Stable != nil {
-		if r.Rollout.Condemns == r.Stable.Digest {
-			r.decide(r.Stable.Release, module.Quarantined, r.Rollout.Reason, now)
+		if ro.Condemns == r.Stable.Digest {
+			r.decide(r.Stable.Release, module.Quarantined, ro.Reason, now)
 			r.Previous = nil
 		} else {
 			r.decide(r.Stable.Release, module.Stopped, "replaced by "+candidate.String(), now)
 			r.Previous = copyOf(r.Stable)
-			r.WarmUntil = now.Add(r.Rollout.Policy.Window.Std())
+			r.WarmUntil = now.Add(span(ro.Policy.Window))
 		}
 	}
 	r.Stable = &candidate
 	r.decide(candidate.Release, module.Serving, "", now)
+	r.file()
 }
 
 // takeBack ends the rollout against the candidate. A predecessor that failed to come
@@ -245,48 +306,39 @@ func (r *Record) takeBack(end Phase, state module.ReleaseState, reason string, n
 		}
 	}
 	reason = brief(reason)
-	ro.Phase, ro.Reason, ro.Ended = end, reason, now
-	if end == Failed || end == RolledBack {
+	ro.leave(now)
+	ro.Phase, ro.Reason, ro.Ended, ro.Paused, ro.Passed = end, reason, now, nil, nil
+	ro.Verdict = module.Inconclusive
+	if (end == Failed || end == RolledBack) && state == module.Quarantined {
 		ro.Verdict = module.Fail
 	}
+	r.file()
 	if r.Stable != nil && r.Stable.Digest == ro.Candidate.Digest {
 		return // never condemn what serves
 	}
 	r.decide(ro.Candidate.Release, state, reason, now)
 }
 
-// goBack ends a rollout that is under way, or returns to the previous release: at
-// once where it is warm, by an instant rollout of its own where it is cold.
-func (r Record) goBack(ev back, now time.Time) (Record, error) {
-	if r.Rollout.Active() {
-		r.takeBack(RolledBack, module.Quarantined, ev.Reason, now)
-		return r, nil
+// condemn takes a first release that serves alone out of traffic.
+func (r *Record) condemn(reason string, now time.Time) {
+	ro := r.Rollout
+	if _, trial := ro.onTrial(); !trial || r.Stable == nil || r.Stable.Key != ro.Candidate.Key || r.Previous != nil {
+		return
 	}
-	if r.Previous == nil || r.Stable == nil {
-		return r, &module.Error{Kind: module.NotFound, Msg: fmt.Sprintf("module %s has no previous release to go back to", r.Module), Hint: "deploy the release you want: segue deploy FILE"}
-	}
-	plan := *r.Previous
-	policy := r.Rollout.Policy
-	policy.Strategy, policy.Steps = manifest.Instant, []manifest.Weight{manifest.Full}
-	key := plan.Key
-	r.begin(plan, policy, ev.Actor, now)
-	r.Rollout.Condemns = r.Stable.Digest
-	r.Rollout.Reason = brief(ev.Reason)
-	if ev.Warm {
-		r.Rollout.Candidate.Key = key // the process that still runs
-		r.Rollout.Step = 1
-		r.finish(now)
-	}
-	return r, nil
+	ro.Phase, ro.Verdict, ro.Reason, ro.Ended = RolledBack, module.Fail, brief(reason), now
+	r.decide(r.Stable.Release, module.Quarantined, reason, now)
+	r.Stable, r.WarmUntil = nil, time.Time{}
+	r.file()
 }
 
-// resume puts a rollout that the end of the host cut off where it can go on: its
-// process is gone, its step is kept.
-func (r Record) resume() Record {
+// revive puts a rollout that the end of the host cut off where it can go on: its
+// process is gone, its step and the leave that was given are kept.
+func (r Record) revive() Record {
 	r = r.clone()
-	if r.Rollout.Active() {
-		r.Rollout.Phase = Starting
-		r.Rollout.Resumed++
+	if ro := r.Rollout; ro.Active() && ro.Phase != Pending {
+		ro.Phase = Starting
+		ro.Passed = slices.DeleteFunc(ro.Passed, ofProcess)
+		ro.Resumed++
 	}
 	r.WarmUntil = time.Time{}
 	return r
@@ -295,26 +347,3 @@ func (r Record) resume() Record {
 // maxResumes is how often a rollout is taken up again without its candidate having come
 // up: a candidate that ends the host each time must not do so for ever.
 const maxResumes = 3
-
-// brief cuts a reason to what a record can carry two hundred times, in one line.
-func brief(reason string) string {
-	const most = 500
-	reason = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
-			return ' '
-		}
-		return r
-	}, reason)
-	if len(reason) <= most {
-		return reason
-	}
-	return strings.ToValidUTF8(reason[:most], "") + "…"
-}
-
-func (r *Rollout) timed(name string, took time.Duration) {
-	r.Phases = append(r.Phases, module.PhaseTime{Name: name, Micros: took.Microseconds()})
-}
-
-func noRollout(name string) error {
-	return &module.Error{Kind: module.Conflict, Msg: fmt.Sprintf("module %s has no rollout under way", name), Hint: "segue show " + name + " tells where it stands"}
-}

@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/policy"
 	"github.com/segue-run/segue/runtime/rollout"
 	"github.com/segue-run/segue/sdk/manifest"
 	"go.uber.org/goleak"
@@ -36,6 +38,14 @@ type world struct {
 	answers   []manifest.Route
 	saved     map[string]rollout.Saved
 	saveErr   error
+	filed     map[string]module.RolloutStatus // by id
+	fileErr   error
+	hooks     map[policy.Point]answer
+	called    []policy.Point // hooks, in order
+	checked   []string       // checks, in order
+	checkErr  error
+	rehearsal module.Comparison
+	shown     rollout.Split // what the data plane was told last
 	auditErr  error
 	events    []module.Event
 	audits    []module.AuditRecord
@@ -53,6 +63,12 @@ type behaviour struct {
 	startTime time.Duration
 }
 
+// answer is what a hook says, and after how long.
+type answer struct {
+	err   error
+	after time.Duration
+}
+
 type fakeInstance struct {
 	w     *world
 	id    string
@@ -62,6 +78,8 @@ type fakeInstance struct {
 	exit  string
 	mu    sync.Mutex
 	probe error
+	cause module.DeathCause
+	usage module.Usage
 }
 
 type fakeTarget struct {
@@ -69,17 +87,21 @@ type fakeTarget struct {
 	rel     module.Release
 	observe func(rollout.Observation)
 	slow    time.Duration
+	hanging []time.Time // since when requests are without an answer
+	rescued uint64
+	mirror  module.Comparison
 }
 
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, behaviour: map[string]behaviour{}, instances: map[string]*fakeInstance{}, targets: map[string]*fakeTarget{},
-		split: map[string]manifest.Weight{}, saved: map[string]rollout.Saved{}}
+		split: map[string]manifest.Weight{}, saved: map[string]rollout.Saved{},
+		filed: map[string]module.RolloutStatus{}, hooks: map[policy.Point]answer{}}
 	w.start()
 	return w
 }
 
 func (w *world) start() {
-	engine, err := rollout.New(rollout.Config{Instances: w, Traffic: w, Records: w, Claims: w, Log: w, DrainTimeout: time.Second})
+	engine, err := rollout.New(rollout.Config{Instances: w, Traffic: w, Records: w, Claims: w, Log: w, History: w, Checks: w, DrainTimeout: time.Second})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -118,12 +140,24 @@ func plan(version string) rollout.Plan {
 	}
 }
 
+// like is the default policy with the strategy, and as tests need it: a step without
+// traffic ends with its hold.
+func like(strategy manifest.Strategy, change ...func(*rollout.Policy)) rollout.Policy {
+	p := policy.Default()
+	p.Strategy, p.Steps = strategy, []manifest.Weight{100, 2500, 10000}
+	p.Hold, p.Limit = new(manifest.Duration(10*time.Second)), new(manifest.Duration(10*time.Second))
+	for _, c := range change {
+		c(&p)
+	}
+	return p
+}
+
 var (
-	gradual = rollout.Policy{Rollout: manifest.Rollout{Strategy: manifest.Gradual, Steps: []manifest.Weight{100, 2500, 10000}, Hold: new(manifest.Duration(10 * time.Second)),
-		MaxErrors: new(manifest.Weight(500))}, Window: new(manifest.Duration(10 * time.Minute))}
-	instant = rollout.Policy{Rollout: manifest.Rollout{Strategy: manifest.Instant, Steps: []manifest.Weight{10000}, Hold: new(manifest.Duration(10 * time.Second)),
-		MaxErrors: new(manifest.Weight(500))}, Window: new(manifest.Duration(10 * time.Minute))}
-	alice = module.Actor{Kind: "user", Name: "alice"}
+	gradual   = like(manifest.Gradual)
+	instant   = like(manifest.Instant)
+	bluegreen = like(manifest.Bluegreen)
+	alice     = module.Actor{Kind: "user", Name: "alice"}
+	bob       = module.Actor{Kind: "user", Name: "bob"}
 )
 
 func (w *world) offer(version string, policy rollout.Policy) error {
@@ -161,23 +195,48 @@ func (w *world) status() module.Status {
 	return s
 }
 
-// serve lets the version answer n requests, failed of them.
+// serve lets the version answer n requests, failed of them, each after took.
 func (w *world) serve(version string, n, failed int, took time.Duration) {
-	w.mu.Lock()
-	var observe func(rollout.Observation)
-	for _, id := range w.ids() {
-		if w.targets[id].rel.Version == version {
-			observe = w.targets[id].observe
-		}
-	}
-	w.mu.Unlock()
-	if observe == nil {
+	w.t.Helper()
+	w.serveKeyed(version, n, failed, took, 0)
+}
+
+// serveKeyed is serve for one user, if key is not 0.
+func (w *world) serveKeyed(version string, n, failed int, took time.Duration, key uint64) {
+	w.t.Helper()
+	target := w.target(version)
+	if target == nil {
 		w.t.Fatalf("no target of %s", version)
 	}
+	time.Sleep(took)
 	for i := range n {
-		observe(rollout.Observation{Failed: i < failed, Wait: took})
+		target.observe(rollout.Observation{Failed: i < failed, Wait: took, Dealt: true, Key: key})
 	}
 	synctest.Wait()
+}
+
+// target is that of the version's newest process; nil if there is none.
+func (w *world) target(version string) *fakeTarget {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var found *fakeTarget
+	for _, id := range w.ids() {
+		if w.targets[id].rel.Version == version {
+			found = w.targets[id]
+		}
+	}
+	return found
+}
+
+// hang lets the version begin n requests that it never answers.
+func (w *world) hang(version string, n int) {
+	w.t.Helper()
+	target := w.target(version)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for range n {
+		target.hanging = append(target.hanging, time.Now())
+	}
 }
 
 func (w *world) ids() []string {
@@ -299,11 +358,30 @@ func (i *fakeInstance) Stop(context.Context) bool {
 	i.crash("stopped")
 	return killed
 }
-func (i *fakeInstance) Done() <-chan struct{}        { return i.done }
-func (i *fakeInstance) Exit() string                 { return i.exit }
-func (i *fakeInstance) Cause() module.DeathCause     { return module.DiedOfCrash }
-func (i *fakeInstance) Usage() (module.Usage, error) { return module.Usage{}, nil }
-func (i *fakeInstance) crash(how string)             { i.once.Do(func() { i.exit = how; close(i.done) }) }
+func (i *fakeInstance) Done() <-chan struct{} { return i.done }
+func (i *fakeInstance) Exit() string          { return i.exit }
+func (i *fakeInstance) Cause() module.DeathCause {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return cmp.Or(i.cause, module.DiedOfCrash)
+}
+func (i *fakeInstance) Usage() (module.Usage, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.usage, nil
+}
+func (i *fakeInstance) uses(memory int64) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.usage = module.Usage{Memory: memory, Peak: memory, CPU: time.Second}
+}
+func (i *fakeInstance) die(cause module.DeathCause, how string) {
+	i.mu.Lock()
+	i.cause = cause
+	i.mu.Unlock()
+	i.crash(how)
+}
+func (i *fakeInstance) crash(how string) { i.once.Do(func() { i.exit = how; close(i.done) }) }
 func (i *fakeInstance) isDone() bool {
 	select {
 	case <-i.done:
@@ -324,7 +402,7 @@ func (w *world) Split(_ string, s rollout.Split) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	routes, shares := s.Routes, s.Shares
-	w.answers = routes
+	w.answers, w.shown = routes, s
 	w.split, w.routed = map[string]manifest.Weight{}, true
 	var sum manifest.Weight
 	stable := false
@@ -345,16 +423,34 @@ func (w *world) Split(_ string, s rollout.Split) error {
 func (w *world) Remove(string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.split, w.routed = map[string]manifest.Weight{}, false
+	w.split, w.routed, w.shown = map[string]manifest.Weight{}, false, rollout.Split{}
 	w.note("unroute")
 }
 
 func (t *fakeTarget) Drain(context.Context) error { return nil }
 func (t *fakeTarget) Close()                      {}
 func (t *fakeTarget) Usual() time.Duration        { return t.slow }
-func (t *fakeTarget) Overdue(time.Duration) int   { return 0 }
-func (t *fakeTarget) Rescued() uint64             { return 0 }
-func (t *fakeTarget) Mirrored() module.Comparison { return module.Comparison{} }
+func (t *fakeTarget) Overdue(than time.Duration) int {
+	t.w.mu.Lock()
+	defer t.w.mu.Unlock()
+	n := 0
+	for _, at := range t.hanging {
+		if time.Since(at) > than {
+			n++
+		}
+	}
+	return n
+}
+func (t *fakeTarget) Rescued() uint64 {
+	t.w.mu.Lock()
+	defer t.w.mu.Unlock()
+	return t.rescued
+}
+func (t *fakeTarget) Mirrored() module.Comparison {
+	t.w.mu.Lock()
+	defer t.w.mu.Unlock()
+	return t.mirror
+}
 
 func (w *world) All(context.Context) ([]rollout.Saved, error) {
 	w.mu.Lock()
@@ -386,6 +482,42 @@ func (w *world) Save(_ context.Context, rec rollout.Record, rev uint64) (uint64,
 	}
 	w.note("save %s", phase)
 	return rev + 1, nil
+}
+
+func (w *world) File(_ context.Context, past module.RolloutStatus) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.fileErr != nil {
+		return w.fileErr
+	}
+	w.filed[past.ID] = past
+	return nil
+}
+
+func (w *world) Hook(ctx context.Context, url string, point policy.Point, status module.RolloutStatus) error {
+	w.mu.Lock()
+	w.called = append(w.called, point)
+	a := w.hooks[point]
+	w.mu.Unlock()
+	select {
+	case <-time.After(a.after):
+		return a.err
+	case <-ctx.Done():
+		return &module.Error{Kind: module.Timeout, Msg: "no answer", Err: ctx.Err()}
+	}
+}
+
+func (w *world) Check(_ context.Context, _ rollout.Instance, c policy.Check) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.checked = append(w.checked, c.Path)
+	return w.checkErr
+}
+
+func (w *world) Rehearse(context.Context, string, rollout.Instance, policy.Rehearsal) (module.Comparison, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.rehearsal, nil
 }
 
 func (w *world) Claim(rel module.Release, routes []manifest.Route) error {

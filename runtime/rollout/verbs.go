@@ -1,0 +1,207 @@
+package rollout
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/sdk/manifest"
+)
+
+const (
+	gradually = manifest.Gradual
+	full      = manifest.Full
+)
+
+// did notes what an operator did to the rollout.
+func (r *Record) did(verb string, actor module.Actor, reason string, now time.Time) {
+	r.Rollout.Last = &Act{Verb: verb, Actor: actor, At: now, Reason: brief(reason)}
+}
+
+// promote finishes the rollout now, whatever it still waits for: the operator's word
+// stands for the evidence, the leave and the end of a freeze.
+func (r *Record) promote(ev promote, now time.Time) error {
+	if err := r.underWay(now); err != nil {
+		return err
+	}
+	ro := r.Rollout
+	if ro.Phase != Shifting && ro.Phase != Checking {
+		return &module.Error{Kind: module.Unavailable, Msg: fmt.Sprintf("%s is still %s and cannot take traffic yet", ro.Candidate.Release, ro.Phase), Hint: "try again when its probes have passed"}
+	}
+	for _, g := range ro.gates(now) {
+		ro.Unproven = ro.Unproven || g.kind == atEvidence || g.kind == atHold
+	}
+	ro.leave(now)
+	ro.Reason = "promoted by " + ev.Actor.String()
+	r.did("promote", ev.Actor, "", now)
+	if ro.strategy() != gradually {
+		ro.Step = len(ro.steps())
+	}
+	r.finish(now)
+	return nil
+}
+
+// pause holds the rollout where it is; it is judged all the same.
+func (r *Record) pause(ev pause, now time.Time) error {
+	if err := r.underWay(now); err != nil {
+		return err
+	}
+	ro := r.Rollout
+	if ro.Paused != nil {
+		return &module.Error{Kind: module.Conflict, Msg: fmt.Sprintf("%s to %s is paused by %s since %s", ro.ID, ro.Candidate.Version, ro.Paused.Actor, clock(ro.Paused.At, now)),
+			Hint: "`segue resume " + r.Module + "` lets it go on"}
+	}
+	r.did("pause", ev.Actor, ev.Reason, now)
+	ro.Paused = copyOf(ro.Last)
+	return nil
+}
+
+// resume ends a pause; or, where a step waits for evidence, takes the operator's word
+// for it.
+func (r *Record) resume(ev resume, now time.Time) error {
+	if err := r.underWay(now); err != nil {
+		return err
+	}
+	ro := r.Rollout
+	if ro.Paused != nil {
+		ro.Paused = nil
+		r.did("resume", ev.Actor, "", now)
+		r.advance(now)
+		return nil
+	}
+	w := ro.waiting(now)
+	if w == nil || w.For != atEvidence {
+		return &module.Error{Kind: module.Conflict, Msg: fmt.Sprintf("%s to %s is not paused%s%s", ro.ID, ro.Candidate.Version, ro.lastAct(now), r.waitsFor(w))}
+	}
+	r.did("resume", ev.Actor, "", now)
+	r.open(opened{Gate: atEvidence, Unproven: true}, now)
+	return nil
+}
+
+// approve opens the approval, or the freeze, that is next.
+func (r *Record) approve(ev approve, now time.Time) error {
+	if err := r.underWay(now); err != nil {
+		return err
+	}
+	ro := r.Rollout
+	g, ok := ro.nextGate(now)
+	if !ok || g.kind != atApproval && g.kind != atFreeze {
+		return &module.Error{Kind: module.Conflict, Msg: fmt.Sprintf("%s to %s waits for no approval%s%s", ro.ID, ro.Candidate.Version, ro.lastAct(now), r.waitsFor(ro.waiting(now)))}
+	}
+	r.did("approve", ev.Actor, g.name(), now)
+	r.open(opened{Gate: g.name()}, now)
+	return nil
+}
+
+// remove takes the module out; what is under way and what waits goes with it.
+func (r *Record) remove(ev remove, now time.Time) error {
+	if r.Stable == nil && !r.Rollout.Active() && r.Queued == nil {
+		return &module.Error{Kind: module.NotFound, Msg: fmt.Sprintf("module %s is not active", r.Module)}
+	}
+	r.unqueue(ev.Reason, now)
+	if r.Rollout.Active() {
+		r.did("remove", ev.Actor, ev.Reason, now)
+		r.takeBack(Aborted, module.Stopped, ev.Reason, now)
+	}
+	if r.Stable != nil {
+		r.decide(r.Stable.Release, module.Stopped, ev.Reason, now)
+	}
+	r.Stable, r.Previous, r.WarmUntil = nil, nil, time.Time{}
+	return nil
+}
+
+// goBack ends a rollout that is under way, or returns to the previous release: where
+// it is warm at once, else by a rollout of its own; step by step where that is asked.
+func (r *Record) goBack(ev back, now time.Time) error {
+	if r.Rollout.Active() {
+		r.did("rollback", ev.Actor, "", now)
+		r.takeBack(RolledBack, module.Quarantined, ev.Reason, now)
+		return nil
+	}
+	if r.Previous == nil || r.Stable == nil {
+		return &module.Error{Kind: module.NotFound, Msg: fmt.Sprintf("module %s has no previous release to go back to", r.Module), Hint: "deploy the release you want: segue deploy FILE"}
+	}
+	plan := *r.Previous
+	r.begin(plan, r.Rollout.Policy, ev.Actor, now)
+	ro := r.Rollout
+	ro.Condemns, ro.Stepped, ro.Reason = r.Stable.Digest, ev.Stepped, brief(ev.Reason)
+	r.advance(now)
+	if ev.Warm {
+		ro.Candidate.Key = plan.Key // the process that still runs
+		r.warm(warmed{}, now)
+	}
+	return nil
+}
+
+// underWay is the refusal of a verb that needs a rollout, where there is none. It says
+// what became of the last one, by whom and when.
+func (r *Record) underWay(now time.Time) error {
+	if r.Rollout.Active() {
+		return nil
+	}
+	msg := fmt.Sprintf("module %s has no rollout under way", r.Module)
+	if ro := r.Rollout; ro != nil {
+		msg += fmt.Sprintf(": %s to %s was %s", ro.ID, ro.Candidate.Version, ended(ro.Phase))
+		if ro.Last != nil && ro.Last.At.Equal(ro.Ended) {
+			msg += " by " + ro.Last.Actor.String()
+		}
+		msg += " at " + clock(ro.Ended, now)
+	}
+	return &module.Error{Kind: module.Conflict, Msg: msg, Hint: "segue show " + r.Module + " tells where it stands"}
+}
+
+func ended(p Phase) string {
+	switch p {
+	case RolledBack, Failed:
+		return "taken back"
+	}
+	return string(p)
+}
+
+// lastAct says who did something to the rollout last, so that of two operators the
+// second one knows.
+func (r *Rollout) lastAct(now time.Time) string {
+	if r.Last == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (%s by %s at %s)", r.Last.Verb, r.Last.Actor, clock(r.Last.At, now))
+}
+
+func (r *Record) waitsFor(w *module.Waiting) string {
+	if w == nil {
+		return ": it is " + string(r.Rollout.Phase)
+	}
+	return ": " + w.Message
+}
+
+// clock is a time of the day, with the day where that is not today.
+func clock(at, now time.Time) string {
+	at, now = at.UTC(), now.UTC()
+	if at.Format(time.DateOnly) == now.Format(time.DateOnly) {
+		return at.Format(time.TimeOnly)
+	}
+	return at.Format(time.DateTime)
+}
+
+// brief cuts a reason to what a record can carry two hundred times, in one line.
+func brief(reason string) string {
+	const most = 500
+	reason = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, reason)
+	if len(reason) <= most {
+		return reason
+	}
+	return strings.ToValidUTF8(reason[:most], "") + "…"
+}
+
+func (r *Rollout) timed(name string, took time.Duration) {
+	r.Phases = append(r.Phases, module.PhaseTime{Name: name, Micros: took.Microseconds()})
+}
+
+func stepName(step int) string { return fmt.Sprintf("step %d", step) }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/segue-run/segue/bench/rollout/internal/traffic"
 	"github.com/segue-run/segue/bench/rollout/internal/trial"
 )
 
@@ -70,5 +71,11 @@ func engineScenarios() []scenario {
 	for _, b := range bad() {
 		all = append(all, b.scenario)
 	}
-	return append(all, scenario{"no worse", timed(config(usualRate, nil), usualWait)})
+	sticky := config(usualRate, traffic.Users(0.05))
+	sticky.Traffic.Keys, sticky.Sticky = users, true
+	return append(all,
+		scenario{"no worse", timed(config(usualRate, nil), usualWait)},
+		scenario{"no worse, 5 % in bursts", config(usualRate, traffic.Bursts(0.05))},
+		scenario{"no worse, sticky, 5 % of users", sticky},
+	)
 }

@@ -2,11 +2,13 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
-	"github.com/segue-run/segue/bench/rollout/internal/figures"
 	"github.com/segue-run/segue/bench/rollout/internal/traffic"
 	"github.com/segue-run/segue/bench/rollout/internal/trial"
+	"github.com/segue-run/segue/runtime/policy"
+	"github.com/segue-run/segue/sdk/manifest"
 )
 
 // bad are releases that fail, with how many of the candidate's requests may go by
@@ -78,8 +80,11 @@ func badReleases(r *report) error {
 	return plotBad(r, spread, compared)
 }
 
-// slowReleases shows releases that are slower than stable.
+// slowReleases shows releases that are slower than stable, by the default policy and by
+// one that tolerates less.
 func slowReleases(r *report) error {
+	strict := policy.Default()
+	strict.MaxSlow, strict.SlowFactor = new(manifest.Weight(100)), 150
 	var rows [][]string
 	for _, factor := range []float64{2, 5} {
 		for _, kind := range []struct {
@@ -89,21 +94,27 @@ func slowReleases(r *report) error {
 			{"every answer takes %g times as long", usualWait.Slower(factor)},
 			{"the same median, %g times the 99th percentile", usualWait.LongerTail(factor)},
 		} {
-			s := scenario{fmt.Sprintf(kind.name, factor), timed(config(usualRate, traffic.Even(baseline)), kind.wait)}
-			few := *r
-			few.runs = max(r.runs/5, 1)
-			results := few.play(s)
-			caught := ended(results, trial.RolledBack)
-			var n []uint64
-			for _, result := range results {
-				if result.Ending == trial.RolledBack {
-					n = append(n, result.Candidate)
-				}
+			row := []string{fmt.Sprintf(kind.name, factor)}
+			for _, how := range []policy.Policy{policy.Default(), strict} {
+				s := scenario{row[0], timed(config(usualRate, traffic.Even(baseline)), kind.wait)}
+				s.cfg.Policy = how
+				row = append(row, caught(r.fewer(5).play(s))...)
 			}
-			sorted := figures.Sort(n)
-			rows = append(rows, []string{s.name, hundredths(1 - caught.Rate()), count(sorted.Quantile(0.5)), count(sorted.Quantile(0.95))})
+			rows = append(rows, row)
 		}
 	}
-	title := fmt.Sprintf("Slow releases (stable: lognormal, median %s, 99th percentile %s); %d rollouts each; requests of the candidate's before it was out, where it was caught", usualWait.Median, usualWait.P99, max(r.runs/5, 1))
-	return r.table(title, []string{"candidate", "never caught", "requests p50", "p95"}, rows)
+	title := fmt.Sprintf("Slow releases beside a stable with a median of %s and a 99th percentile of %s; %d rollouts each: requests of the candidate's before it was out, where it was; by default, and with max_slow 1 %% and slow_factor 1.5",
+		usualWait.Median, usualWait.P99, r.fewer(5).runs)
+	columns := []string{"candidate", "default: never caught", "requests p50", "p95", "stricter: never caught", "requests p50", "p95"}
+	return r.table(title, columns, rows)
+}
+
+// caught are three cells: the share that never was, and of the others the requests.
+func caught(results []trial.Result) []string {
+	back := ended(results, trial.RolledBack)
+	if back.Had == 0 {
+		return []string{hundredths(1), "–", "–"}
+	}
+	n := of(slices.DeleteFunc(slices.Clone(results), func(r trial.Result) bool { return r.Ending != trial.RolledBack }), candidates)
+	return []string{hundredths(1 - back.Rate()), count(n.Quantile(0.5)), count(n.Quantile(0.95))}
 }

@@ -38,6 +38,13 @@ func (r *report) play(s scenario) []trial.Result {
 	return play(s.name, r.runs, func(seed uint64) trial.Result { return trial.Run(s.cfg, seed) })
 }
 
+// fewer is the report with a part of its runs, for what takes long.
+func (r *report) fewer(part int) *report {
+	few := *r
+	few.runs = max(r.runs/part, 1)
+	return &few
+}
+
 // ended is how many of the results had that ending.
 func ended(results []trial.Result, how trial.Ending) figures.Share {
 	s := figures.Share{Of: len(results)}

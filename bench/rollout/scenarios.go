@@ -36,6 +36,12 @@ func timed(cfg trial.Config, candidate traffic.Wait) trial.Config {
 	return cfg
 }
 
+// sticky is cfg with users that are told apart and stay with a release.
+func sticky(cfg trial.Config) trial.Config {
+	cfg.Traffic.Keys, cfg.Sticky, cfg.Policy.Sticky = users, true, "cookie"
+	return cfg
+}
+
 // failing is cfg with a candidate that fails that share of what stable would not.
 func failing(cfg trial.Config, share float64) trial.Config {
 	cfg.Candidate.Fails = share
@@ -49,11 +55,6 @@ func percent(share float64) string { return fmt.Sprintf("%g %%", share*100) }
 func identical() []scenario {
 	var all []scenario
 	for _, share := range []float64{0, 0.001, 0.01, 0.05} {
-		sticky := func(shape traffic.Shape) trial.Config {
-			cfg := config(usualRate, shape)
-			cfg.Traffic.Keys, cfg.Sticky = users, true
-			return cfg
-		}
 		outage := func(severity float64) trial.Config {
 			return config(usualRate, traffic.Outage(traffic.Even(share), severity, 10*time.Second, time.Minute))
 		}
@@ -67,7 +68,7 @@ func identical() []scenario {
 				scenario{"in bursts", config(usualRate, traffic.Bursts(share))},
 				scenario{"in step with request numbers", config(usualRate, traffic.Counted(share))},
 				scenario{"in step with the clock", config(usualRate, traffic.Clocked(share))},
-				scenario{"sticky, users that always fail", sticky(traffic.Users(share))},
+				scenario{"sticky, users that always fail", sticky(config(usualRate, traffic.Users(share)))},
 			)
 		}
 		if share == baseline {

@@ -73,7 +73,7 @@ func (e *event) beside(l Limits, steps []Step) charge {
 	c.passable = max(c.limit, part(passable))
 	if c.candidate.bad > 0 {
 		log := min(exceeds(c.candidate, c.limit), e.worse.evidence(e, steps))
-		c.evidence = clip(log, e.besideLevel, c.candidate.bad)
+		c.evidence = e.clip(log, e.besideLevel, c.candidate.bad)
 	}
 	return c
 }
@@ -86,34 +86,32 @@ func (e *event) after(l Limits, before, candidate Sample) charge {
 		c.limit = max(c.limit, min(e.margin*min(upper(c.stable, boundLevel), likely), 1))
 		c.passable = max(c.passable, min(nearly*lower(c.stable, boundLevel), 1))
 	}
-	c.evidence = clip(exceeds(c.candidate, c.limit), e.aloneLevel, c.candidate.bad)
+	c.evidence = e.clip(exceeds(c.candidate, c.limit), e.aloneLevel, c.candidate.bad)
 	return c
 }
 
 // conclude is the verdict on both charges.
 func conclude(l Limits, now Step, errors, slow charge) Finding {
 	f := Finding{Verdict: module.Inconclusive, Errors: errors.evidence, Slow: slow.evidence}
-	for _, c := range []*charge{&errors, &slow} {
-		if c.evidence >= 1 {
-			f.Verdict, f.Reason, f.Uncontrolled = module.Fail, c.words(), c.alone
-			return f
-		}
+	gravest, other := &errors, &slow
+	if slow.evidence > errors.evidence {
+		gravest, other = other, gravest
 	}
 	seen := now.Candidate.Requests
-	for _, c := range []*charge{&errors, &slow} {
-		switch {
-		case c.evidence >= leaning:
-			f.Reason = c.words() + "; " + percent(c.evidence) + " of what it takes to fail"
-		case seen < l.MinRequests:
-			f.Reason = tell(seen) + " of " + tell(l.MinRequests) + " requests"
-		case !c.noWorse(now):
-			f.Reason = c.missing(now)
-		default:
-			continue
-		}
-		return f
+	switch {
+	case gravest.evidence >= 1:
+		f.Verdict, f.Reason, f.Uncontrolled = module.Fail, gravest.words(), gravest.alone
+	case gravest.evidence >= leaning:
+		f.Reason = gravest.words() + "; " + percent(math.Floor(gravest.evidence*100)/100) + " of what it takes to fail"
+	case seen < l.MinRequests:
+		f.Reason = tell(seen) + " of " + tell(l.MinRequests) + " requests"
+	case !gravest.noWorse(now):
+		f.Reason = gravest.missing(now)
+	case !other.noWorse(now):
+		f.Reason = other.missing(now)
+	default:
+		f.Verdict = module.Pass
 	}
-	f.Verdict = module.Pass
 	return f
 }
 

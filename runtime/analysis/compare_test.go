@@ -33,6 +33,7 @@ func TestCompareSaysWhatItSees(t *testing.T) {
 		{"two at a hundredth beside a clean stable", 100, sample(198, 0, 0), sample(2, 2, 0), module.Fail, "2 of 2 requests failed, stable 0 of 198 (tolerated: 0.5 %, or 1.5 times as often as stable)"},
 		{"many times as often", 100, sample(9900, 1, 0), sample(100, 12, 0), module.Fail, "12 of 100 requests failed, stable 1 of 9900: 1188 times as often"},
 		{"both alike", 100, sample(9900, 1188, 0), sample(100, 12, 0), module.Inconclusive, "it takes more requests to tell"},
+		{"three that are slow at first", 100, sample(300, 0, 0), sample(3, 0, 3), module.Inconclusive, "3 of 3 requests took too long, stable 0 of 300"},
 		{"five that hang", 100, sample(400, 0, 0), sample(5, 0, 5), module.Fail, "5 of 5 requests took too long, stable 0 of 400"},
 		{"five that hang at a tenth", 1000, sample(40, 0, 0), sample(5, 0, 5), module.Fail, "took too long"},
 		{"enough and clean", 100, sample(9900, 9, 9), sample(100, 0, 0), module.Pass, ""},

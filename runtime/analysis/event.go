@@ -10,11 +10,12 @@ import (
 // logarithms of 1/chance; together they are the budget of a rollout (see the
 // package's documentation).
 type event struct {
-	did    string // "failed": of one request and of many
-	none   string // "no failure yet"
-	margin float64
-	worse  *tilt // the candidate's risk is above margin times stable's
-	same   *tilt // it is below nearly times stable's
+	did    string  // "failed": of one request and of many
+	none   string  // "no failure yet"
+	few    uint64  // so many there must be before anything fails
+	margin float64 // so many times as often as stable is tolerated
+	worse  *tilt   // the candidate's risk is above margin times stable's
+	same   *tilt   // it is below nearly times stable's
 
 	besideLevel float64 // to fail beside stable
 	aloneLevel  float64 // to fail without stable beside it
@@ -28,9 +29,6 @@ const (
 	nearly = 2
 	// leaning is how much of what it takes to fail keeps a candidate from passing.
 	leaning = 0.5
-	// few is how many bad requests there must be before anything fails: one is
-	// no pattern.
-	few = 2
 	// blind is the share of bad requests that is assumed of a stable which has shown
 	// too little to tell: where it is alone, the candidate is not excused for more.
 	blind = manifest.Weight(1000)
@@ -43,6 +41,7 @@ var (
 
 var failures = &event{
 	did: "failed", none: "no failure yet",
+	few:         2, // one is no pattern
 	margin:      1.5,
 	worse:       newTilt(1.5, 2, 3, 6, 15, 50, 150, 1000),
 	same:        newTilt(nearly, 1),
@@ -52,6 +51,7 @@ var failures = &event{
 
 var slowness = &event{
 	did: "took too long", none: "none too slow yet",
+	few:         4, // a cold start has some
 	margin:      2,
 	worse:       newTilt(2, 3, 5, 10, 30, 100, 1000),
 	same:        newTilt(nearly, 1),
@@ -76,8 +76,8 @@ func (e *event) limit(l Limits) float64 {
 	return part(l.MaxErrors)
 }
 
-// clip makes of a log e-value how much of the level it is, 0 to 1; but with fewer
-// than few bad requests never all of it.
-func clip(log, level float64, bad uint64) float64 {
-	return min(max(log/level, 0), 1, float64(bad)/few)
+// clip makes of a log e-value how much of the level it is, 0 to 1; but of fewer bad
+// requests than few never all of it.
+func (e *event) clip(log, level float64, bad uint64) float64 {
+	return min(max(log/level, 0), 1, float64(bad)/float64(e.few))
 }

@@ -96,15 +96,19 @@ type dealer struct {
 	rng          *rand.Rand
 	length       int // of a block; 1 gives the candidate everything
 	block, place int
+	keyed        bool // by a key of each request's own instead
 }
 
-func deal(rng *rand.Rand, share manifest.Weight) *dealer {
-	return &dealer{rng: rng, length: int(manifest.Full / share), block: -1}
+func deal(rng *rand.Rand, share manifest.Weight, keyed bool) *dealer {
+	return &dealer{rng: rng, length: int(manifest.Full / share), block: -1, keyed: keyed}
 }
 
 // take is whether request t is the candidate's, and how many it has had with t. Ask
 // with rising numbers.
 func (d *dealer) take(t int) (candidate bool, had int) {
+	if d.keyed {
+		return d.rng.IntN(d.length) == 0, (t + 1) / d.length
+	}
 	block := t / d.length
 	if block != d.block {
 		d.block, d.place = block, d.rng.IntN(d.length)
@@ -128,19 +132,26 @@ func standard(requests int) []leg {
 	return []leg{{100, requests}, {500, requests}, {2500, requests}, {5000, requests}, {manifest.Full, 2 * requests}}
 }
 
+// scenario is traffic that is as good or bad whichever side serves it.
+type scenario struct {
+	name         string
+	errors, slow trouble
+	keyed        bool // each bad request has a key, and the keys are dealt
+}
+
 // rollout plays one of a release that behaves as stable does, and asks for the
 // verdict at each bad request of the candidate: no other one adds evidence against
 // it. Where the candidate fails with nothing beside it, stable gets half of the
 // requests again if back is set. It reports whether the candidate failed, and the
 // share at which it did.
-func rollout(rng *rand.Rand, l analysis.Limits, legs []leg, back bool, errors, slow trouble) (bool, manifest.Weight) {
-	nextError, nextSlow := errors(rng), slow(rng)
+func rollout(rng *rand.Rand, l analysis.Limits, legs []leg, back bool, sc scenario) (bool, manifest.Weight) {
+	nextError, nextSlow := sc.errors(rng), sc.slow(rng)
 	e, s := nextError(0), nextSlow(0)
 	var steps []analysis.Step
 	start := 0
 	for i := 0; i < len(legs); i++ {
 		leg := legs[i]
-		d := deal(rng, leg.share)
+		d := deal(rng, leg.share, sc.keyed)
 		steps = append(steps, analysis.Step{Share: leg.share})
 		now := &steps[i]
 		end := start + leg.requests*d.length

@@ -13,6 +13,7 @@ import (
 func (o *owner) attend(ctx context.Context) {
 	for ctx.Err() == nil && o.goOn(ctx) {
 	}
+	o.aim()
 	o.tellWaiting()
 	o.fileNext(ctx)
 	o.alarm()

@@ -51,7 +51,7 @@ func (o *owner) decide(ctx context.Context, ev any, audit *module.AuditRecord) (
 		return err
 	}
 	old, between, want := o.rec, narrowed(o.rec, rec, now), desired(rec, now)
-	widens := !maps.Equal(between.shares, want.shares) || len(between.plans) < len(want.plans)
+	widens := !maps.Equal(between.shares, want.shares) || len(between.plans) < len(want.plans) || want.preview != "" && want.preview != between.preview
 	if audit != nil {
 		audit.Outcome = "accepted"
 		if widens {

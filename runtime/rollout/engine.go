@@ -212,7 +212,8 @@ func (e *Engine) Approve(ctx context.Context, actor module.Actor, name string) e
 
 // Rollback takes back the candidate of the rollout under way, or goes back to the
 // previous release: by one change of weights while it is warm, else by starting it.
-// With stepped it comes back by the steps of the last rollout's policy, each judged.
+// With stepped it comes back by the steps of the last rollout's policy, or the usual
+// ones where that has none, each judged.
 // What is left behind goes to quarantine.
 func (e *Engine) Rollback(ctx context.Context, actor module.Actor, name string, stepped bool) error {
 	return e.ask(ctx, name, "rollback", actor, back{Actor: actor, Reason: "rolled back by " + actor.String(), Stepped: stepped})

@@ -41,7 +41,7 @@ func (o *owner) onTrial() bool {
 // judged reports whether requests are evidence now.
 func (o *owner) judged() bool {
 	ro := o.rec.Rollout
-	return ro.Active() && ro.Phase == Shifting || o.onTrial()
+	return ro != nil && len(ro.Evidence) > 0 && (ro.Active() && ro.Phase == Shifting || o.onTrial())
 }
 
 // sides are the processes that a verdict compares; nil where there is none.

@@ -159,7 +159,7 @@ func (o *owner) guard(ctx context.Context) {
 	}
 }
 
-// claimAll takes the routes of what serves, is the way back, or is on its way.
+// claimAll takes the routes of what serves, is the way back, is on its way, or waits.
 func (o *owner) claimAll() {
 	for _, p := range []*Plan{o.rec.Stable, o.rec.Previous} {
 		if p != nil {
@@ -168,6 +168,9 @@ func (o *owner) claimAll() {
 	}
 	if o.rec.Rollout.Active() {
 		o.claim(o.rec.Rollout.Candidate)
+	}
+	if o.rec.Queued != nil {
+		o.claim(o.rec.Queued.Plan)
 	}
 }
 

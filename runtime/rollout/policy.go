@@ -39,10 +39,14 @@ func (r *Rollout) strategy() manifest.Strategy {
 	return r.Policy.Strategy
 }
 
-// steps are the weights of a gradual rollout; any other has one.
+// steps are the weights of a gradual rollout; any other has one. A way back by steps
+// from what came without has those that are usual.
 func (r *Rollout) steps() []manifest.Weight {
-	if r.strategy() != manifest.Gradual {
+	switch {
+	case r.strategy() != manifest.Gradual:
 		return []manifest.Weight{manifest.Full}
+	case r.Policy.Strategy != manifest.Gradual:
+		return policy.Default().Steps
 	}
 	return r.Policy.Steps
 }

@@ -336,6 +336,10 @@ func (r *Record) condemn(reason string, now time.Time) {
 func (r Record) revive() Record {
 	r = r.clone()
 	if ro := r.Rollout; ro.Active() && ro.Phase != Pending {
+		if ro.Step > 0 && len(ro.Evidence) == 0 { // kept by a runtime that did not note it
+			ro.Policy = ro.Policy.Complete()
+			ro.freeze(ro.steps()[min(ro.Step, len(ro.steps()))-1])
+		}
 		ro.Phase = Starting
 		ro.Passed = slices.DeleteFunc(ro.Passed, ofProcess)
 		ro.Resumed++

@@ -1,0 +1,150 @@
+package rollout_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/policy"
+	"github.com/segue-run/segue/runtime/rollout"
+	"github.com/segue-run/segue/sdk/manifest"
+)
+
+var queued = like(manifest.Gradual, func(p *rollout.Policy) { p.OnNew = policy.Queue })
+
+func (w *world) wantQueued(version string) {
+	w.t.Helper()
+	q := w.status().Queued
+	if version == "" && q == nil || q != nil && q.Version == version && q.Actor == "user:alice" {
+		return
+	}
+	w.t.Errorf("queued is %+v, want %q", q, version)
+}
+
+func TestAnOfferWaitsForTheEndOfTheRolloutAlsoOverARestart(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		_ = w.offer("1.1.0", queued)
+		w.pass(time.Second)
+		for _, version := range []string{"1.2.0", "1.3.0"} {
+			if err := w.offer(version, queued); err != nil {
+				t.Fatal(err)
+			}
+			w.wantQueued(version)
+		}
+		if err := w.offer("1.3.0", queued); !errors.Is(err, rollout.ErrUnchanged) {
+			t.Errorf("offered again: %v", err)
+		}
+		w.wantEvent(module.RolloutQueued, "hello@1.3.0 waits for the end of hello-2")
+		w.wantEvent(module.OfferRefused, "superseded by hello@1.3.0")
+		w.crashHost()
+		w.pass(time.Second)
+		w.wantQueued("1.3.0")
+		w.wantSplit(map[string]manifest.Weight{"1.0.0": 9900, "1.1.0": 100})
+		if !w.engine.Uses(plan("1.3.0").Digest) || !w.engine.Knows(plan("1.3.0").Release) {
+			t.Error("what waits is not kept")
+		}
+		w.pass(31 * time.Second)
+		w.wantQueued("")
+		w.wantSplit(map[string]manifest.Weight{"1.1.0": 9900, "1.3.0": 100})
+		w.pass(time.Minute)
+		if s := w.status(); s.Stable.Version != "1.3.0" || s.Previous.Version != "1.1.0" {
+			t.Errorf("stable %+v", s.Stable)
+		}
+	})
+}
+
+func TestWhatWaitsBeginsAlsoWhenTheRolloutFails(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		_ = w.offer("1.1.0", queued)
+		w.pass(time.Second)
+		_ = w.offer("1.2.0", queued)
+		w.instance("1.1.0").crash("exited with code 1")
+		w.pass(time.Second)
+		w.wantSplit(map[string]manifest.Weight{"1.0.0": 9900, "1.2.0": 100})
+	})
+}
+
+func TestWhatWaitsIsHeldToTheRulesWhenItComes(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		_ = w.offer("1.1.0", queued)
+		w.pass(time.Second)
+		_ = w.offer("1.0.0", queued) // serves already if the rollout fails
+		w.wantQueued("1.0.0")
+		_ = w.engine.Abort(t.Context(), alice, "hello")
+		w.pass(time.Second)
+		w.wantQueued("")
+		w.wantEvent(module.OfferRefused, "nothing to do")
+		if s := w.status(); s.State != module.Active || w.state("1.0.0") != module.Serving {
+			t.Errorf("state %s, 1.0.0 %s", s.State, w.state("1.0.0"))
+		}
+		if err := w.offer("1.1.0", queued); module.KindOf(err) != module.Conflict {
+			t.Errorf("an aborted release: %v", err)
+		}
+	})
+}
+
+func TestWhatWaitsComesAfterTheTrialOfAnInstantSwitch(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		w.behave("1.1.0", behaviour{startTime: time.Second})
+		_ = w.offer("1.1.0", instant)
+		_ = w.offer("1.2.0", queued)
+		w.pass(5 * time.Second)
+		w.wantQueued("1.2.0")
+		w.serve("1.1.0", 30, 30, 0)
+		w.wantEvent(module.ReleaseQuarantine, "requests failed")
+		w.pass(time.Second)
+		w.wantSplit(map[string]manifest.Weight{"1.0.0": 9900, "1.2.0": 100})
+	})
+}
+
+func TestARemovalClearsWhatWaits(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		_ = w.offer("1.1.0", queued)
+		w.pass(time.Second)
+		_ = w.offer("1.2.0", queued)
+		if err := w.engine.Remove(t.Context(), alice, "hello", "enough"); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(time.Minute)
+		w.wantQueued("")
+		if s := w.status(); s.State != module.Inactive {
+			t.Errorf("state %s", s.State)
+		}
+	})
+}
+
+func TestEveryRolloutThatEndedIsInTheHistory(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.mu.Lock()
+		w.fileErr = errFull
+		w.mu.Unlock()
+		w.activate("1.0.0")
+		_ = w.offer("1.1.0", gradual)
+		w.pass(time.Second)
+		_ = w.offer("1.2.0", gradual) // supersedes
+		w.pass(time.Second)
+		_ = w.engine.Abort(t.Context(), alice, "hello")
+		w.pass(time.Minute)
+		w.crashHost()
+		w.mu.Lock()
+		w.fileErr = nil
+		w.mu.Unlock()
+		w.pass(10 * time.Second)
+		for id, phase := range map[string]string{"hello-1": "promoted", "hello-2": "superseded", "hello-3": "aborted"} {
+			if past := w.filed[id]; past.Phase != phase || past.Ended.IsZero() || len(past.Phases) == 0 {
+				t.Errorf("%s: %+v, want %s", id, past, phase)
+			}
+		}
+		_ = w.offer("1.3.0", gradual)
+		w.pass(time.Second)
+		if left := w.saved["hello"].Record.Unfiled; len(left) != 0 {
+			t.Errorf("still to be filed: %d", len(left))
+		}
+	})
+}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -31,12 +30,16 @@ one. Without --wait it returns when the rollout has begun; with --wait it shows 
 rollout to its end. What serves already, or is on its way, is not begun again: the
 first is done, the second is joined.
 
+A release that has to wait for the end of another rollout (rollout.on_new: queue) is
+accepted as well; --wait waits for its turn, too.
+
 With --wait it exits with 1 where the release was taken back, with 3 where the
 runtime went away, with 4 where --timeout ran out, and with 130 where it was
 interrupted. In the last three cases the rollout goes on without it.`,
 		Example: `  segue deploy hello-1.1.0
   segue deploy hello-1.1.0 --wait --strategy instant
-  segue deploy hello-1.1.0 --wait --steps 1%,25%,100% --hold 10s`,
+  segue deploy hello-1.1.0 --wait --steps 1%,25%,100% --hold 10s
+  segue deploy hello-1.1.0 --strategy bluegreen --max-slow 1%`,
 		Args: takes("FILE"),
 		RunE: withClient(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			wish, err := wishedRollout(cmd)
@@ -59,9 +62,9 @@ interrupted. In the last three cases the rollout goes on without it.`,
 			return d.startAndWait(ctx, args[0], in)
 		}),
 	}
-	cmd.Flags().String("strategy", "", "gradual or instant")
-	cmd.Flags().String("steps", "", "the candidate's shares, rising to 100%, as 1%,25%,100%")
-	cmd.Flags().String("hold", "", "the least time at each step, as 10s")
+	for _, field := range module.RolloutFields {
+		cmd.Flags().String(flagOf(field), "", wishUsage[field])
+	}
 	cmd.Flags().BoolVar(&force, "force", false, "take it out of quarantine")
 	cmd.Flags().BoolVar(&wait, "wait", false, "show the rollout to its end")
 	cmd.Flags().DurationVar(&timeout, "timeout", 0, "with --wait, stop watching after this long (the rollout goes on)")
@@ -70,21 +73,47 @@ interrupted. In the last three cases the rollout goes on without it.`,
 	return cmd
 }
 
+// wishUsage says what each field of a rollout is.
+var wishUsage = map[string]string{
+	"strategy":     "gradual, instant or bluegreen",
+	"steps":        "the candidate's shares of a gradual rollout, rising to 100%, as 1%,25%,100%",
+	"hold":         "the least time at each step, as 10s",
+	"limit":        "the most time at a step without proof that it is no worse, as 5m",
+	"max_errors":   "the share of its requests that may fail, as 0.5%",
+	"max_slow":     "the share of its requests that may be slower than stable's slowest, as 5%",
+	"min_requests": "how many it must have answered in a step before it may pass, as 50",
+	"unproven":     "at the limit without proof: proceed, hold or abort",
+}
+
+// flagOf is a field's flag.
+func flagOf(field string) string { return strings.ReplaceAll(field, "_", "-") }
+
 // wishedRollout is what the flags say of the rollout.
 func wishedRollout(cmd *cobra.Command) (wish manifest.Rollout, err error) {
-	for _, field := range []string{"strategy", "steps", "hold"} {
-		if !cmd.Flags().Changed(field) {
+	for _, field := range module.RolloutFields {
+		flag := cmd.Flags().Lookup(flagOf(field))
+		if !flag.Changed {
 			continue
 		}
-		if err := module.SetRollout(&wish, field, cmd.Flags().Lookup(field).Value.String()); err != nil {
-			e := usagef(cmd, "--%v", err)
-			if known, ok := errors.AsType[*module.Error](err); ok {
-				e.text, e.hint = fmt.Sprintf("--%s %q %s", field, known.Value, known.Msg), known.Hint
-			}
-			return wish, e
+		if err := module.SetRollout(&wish, field, flag.Value.String()); err != nil {
+			return wish, wishUsageError(cmd, err)
 		}
 	}
+	if err := module.CheckWish(wish); err != nil {
+		return wish, wishUsageError(cmd, err)
+	}
 	return wish, nil
+}
+
+// wishUsageError is an error about a field of a rollout as one about its flag.
+func wishUsageError(cmd *cobra.Command, err error) error {
+	known, ok := errors.AsType[*module.Error](err)
+	if !ok {
+		return err
+	}
+	e := usagef(cmd, "--%s %q %s", flagOf(known.Field), known.Value, known.Msg)
+	e.hint = known.Hint
+	return e
 }
 
 // deployment is one run of the command.
@@ -122,8 +151,12 @@ type answer struct {
 }
 
 func (d deployment) tellBegun(a answer) {
+	if isQueued(&a.rollout) {
+		d.say("%s is accepted and %s", release(a.rollout), printable(where(&a.rollout)))
+		return
+	}
 	if a.joined {
-		d.say("%s is on its way already: %s", release(a.rollout), printable(outcome(&a.rollout)))
+		d.say("%s is on its way already: %s", release(a.rollout), printable(where(&a.rollout)))
 		return
 	}
 	d.say("%s is accepted: %s", release(a.rollout), printable(way(&a.rollout)))
@@ -150,7 +183,7 @@ func (d deployment) offer(ctx context.Context, path string, in api.DeployInput) 
 	return answer{
 		rollout: rollout,
 		serves:  rollout.Over() && succeeded(&rollout),
-		joined:  rollout.Started.Before(asked),
+		joined:  !isQueued(&rollout) && rollout.Started.Before(asked),
 	}, err
 }
 

@@ -110,11 +110,12 @@ func problemOf(err error) problem {
 	return problem{Kind: p.Kind, Field: p.Field, Value: p.Value, Detail: p.Detail, Hint: p.Hint}
 }
 
-// takes is the arguments of a command by name: all of them, and no more.
+// takes is the arguments of a command by name: all of them but those in brackets, and
+// no more.
 func takes(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
-		case len(args) < len(names):
+		case len(args) < len(names) && names[len(args)][0] != '[':
 			return usagef(cmd, "%s is missing", names[len(args)])
 		case len(args) > len(names):
 			return usagef(cmd, "%q is too much", args[len(names)])

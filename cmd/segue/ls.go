@@ -59,7 +59,10 @@ func note(m module.Status) string {
 		notes = append(notes, m.Stable.Version+" "+text)
 	}
 	if r := m.Rollout; r != nil && (!r.Over() || !succeeded(r)) {
-		notes = append(notes, r.To+": "+outcome(r))
+		notes = append(notes, r.To+": "+where(r))
+	}
+	if m.Queued != nil {
+		notes = append(notes, m.Queued.Version+" comes after it")
 	}
 	return strings.Join(notes, "; ")
 }

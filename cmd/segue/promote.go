@@ -3,14 +3,16 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/segue-run/segue/runtime/api"
 	"github.com/segue-run/segue/runtime/api/client"
 )
 
 func promoteCommand() *cobra.Command {
-	return verbCommand(&cobra.Command{
-		Use:     "promote",
-		Short:   "Finish a running rollout now",
-		Long:    "Gives the candidate all the traffic at once, without the steps and verdicts that are left.",
-		Example: "  segue promote hello",
-	}, "promote", (*client.Client).Promote, "the candidate gets all the traffic now")
+	return rolloutCommand(&cobra.Command{
+		Use:   "promote",
+		Short: "Finish a running rollout now",
+		Long:  "Gives the candidate all the traffic at once, without the steps and verdicts that are left.",
+		Example: `  segue promote hello
+  segue promote hello --rollout hello-2    only if no other rollout has begun since`,
+	}, verb{"promote", (*client.Client).Promote, always("the candidate gets all the traffic now")}, new(api.Order))
 }

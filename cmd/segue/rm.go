@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/segue-run/segue/runtime/api"
 	"github.com/segue-run/segue/runtime/api/client"
 )
 
@@ -12,5 +13,5 @@ func rmCommand() *cobra.Command {
 		Short:   "Take a module out of traffic and stop it",
 		Long:    "Drains the module and stops it. Its files in the modules directory stay where they are.",
 		Example: "  segue rm hello",
-	}, "remove", (*client.Client).Remove, "it gets no more traffic and is stopped")
+	}, verb{"remove", (*client.Client).Remove, always("it gets no more traffic and is stopped")}, new(api.Order))
 }

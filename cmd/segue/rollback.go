@@ -3,14 +3,25 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/segue-run/segue/runtime/api"
 	"github.com/segue-run/segue/runtime/api/client"
 )
 
 func rollbackCommand() *cobra.Command {
-	return verbCommand(&cobra.Command{
-		Use:     "rollback",
-		Short:   "Go back to the previous release",
-		Long:    "Gives all the traffic back to the release that served before. Data stays as it is.",
-		Example: "  segue rollback hello",
-	}, "rollback", (*client.Client).Rollback, "the previous release gets the traffic back")
+	var o api.Order
+	cmd := verbCommand(&cobra.Command{
+		Use:   "rollback",
+		Short: "Go back to the previous release",
+		Long: `Gives all the traffic back to the release that served before, at once, or with
+--stepped as a rollout gave it: step by step, and judged. Data stays as it is.`,
+		Example: `  segue rollback hello
+  segue rollback hello --stepped`,
+	}, verb{"rollback", (*client.Client).Rollback, func(o api.Order) string {
+		if o.Stepped {
+			return "the previous release gets the traffic back, step by step"
+		}
+		return "the previous release gets the traffic back"
+	}}, &o)
+	cmd.Flags().BoolVar(&o.Stepped, "stepped", false, "step by step, and judged, instead of at once")
+	return cmd
 }

@@ -51,12 +51,29 @@ over to it step by step, and takes it back when it is worse than what served bef
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usagef(cmd, "%v", err) })
 	root.SetVersionTemplate(thisBuild().String() + "\n")
 	root.SetHelpCommand(helpCommand())
-	root.AddCommand(
-		runCommand(), deployCommand(), lsCommand(), showCommand(),
-		promoteCommand(), abortCommand(), rollbackCommand(), rmCommand(),
-		inspectCommand(), eventsCommand(), auditCommand(), infoCommand(), versionCommand(),
-	)
+	addGroups(root)
 	return root
+}
+
+// addGroups gives the root its commands, in the order in which somebody who is new
+// needs them.
+func addGroups(root *cobra.Command) {
+	for _, group := range []struct {
+		title    string
+		commands []*cobra.Command
+	}{
+		{"Start:", []*cobra.Command{runCommand(), deployCommand(), inspectCommand()}},
+		{"Look:", []*cobra.Command{lsCommand(), showCommand(), historyCommand(), eventsCommand(), auditCommand(), infoCommand()}},
+		{"Steer a rollout under way:", []*cobra.Command{promoteCommand(), pauseCommand(), resumeCommand(), approveCommand(), abortCommand()}},
+		{"Change what serves:", []*cobra.Command{rollbackCommand(), rmCommand()}},
+	} {
+		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
+		for _, cmd := range group.commands {
+			cmd.GroupID = group.title
+		}
+		root.AddCommand(group.commands...)
+	}
+	root.AddCommand(versionCommand())
 }
 
 func noSuchCommand(root *cobra.Command, name string) error {

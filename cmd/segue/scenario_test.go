@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"strings"
@@ -24,6 +25,9 @@ var scenarios = map[string]func(rt *apitest.Runtime){
 	},
 	"in trouble":      inTrouble,
 	"of noon":         ofNoon,
+	"waiting":         waiting,
+	"with a history":  withHistory,
+	"that queues":     func(rt *apitest.Runtime) { rt.OnDeploy = queue(rt) },
 	"that takes all":  func(rt *apitest.Runtime) { rt.OnDeploy = take(rt) },
 	"with quarantine": func(rt *apitest.Runtime) { rt.OnDeploy = quarantine },
 }
@@ -53,8 +57,8 @@ func shifting(rt *apitest.Runtime) {
 		Rollout:   r,
 	})
 	rt.Put(module.Status{Name: "billing", State: module.Inactive})
-	rt.OnVerb = func(_ module.Actor, verb, name string) error {
-		if name == "billing" {
+	rt.OnVerb = func(verb string, o api.Order) error {
+		if o.Module == "billing" {
 			return &module.Error{Kind: module.Conflict, Msg: "billing has no rollout to " + verb, Hint: "segue show billing tells where it stands"}
 		}
 		return nil
@@ -130,6 +134,11 @@ func take(rt *apitest.Runtime) func(apitest.Offer) (module.RolloutStatus, error)
 		case "endless":
 			tell(module.RolloutStep, "hello@1.1.0 has 1% of the traffic", "")
 			r.Phase, r.Step = "shifting", 1
+		case "waiting":
+			r.Phase, r.Waiting = "checking", &module.Waiting{For: "approval", Point: "before_traffic", Since: noon}
+			tell(module.RolloutWaiting, "hello@1.1.0 waits for approval at before_traffic", "")
+			tell(module.RolloutContinued, "hello@1.1.0 is approved by user:ann", "")
+			tell(module.RolloutPaused, "hello@1.1.0 is paused by user:ann", "the database is being moved")
 		case "silent":
 			r.Phase, r.Reason, r.Ended = "failed", "it was never ready", time.Now()
 		case "joined":
@@ -151,6 +160,73 @@ func take(rt *apitest.Runtime) func(apitest.Offer) (module.RolloutStatus, error)
 			begun.To += "+" + strings.TrimSpace(string(o.Input.Sidecar))
 		}
 		return begun, nil
+	}
+}
+
+// waiting is a runtime with all that a rollout may have to tell.
+func waiting(rt *apitest.Runtime) {
+	shifting(rt)
+	now := time.Now()
+	m, _ := rt.Module(context.Background(), "hello")
+	r := m.Rollout
+	r.Verdict, r.Rescued = module.Inconclusive, 7
+	r.Waiting = &module.Waiting{For: "approval", Point: "each_step", Since: now.Add(-3*time.Minute - time.Second), Message: "step 2 has passed\x1b[2J"}
+	r.CandidateSample.Slow = 2
+	r.Evidence = module.Evidence{Errors: 0.129, Signs: []module.Sign{{Kind: "crash", Weight: manifest.Full / 2, Message: "it was killed by signal 9\x1b[2J", At: now.Add(-time.Minute - time.Second)}}}
+	r.Preview = &module.Preview{Host: "preview.example", Header: "Segue-Preview: t0ken"}
+	r.Rehearsal = &module.Comparison{Requests: 40}
+	r.Mirror = &module.Comparison{Requests: 200, Different: 5}
+	for range 5 {
+		r.Mirror.Examples = append(r.Mirror.Examples, module.Difference{Request: "GET /hello\x1b[2J", What: "$.total", Stable: "41", Candidate: ""})
+	}
+	r.Usage = module.Usage{Memory: 48 << 20, Peak: 52 << 20, CPU: 1234567890}
+	m.Queued = &module.Queued{Version: "1.2.0", Digest: digestOf("c"), Actor: "user:ann", Since: now.Add(-time.Hour - time.Second)}
+	rt.Put(m)
+	paused := *r
+	paused.Module, paused.Waiting = "billing", &module.Waiting{For: "pause", Actor: "user:ann", Since: now.Add(-2*time.Minute - time.Second), Message: "month's end"}
+	rt.Put(module.Status{Name: "billing", State: module.RollingOut, Rollout: &paused})
+}
+
+// withHistory is a runtime that remembers three rollouts.
+func withHistory(rt *apitest.Runtime) {
+	ofNoon(rt)
+	for i, phase := range []string{"promoted", "rolled-back", "superseded"} {
+		r := rolloutOf(fmt.Sprintf("1.%d.0", i), phase, 2)
+		r.ID, r.Started, r.Verdict = fmt.Sprint("hello-", i), noon.Add(-time.Duration(i)*time.Hour), module.Unproven
+		r.Ended = r.Started.Add(time.Duration(i)*time.Minute + 1500*time.Millisecond)
+		r.CandidateSample = module.Sample{Requests: uint64(i) * 3000, Errors: uint64(i)}
+		if phase == "rolled-back" {
+			r.Verdict, r.Reason = module.Fail, "it fails more than stable\x1b[2J"
+		}
+		r.Phases = []module.PhaseTime{{Name: "start", Micros: 14000}, {Name: "step 1", Micros: 10_000_000}}
+		rt.Past = append(rt.Past, *r)
+	}
+}
+
+// queue lets every offer wait: "turn" until it has its turn, "dropped" until it is
+// dropped, "over" until its rollout has come and gone, anything else for good.
+func queue(rt *apitest.Runtime) func(apitest.Offer) (module.RolloutStatus, error) {
+	return func(o apitest.Offer) (module.RolloutStatus, error) {
+		now := time.Now()
+		q := &module.Queued{Version: "1.2.0", Digest: digestOf("c"), Actor: "user:root", Since: now}
+		running := rolloutOf("1.1.0", "shifting", 1)
+		rt.Put(module.Status{Name: "hello", State: module.RollingOut, Stable: stable(noon), Rollout: running, Queued: q})
+		answer := module.RolloutStatus{Module: "hello", To: "1.2.0", Digest: q.Digest, Phase: "pending", Started: now,
+			Waiting: &module.Waiting{For: "queue", Since: now, Message: "hello@1.2.0 waits for the end of the rollout to 1.1.0"}}
+		own := rolloutOf("1.2.0", "promoted", 3)
+		own.ID, own.Digest, own.Started, own.Ended = "hello-3", q.Digest, now.Add(time.Second), now.Add(2*time.Second)
+		next := module.Status{Name: "hello", State: module.Active, Stable: stable(noon), Rollout: running}
+		switch strings.TrimSpace(string(o.Bytes)) {
+		case "turn":
+			next.Rollout = own
+		case "over":
+			rt.Past = []module.RolloutStatus{*own}
+		case "dropped":
+		default:
+			return answer, nil
+		}
+		time.AfterFunc(100*time.Millisecond, func() { rt.Put(next) })
+		return answer, nil
 	}
 }
 

@@ -60,6 +60,9 @@ func showModule(w io.Writer, m module.Status) {
 	if m.Rollout != nil {
 		showRollout(w, m.Rollout, colour)
 	}
+	if q := m.Queued; q != nil {
+		fmt.Fprintf(w, "\nqueued  %s by %s since %s: it comes when this rollout is over\n", printable(q.Version), printable(q.Actor), age(q.Since))
+	}
 	showPast(w, m, colour)
 }
 
@@ -122,30 +125,4 @@ func releaseRow(role string, r *module.ReleaseStatus) []string {
 		note = strings.TrimSuffix(counted(uint64(r.Restarts), "restart")+"; "+note, "; ")
 	}
 	return []string{role, r.Version, weight, string(r.State), pid, age(r.Since), seen, r.Digest.Short(), note}
-}
-
-func showRollout(w io.Writer, r *module.RolloutStatus, colour bool) {
-	title := "rollout"
-	if r.Over() {
-		title = "last rollout"
-	}
-	from := ""
-	if r.From != "" {
-		from = "from " + r.From + " "
-	}
-	fmt.Fprintf(w, "%s  %sto %s, %s\n", title, printable(from), printable(r.To), printable(way(r)))
-	t := table{indent: "  "}
-	t.row("phase", r.Phase)
-	t.row("", outcome(r))
-	if r.From != "" { // a first release is compared with nobody
-		t.row("verdict", string(r.Verdict))
-		t.row("seen", fmt.Sprintf("candidate %s; stable %s", traffic(r.CandidateSample.Requests, r.CandidateSample.Errors),
-			traffic(r.StableSample.Requests, r.StableSample.Errors)))
-	}
-	began := age(r.Started) + " ago by " + r.Actor
-	if r.Over() {
-		began += ", took " + r.Ended.Sub(r.Started).Round(1e6).String()
-	}
-	t.row("began", began)
-	t.print(w, false, colour)
 }

@@ -24,6 +24,13 @@ func (t *table) row(cells ...string) {
 	t.rows = append(t.rows, cells)
 }
 
+// optional is a row that is left out where it has no value.
+func (t *table) optional(label, text string) {
+	if text != "" {
+		t.row(label, text)
+	}
+}
+
 // print writes the table; with colour it paints words of state. Columns without
 // anything in them are left out; headed says that the first row is no content.
 func (t *table) print(w io.Writer, headed, colour bool) {
@@ -91,6 +98,7 @@ const (
 var colours = map[string]string{
 	"active": green, "warm": green, "promoted": green, "pass": green, "accepted": green,
 	"activating": yellow, "rolling-out": yellow, "starting": yellow, "warming": yellow, "shifting": yellow, "restarting": yellow, "draining": yellow,
+	"pending": yellow, "checking": yellow, "inconclusive": yellow, "unproven": yellow, "superseded": yellow,
 	"rolling-back": red, "failing": red, "failed": red, "quarantined": red, "rolled-back": red, "aborted": red, "fail": red, "refused": red,
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/segue-run/segue/runtime/api"
 	"github.com/segue-run/segue/runtime/api/client"
 )
 
@@ -16,22 +17,42 @@ type accepted struct {
 	Outcome string `json:"outcome"` // "accepted", or "unchanged" of a deploy; a refusal is an error
 }
 
-// verbCommand completes a command that changes one module: action is what the audit
-// calls it, do asks for it, and says is what is printed then.
-func verbCommand(cmd *cobra.Command, action string, do func(c *client.Client, ctx context.Context, name string) error, says string) *cobra.Command {
+// verb is a change that one command asks for.
+type verb struct {
+	action string // what the audit calls it
+	do     func(c *client.Client, ctx context.Context, o api.Order) error
+	says   func(o api.Order) string // what is printed when it is under way
+}
+
+// verbCommand completes a command that changes one module. What the command's flags
+// say stands in o.
+func verbCommand(cmd *cobra.Command, v verb, o *api.Order) *cobra.Command {
 	cmd.Use += " NAME"
 	cmd.Args = takes("NAME")
 	cmd.RunE = withClient(func(cmd *cobra.Command, c *client.Client, args []string) error {
-		if err := do(c, cmd.Context(), args[0]); err != nil {
+		if flag := cmd.Flags().Lookup("rollout"); flag != nil && flag.Changed && o.Rollout == "" {
+			return usagef(cmd, "--rollout is empty")
+		}
+		o.Module = args[0]
+		if err := v.do(c, cmd.Context(), *o); err != nil {
 			return err
 		}
 		if wantsJSON(cmd) {
-			return printJSON(cmd, accepted{Module: args[0], Action: action, Outcome: "accepted"})
+			return printJSON(cmd, accepted{Module: o.Module, Action: v.action, Outcome: "accepted"})
 		}
-		_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", printable(args[0]), says)
+		_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", printable(o.Module), printable(v.says(*o)))
 		return err
 	})
 	stateFlag(cmd)
 	outputFlag(cmd)
 	return cmd
 }
+
+// rolloutCommand is verbCommand for what changes a rollout that is under way.
+func rolloutCommand(cmd *cobra.Command, v verb, o *api.Order) *cobra.Command {
+	cmd.Flags().StringVar(&o.Rollout, "rollout", "", "only if this is the rollout under way, by its id (from `segue show`)")
+	return verbCommand(cmd, v, o)
+}
+
+// always says the same of every order.
+func always(text string) func(api.Order) string { return func(api.Order) string { return text } }

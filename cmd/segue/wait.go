@@ -35,7 +35,12 @@ func (d deployment) startAndWait(ctx context.Context, path string, in api.Deploy
 		return d.tellEnd(a)
 	}
 	d.tellBegun(a)
-	a.rollout, err = d.watch(ctx, a.rollout, after)
+	if isQueued(&a.rollout) {
+		a.rollout, err = d.untilTurn(ctx, a.rollout)
+	}
+	if err == nil && !a.rollout.Over() {
+		a.rollout, err = d.watch(ctx, a.rollout, after)
+	}
 	if err != nil {
 		return d.unfinished(ctx, a.rollout, err)
 	}
@@ -52,7 +57,7 @@ func (d deployment) unfinished(ctx context.Context, status module.RolloutStatus,
 			err = gone
 		}
 	}
-	still := release(status) + " is still on its way: " + outcome(&status)
+	still := release(status) + " is still on its way: " + where(&status)
 	goesOn := "the rollout goes on; follow it with `segue events -f --module " + status.Module + "`"
 	switch {
 	case errors.Is(err, client.ErrUnreachable):
@@ -102,6 +107,13 @@ func (d deployment) say(format string, args ...any) {
 	}
 }
 
+// sayMoves says what lets a rollout that waits go on.
+func (d deployment) sayMoves(status module.RolloutStatus) {
+	for _, move := range moves(&status) {
+		d.say("          %s", printable(move))
+	}
+}
+
 // observed is an event, or why there are no more.
 type observed struct {
 	event module.Event
@@ -146,6 +158,9 @@ func (d deployment) watch(ctx context.Context, status module.RolloutStatus, afte
 				return ended(status, phase, next.event), nil
 			}
 			d.say("%s  %s%s", next.event.Time.Local().Format("15:04:05"), printable(eventText(next.event)), seen(status))
+			if next.event.Type == module.RolloutWaiting || next.event.Type == module.RolloutPaused {
+				d.sayMoves(status)
+			}
 		}
 	}
 }

@@ -64,8 +64,8 @@ func printAgain(cmd *cobra.Command, m module.Status, redraw, first bool) error {
 	return nil
 }
 
-// outline is all of a status that is a change where it differs: everything but the
-// counts of requests.
+// outline is all of a status that is a change where it differs: everything but what
+// is counted and measured.
 func outline(m module.Status) string {
 	for _, r := range []**module.ReleaseStatus{&m.Stable, &m.Candidate, &m.Previous} {
 		if *r != nil {
@@ -77,6 +77,8 @@ func outline(m module.Status) string {
 	if m.Rollout != nil {
 		still := *m.Rollout
 		still.StableSample, still.CandidateSample = module.Sample{}, module.Sample{}
+		still.Evidence.Errors, still.Evidence.Slow, still.Rescued, still.Usage = 0, 0, 0, module.Usage{}
+		still.Mirror, still.Rehearsal = nil, nil
 		m.Rollout = &still
 	}
 	text, err := json.Marshal(m)

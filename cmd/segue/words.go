@@ -27,6 +27,14 @@ func age(t time.Time) string {
 	return strconv.Itoa(int(since/(24*time.Hour))) + "d"
 }
 
+// ago is when t was: "3m ago", or its date where that says more.
+func ago(t time.Time) string {
+	if time.Since(t) < 48*time.Hour {
+		return age(t) + " ago"
+	}
+	return clock(t)
+}
+
 // clock is a moment in the operator's time zone.
 func clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
 
@@ -41,6 +49,15 @@ func counted(n uint64, what string) string {
 // traffic is "30 requests, 1 error".
 func traffic(requests, errors uint64) string {
 	return counted(requests, "request") + ", " + counted(errors, "error")
+}
+
+// sampled is "30 requests, 1 error, 2 slow".
+func sampled(s module.Sample) string {
+	text := traffic(s.Requests, s.Errors)
+	if s.Slow > 0 {
+		text += ", " + strconv.FormatUint(s.Slow, 10) + " slow"
+	}
+	return text
 }
 
 // share is a release with its weight, "1.0.0 75%".
@@ -68,7 +85,7 @@ func way(r *module.RolloutStatus) string {
 	if r.From == "" {
 		return "the first release: all traffic at once"
 	}
-	if r.Strategy == manifest.Instant || len(r.Steps) == 0 {
+	if r.Strategy != manifest.Gradual || len(r.Steps) == 0 {
 		return string(r.Strategy)
 	}
 	steps := make([]string, len(r.Steps))
@@ -81,10 +98,14 @@ func way(r *module.RolloutStatus) string {
 // outcome says in a sentence how far a rollout is.
 func outcome(r *module.RolloutStatus) string {
 	switch r.Phase {
+	case "pending":
+		return "it is accepted; no process of it runs yet"
 	case "starting":
 		return "its process is being started"
 	case "warming":
 		return "it runs; its probes must pass"
+	case "checking":
+		return "it runs; it is tried before its first user"
 	case "shifting":
 		if r.Step < 1 || r.Step > len(r.Steps) {
 			return "traffic moves to it"
@@ -96,6 +117,8 @@ func outcome(r *module.RolloutStatus) string {
 		return because("it never got traffic", r.Reason)
 	case "aborted":
 		return because("it was stopped on its way", r.Reason)
+	case "superseded":
+		return because("a newer release took its place", r.Reason)
 	}
 	if r.Over() {
 		return because("it was taken back", r.Reason)
@@ -113,6 +136,8 @@ func end(r *module.RolloutStatus) string {
 		what = "never got traffic"
 	case "aborted":
 		what = "was stopped on its way"
+	case "superseded":
+		what = "gave way to a newer release"
 	}
 	serves := "nothing serves"
 	if r.From != "" {

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"io"
 	"mime"
@@ -24,20 +23,6 @@ const (
 
 // maxFormOverhead is what the framing of a multipart upload may add.
 const maxFormOverhead = 64 << 10
-
-// verb is a change of one module that has no body.
-func verb(do func(ctx context.Context, actor module.Actor, name string) error) action {
-	return func(c *call) error {
-		if err := knownParams(c.r.URL.Query()); err != nil {
-			return err
-		}
-		if err := do(c.r.Context(), c.actor, c.r.PathValue("name")); err != nil {
-			return err
-		}
-		c.w.WriteHeader(http.StatusNoContent)
-		return nil
-	}
-}
 
 // deploy takes the executable as the whole body, or as a part after its manifest.
 func (s *Server) deploy(c *call) error {
@@ -79,17 +64,29 @@ func deployInput(query url.Values) (DeployInput, error) {
 			return in, err
 		}
 	}
+	if err := module.CheckWish(in.Rollout); err != nil {
+		return in, err
+	}
 	in.FileName = query.Get("file")
 	if !plainFileName(in.FileName) {
 		return in, &module.Error{Kind: module.Invalid, Field: "file", Value: in.FileName, Msg: "not a plain file name", Hint: "give its base name, without directories"}
 	}
-	if text := query.Get("force"); text != "" {
-		var err error
-		if in.Force, err = strconv.ParseBool(text); err != nil {
-			return in, &module.Error{Kind: module.Invalid, Field: "force", Value: text, Msg: "neither true nor false", Hint: "use force=true to lift a quarantine"}
-		}
+	var err error
+	in.Force, err = truth(query, "force", "use force=true to lift a quarantine")
+	return in, err
+}
+
+// truth reads a parameter that is true or false; false where it is missing.
+func truth(query url.Values, name, hint string) (bool, error) {
+	text := query.Get(name)
+	if text == "" {
+		return false, nil
 	}
-	return in, nil
+	value, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, &module.Error{Kind: module.Invalid, Field: name, Value: text, Msg: "neither true nor false", Hint: hint}
+	}
+	return value, nil
 }
 
 // plainFileName reports whether name is safe to show and to log.

@@ -33,7 +33,7 @@ func TestADeployHandsOverTheBytesAndTheWish(t *testing.T) {
 	offers := make(chan apitest.Offer, 1)
 	s := serve(t, taking(offers), api.Config{})
 	got := s.over(t, true, http.MethodPost,
-		"/v1/deploy?file=hello-1.1.0&force=true&strategy=gradual&steps=1%25,25%25,100%25&hold=10s&max_errors=2.5%25&min_errors=4",
+		"/v1/deploy?file=hello-1.1.0&force=true&strategy=gradual&steps=1%25,25%25,100%25&hold=10s&limit=5m&max_errors=2.5%25&max_slow=10%25&min_requests=4&unproven=hold",
 		"ELF bytes", "Content-Type", "application/octet-stream")
 	if got.status != http.StatusAccepted || got.header.Get("Location") != "/v1/modules/hello" || !strings.Contains(got.body, `"id":"r1"`) {
 		t.Fatalf("%d %s %s", got.status, got.header, got.body)
@@ -42,7 +42,7 @@ func TestADeployHandsOverTheBytesAndTheWish(t *testing.T) {
 	if string(o.Bytes) != "ELF bytes" || o.Actor.String() != "user:root" || o.Input.FileName != "hello-1.1.0" || !o.Input.Force || o.Input.Sidecar != nil {
 		t.Errorf("got %+v", o)
 	}
-	want := map[string]string{"strategy": "gradual", "steps": "1%,25%,100%", "hold": "10s", "max_errors": "2.5%", "min_errors": "4"}
+	want := map[string]string{"strategy": "gradual", "steps": "1%,25%,100%", "hold": "10s", "limit": "5m0s", "max_errors": "2.5%", "max_slow": "10%", "min_requests": "4", "unproven": "hold"}
 	if text := module.RolloutText(o.Input.Rollout); fmt.Sprint(text) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", text, want)
 	}
@@ -108,6 +108,14 @@ func TestAWrongDeployIsRefusedBeforeTheRuntimeHearsOfIt(t *testing.T) {
 	}{
 		"a strategy":        {"strategy=yolo", "x", "", "strategy", 400},
 		"steps":             {"steps=50%25", "x", "", "steps", 400},
+		"falling steps":     {"steps=50%25,20%25,100%25", "x", "", "steps", 400},
+		"steps past all":    {"steps=50%25,150%25", "x", "", "steps", 400},
+		"instant steps":     {"strategy=instant&steps=50%25,100%25", "x", "", "steps", 400},
+		"a negative hold":   {"hold=-1s", "x", "", "hold", 400},
+		"no limit":          {"limit=0s", "x", "", "limit", 400},
+		"a limit below":     {"hold=1m&limit=1s", "x", "", "limit", 400},
+		"a word":            {"unproven=maybe", "x", "", "unproven", 400},
+		"the operator's":    {"shield.enabled=off", "x", "", "shield.enabled", 400},
 		"a hold":            {"hold=soon", "x", "", "hold", 400},
 		"force":             {"force=maybe", "x", "", "force", 400},
 		"a path as a file":  {"file=../hello", "x", "", "file", 400},

@@ -96,8 +96,9 @@ func fields(t reflect.Type) (all, required []string) {
 func TestTheDocumentDescribesExactlyTheTypes(t *testing.T) {
 	doc, _ := documentOf(t)
 	types := []any{
-		api.ModuleList{}, api.EventList{}, api.AuditList{}, api.Health{}, api.Info{}, api.Problem{},
+		api.ModuleList{}, api.RolloutList{}, api.EventList{}, api.AuditList{}, api.Health{}, api.Info{}, api.Problem{},
 		module.Status{}, module.ReleaseStatus{}, module.RolloutStatus{}, module.Sample{}, module.PhaseTime{},
+		module.Waiting{}, module.Evidence{}, module.Sign{}, module.Preview{}, module.Comparison{}, module.Difference{}, module.Usage{}, module.Queued{},
 		module.Event{}, module.AuditRecord{}, module.Actor{}, manifest.Route{},
 	}
 	for _, v := range types {

@@ -50,7 +50,11 @@ func (s *Server) modules(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.json(http.StatusOK, ModuleList{Modules: orEmpty(all)})
+	seen := make([]module.Status, len(all))
+	for i, m := range all {
+		seen[i] = c.side.seenBy(m)
+	}
+	return c.json(http.StatusOK, ModuleList{Modules: seen})
 }
 
 func (s *Server) module(c *call) error {
@@ -61,7 +65,7 @@ func (s *Server) module(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.json(http.StatusOK, status)
+	return c.json(http.StatusOK, c.side.seenBy(status))
 }
 
 func (s *Server) audit(c *call) error {
@@ -146,7 +150,7 @@ func limitOf(query url.Values) (int, error) {
 	}
 	limit, err := strconv.Atoi(text)
 	if err != nil || limit < 1 || limit > maxLimit {
-		return 0, &module.Error{Kind: module.Invalid, Field: "limit", Value: text, Msg: fmt.Sprintf("not a number from 1 to %d", maxLimit), Hint: "leave it out for the newest 200"}
+		return 0, &module.Error{Kind: module.Invalid, Field: "limit", Value: text, Msg: fmt.Sprintf("not a number from 1 to %d", maxLimit), Hint: "leave it out for the default"}
 	}
 	return limit, nil
 }

@@ -16,7 +16,7 @@ type action func(c *call) error
 // Route is one method on one path of the API.
 type Route struct {
 	Method string
-	Path   string // with {name} for a module's name
+	Path   string // with {name} for a module's name and {id} for a rollout's id
 	// Change is set where the route changes something: it is served over the local
 	// socket alone, and its call has an actor.
 	Change bool
@@ -30,9 +30,14 @@ func (s *Server) Routes() []Route {
 		{http.MethodGet, "/v1/modules", false, s.modules},
 		{http.MethodGet, "/v1/modules/{name}", false, s.module},
 		{http.MethodDelete, "/v1/modules/{name}", true, verb(s.cfg.Runtime.Remove)},
-		{http.MethodPost, "/v1/modules/{name}/promote", true, verb(s.cfg.Runtime.Promote)},
-		{http.MethodPost, "/v1/modules/{name}/abort", true, verb(s.cfg.Runtime.Abort)},
-		{http.MethodPost, "/v1/modules/{name}/rollback", true, verb(s.cfg.Runtime.Rollback)},
+		{http.MethodPost, "/v1/modules/{name}/promote", true, verb(s.cfg.Runtime.Promote, "rollout")},
+		{http.MethodPost, "/v1/modules/{name}/abort", true, verb(s.cfg.Runtime.Abort, "rollout")},
+		{http.MethodPost, "/v1/modules/{name}/pause", true, verb(s.cfg.Runtime.Pause, "rollout", "reason")},
+		{http.MethodPost, "/v1/modules/{name}/resume", true, verb(s.cfg.Runtime.Resume, "rollout")},
+		{http.MethodPost, "/v1/modules/{name}/approve", true, verb(s.cfg.Runtime.Approve, "rollout")},
+		{http.MethodPost, "/v1/modules/{name}/rollback", true, verb(s.cfg.Runtime.Rollback, "stepped")},
+		{http.MethodGet, "/v1/modules/{name}/rollouts", false, s.rollouts},
+		{http.MethodGet, "/v1/modules/{name}/rollouts/{id}", false, s.rollout},
 		{http.MethodPost, "/v1/deploy", true, s.deploy},
 		{http.MethodGet, "/v1/events", false, s.events},
 		{http.MethodGet, "/v1/audit", false, s.audit},

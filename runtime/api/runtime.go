@@ -21,16 +21,32 @@ type Runtime interface {
 
 	// Deploy offers an executable. It returns when the offer is accepted and its
 	// rollout has begun, or is refused. Where the same bytes already serve or are
-	// already on their way it answers the rollout that brought or brings them.
+	// already on their way it answers the rollout that brought or brings them. Of a
+	// release that is queued it answers one without ID, in the phase pending, whose
+	// Waiting is For "queue".
 	Deploy(ctx context.Context, actor module.Actor, in DeployInput) (module.RolloutStatus, error)
 	// Promote finishes the running rollout now; module.Conflict if none runs.
-	Promote(ctx context.Context, actor module.Actor, name string) error
+	Promote(ctx context.Context, o Order) error
 	// Abort takes the candidate back; module.Conflict if no rollout runs.
-	Abort(ctx context.Context, actor module.Actor, name string) error
-	// Rollback goes back to the previous release; module.Conflict if there is none.
-	Rollback(ctx context.Context, actor module.Actor, name string) error
+	Abort(ctx context.Context, o Order) error
+	// Pause holds the running rollout where it is, for a reason or none, until Resume,
+	// Promote or Abort; module.Conflict if none runs or it is paused already.
+	Pause(ctx context.Context, o Order) error
+	// Resume lets a paused rollout go on; module.Conflict if none is paused.
+	Resume(ctx context.Context, o Order) error
+	// Approve gives the approval that the running rollout waits for; module.Conflict if
+	// it waits for none.
+	Approve(ctx context.Context, o Order) error
+	// Rollback goes back to the previous release, at once or Stepped;
+	// module.Conflict if there is none.
+	Rollback(ctx context.Context, o Order) error
 	// Remove drains and stops the module and forgets what serves.
-	Remove(ctx context.Context, actor module.Actor, name string) error
+	Remove(ctx context.Context, o Order) error
+
+	// Rollouts are the module's newest limit rollouts of those that are kept, newest
+	// first: the one under way, if there is one, and those that are over. 0 means all.
+	// module.NotFound if there is no module of that name.
+	Rollouts(ctx context.Context, name string, limit int) ([]module.RolloutStatus, error)
 
 	// History is the newest filter.Limit events after filter.After, oldest first; fewer
 	// where they are large.
@@ -48,6 +64,20 @@ type Runtime interface {
 	Ready() error
 	// Info says which runtime this is.
 	Info() Info
+}
+
+// Order is what an actor asks of one module.
+type Order struct {
+	Actor  module.Actor
+	Module string
+	// Rollout, where it is set, is the id of the rollout that the order is for: it is
+	// refused with module.Conflict where that one is not under way. See
+	// module.RolloutStatus.UnderWay.
+	Rollout string
+	// Reason is why, in the actor's words; of Pause.
+	Reason string
+	// Stepped makes a Rollback go back as a rollout came: step by step, and judged.
+	Stepped bool
 }
 
 // DeployInput is one offer of an executable through the API.

@@ -23,7 +23,7 @@ func routes(t *testing.T) []api.Route {
 	}
 	all := s.Routes()
 	for i := range all {
-		all[i].Path = strings.ReplaceAll(all[i].Path, "{name}", "hello")
+		all[i].Path = strings.NewReplacer("{name}", "hello", "{id}", "r1").Replace(all[i].Path)
 	}
 	return all
 }
@@ -34,7 +34,7 @@ func TestNoChangeIsTakenOverTCP(t *testing.T) {
 			t.Error("a deploy over TCP reached the runtime")
 			return module.RolloutStatus{}, nil
 		},
-		OnVerb: func(_ module.Actor, verb, _ string) error {
+		OnVerb: func(verb string, _ api.Order) error {
 			t.Errorf("%s over TCP reached the runtime", verb)
 			return nil
 		},
@@ -55,32 +55,38 @@ func TestNoChangeIsTakenOverTCP(t *testing.T) {
 			t.Errorf("%s %s: got %+v", route.Method, route.Path, p)
 		}
 	}
-	if changes != 5 {
-		t.Errorf("%d changes, want 5", changes)
+	if changes != 8 {
+		t.Errorf("%d changes, want 8", changes)
 	}
 }
 
 func TestAChangeIsTheActorsOfTheSocket(t *testing.T) {
 	var asked []string
-	rt := &apitest.Runtime{OnVerb: func(actor module.Actor, verb, name string) error {
-		asked = append(asked, fmt.Sprint(actor, " ", verb, " ", name))
+	rt := &apitest.Runtime{OnVerb: func(verb string, o api.Order) error {
+		asked = append(asked, strings.TrimSpace(fmt.Sprintln(o.Actor, verb, o.Module, o.Rollout, o.Reason, o.Stepped)))
 		return nil
 	}}
 	rt.Put(shifting())
 	s := serve(t, rt, api.Config{})
-	for _, change := range [][2]string{{"POST", "/promote"}, {"POST", "/abort"}, {"POST", "/rollback"}, {"DELETE", ""}} {
+	for _, change := range [][2]string{
+		{"POST", "/promote"}, {"POST", "/abort?rollout=r1"}, {"POST", "/pause?rollout=r1&reason=it+is+Friday"}, {"POST", "/resume"},
+		{"POST", "/approve?rollout=r1"}, {"POST", "/rollback"}, {"POST", "/rollback?stepped=true"}, {"DELETE", ""},
+	} {
 		if got := s.over(t, true, change[0], "/v1/modules/hello"+change[1], ""); got.status != http.StatusNoContent {
 			t.Errorf("%s: %d %s", change, got.status, got.body)
 		}
 	}
-	want := []string{"user:root promote hello", "user:root abort hello", "user:root rollback hello", "user:root remove hello"}
+	want := []string{
+		"user:root promote hello   false", "user:root abort hello r1  false", "user:root pause hello r1 it is Friday false", "user:root resume hello   false",
+		"user:root approve hello r1  false", "user:root rollback hello   false", "user:root rollback hello   true", "user:root remove hello   false",
+	}
 	if fmt.Sprint(asked) != fmt.Sprint(want) {
 		t.Errorf("got %q, want %q", asked, want)
 	}
 }
 
 func TestAnActorWhoMayNotChangeMayStillRead(t *testing.T) {
-	rt := &apitest.Runtime{OnVerb: func(module.Actor, string, string) error { t.Error("reached the runtime"); return nil }}
+	rt := &apitest.Runtime{OnVerb: func(string, api.Order) error { t.Error("reached the runtime"); return nil }}
 	rt.Put(shifting())
 	s := serve(t, rt, api.Config{Actor: func(*http.Request) (module.Actor, error) {
 		return module.Actor{}, &module.Error{Kind: module.Denied, Msg: "nobody may not", Hint: "ask root"}

@@ -74,3 +74,68 @@ func TestTheDefaultRolloutIsWholeAndValid(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+func TestEveryFieldOfARolloutCanBeWrittenInTheFile(t *testing.T) {
+	cfg, err := load(t, `
+rollout:
+  strategy: bluegreen
+  steps: 10%,100%
+  hold: 20s
+  limit: 1m
+  max_errors: 1%
+  max_slow: 2%
+  min_requests: 9
+  unproven: hold
+  on_new: queue
+  slow_factor: 1.5
+  slow_floor: 5ms
+  overdue: 2s
+  max_errors_alone: 20%
+  shield: {enabled: off, routes: [POST /orders, /search], budget: 5%}
+  sticky: header x-user
+  preview_host: preview.example.com
+  mirror: {share: 10%, matches: [GET /hello]}
+  rehearsal:
+    requests: 100
+    ignore: [$.time, "$.items[*].id"]
+    headers: [ETag]
+    keep: [Authorization, Cookie]
+  max_differences: 1%
+  checks:
+    - GET /healthz 200
+    - POST /orders?dry=1,2
+  hooks:
+    before_start: https://gate.example/a?b=c,d
+    before_traffic: http://127.0.0.1:9/b
+    each_step: none
+    after_promotion: https://gate.example/c
+    after_rollback: https://gate.example/d
+  hook_timeout: 3s
+  approvals: [before_traffic, each_step]
+  approval_timeout: 1h
+  freeze: [Fri 16:00 - Mon 08:00, 2026-12-24 - 2027-01-02 Europe/Berlin]
+  signs: {crash: 50%, oom: 51%, sandbox: 52%, probes: 53%, restart: 54%, memory: 55%, difference: 56%}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]string{
+		"strategy": {"bluegreen"}, "steps": {"10%,100%"}, "hold": {"20s"}, "limit": {"1m0s"}, "max_errors": {"1%"}, "max_slow": {"2%"},
+		"min_requests": {"9"}, "unproven": {"hold"}, "on_new": {"queue"}, "slow_factor": {"1.5x"}, "slow_floor": {"5ms"}, "overdue": {"2s"},
+		"max_errors_alone": {"20%"}, "shield.enabled": {"off"}, "shield.routes": {"POST /orders", "/search"}, "shield.budget": {"5%"},
+		"sticky": {"header X-User"}, "preview_host": {"preview.example.com"}, "mirror.share": {"10%"}, "mirror.matches": {"GET /hello"},
+		"rehearsal.requests": {"100"}, "rehearsal.ignore": {"$.time", "$.items[*].id"}, "rehearsal.headers": {"ETag"},
+		"rehearsal.keep": {"Authorization", "Cookie"}, "max_differences": {"1%"}, "checks": {"GET /healthz 200", "POST /orders?dry=1,2"},
+		"hooks.before_start": {"https://gate.example/a?b=c,d"}, "hooks.before_traffic": {"http://127.0.0.1:9/b"}, "hooks.each_step": {"none"},
+		"hooks.after_promotion": {"https://gate.example/c"}, "hooks.after_rollback": {"https://gate.example/d"}, "hook_timeout": {"3s"},
+		"approvals": {"before_traffic", "each_step"}, "approval_timeout": {"1h0m0s"},
+		"freeze":      {"Fri 16:00 - Mon 08:00", "2026-12-24 - 2027-01-02 Europe/Berlin"},
+		"signs.crash": {"50%"}, "signs.oom": {"51%"}, "signs.sandbox": {"52%"}, "signs.probes": {"53%"}, "signs.restart": {"54%"}, "signs.memory": {"55%"}, "signs.difference": {"56%"},
+	}
+	got := policy.Text(cfg.Rollout)
+	for _, field := range policy.Fields() {
+		if !slices.Equal(got[field], want[field]) || want[field] == nil {
+			t.Errorf("%s: got %q, want %q", field, got[field], want[field])
+		}
+	}
+}

@@ -30,29 +30,55 @@ func (r runtime) Deploy(ctx context.Context, actor module.Actor, in api.DeployIn
 	return r.intake.upload(ctx, actor, in)
 }
 
-func (r runtime) Promote(ctx context.Context, actor module.Actor, name string) error {
-	return r.change(ctx, actor, "promote", name, r.engine.Promote)
+func (r runtime) Promote(ctx context.Context, o api.Order) error {
+	return r.change(ctx, o, "promote", r.engine.Promote)
 }
 
-func (r runtime) Abort(ctx context.Context, actor module.Actor, name string) error {
-	return r.change(ctx, actor, "abort", name, r.engine.Abort)
+func (r runtime) Abort(ctx context.Context, o api.Order) error {
+	return r.change(ctx, o, "abort", r.engine.Abort)
 }
 
-func (r runtime) Rollback(ctx context.Context, actor module.Actor, name string) error {
-	return r.change(ctx, actor, "roll back", name, r.engine.Rollback)
+func (r runtime) Pause(context.Context, api.Order) error { return notWired("pause") }
+
+func (r runtime) Resume(context.Context, api.Order) error { return notWired("resume") }
+
+func (r runtime) Approve(context.Context, api.Order) error { return notWired("approve") }
+
+func (r runtime) Rollback(ctx context.Context, o api.Order) error {
+	if o.Stepped {
+		return notWired("rollback --stepped")
+	}
+	return r.change(ctx, o, "roll back", r.engine.Rollback)
 }
 
-func (r runtime) Remove(ctx context.Context, actor module.Actor, name string) error {
-	return r.change(ctx, actor, "remove", name, func(ctx context.Context, actor module.Actor, name string) error {
+func (r runtime) Remove(ctx context.Context, o api.Order) error {
+	return r.change(ctx, o, "remove", func(ctx context.Context, actor module.Actor, name string) error {
 		return r.engine.Remove(ctx, actor, name, "removed by "+actor.String())
 	})
 }
 
-func (r runtime) change(ctx context.Context, actor module.Actor, verb, name string, do func(context.Context, module.Actor, string) error) error {
-	if err := access.Authorize(actor, verb+" "+name); err != nil {
+func (r runtime) Rollouts(context.Context, string, int) ([]module.RolloutStatus, error) {
+	return nil, notWired("history")
+}
+
+func notWired(verb string) error {
+	return &module.Error{Kind: module.Unavailable, Msg: verb + " is not wired yet"}
+}
+
+func (r runtime) change(ctx context.Context, o api.Order, verb string, do func(context.Context, module.Actor, string) error) error {
+	if err := access.Authorize(o.Actor, verb+" "+o.Module); err != nil {
 		return err
 	}
-	return do(ctx, actor, name)
+	if o.Rollout != "" {
+		status, err := r.engine.Status(o.Module)
+		if err != nil {
+			return err
+		}
+		if err := status.Rollout.UnderWay(o.Rollout); err != nil {
+			return err
+		}
+	}
+	return do(ctx, o.Actor, o.Module)
 }
 
 func (r runtime) History(ctx context.Context, filter module.EventFilter) ([]module.Event, error) {

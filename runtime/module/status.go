@@ -1,6 +1,7 @@
 package module
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/segue-run/segue/sdk/manifest"
@@ -134,8 +135,8 @@ type RolloutStatus struct {
 
 // Waiting is what a rollout waits for.
 type Waiting struct {
-	// For is "pause", "approval", "hook", "freeze", "checks", "rehearsal", "evidence" or
-	// "hold".
+	// For is "pause", "approval", "hook", "freeze", "checks", "rehearsal", "evidence",
+	// "hold", or "queue" of a release that has no rollout yet.
 	For      string    `json:"for"`
 	Point    string    `json:"point,omitempty"` // of a hook or an approval
 	Since    time.Time `json:"since"`
@@ -209,6 +210,27 @@ const (
 
 // Over reports whether the rollout has ended.
 func (r *RolloutStatus) Over() bool { return !r.Ended.IsZero() }
+
+// UnderWay is nil where r is under way and its id is id, or id is empty. Else it is a
+// Conflict that says what became of the rollout that was meant, or which one there is
+// instead, with who and when. r may be nil.
+func (r *RolloutStatus) UnderWay(id string) error {
+	conflict := func(msg, hint string) error {
+		return &Error{Kind: Conflict, Field: "rollout", Value: id, Msg: msg, Hint: hint}
+	}
+	when := func(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+	switch {
+	case r == nil:
+		return conflict("no rollout is under way", "begin one with `segue deploy`")
+	case !r.Over() && (id == "" || id == r.ID):
+		return nil
+	case r.Over() && (id == "" || id == r.ID):
+		return conflict(fmt.Sprintf("no rollout is under way; the last one, to %s by %s, is %s since %s", r.To, r.Actor, r.Phase, when(r.Ended)), "segue show "+r.Module+" tells where it stands")
+	case r.Over():
+		return conflict(fmt.Sprintf("is not under way, and no other one is since %s", when(r.Ended)), "segue history "+r.Module+" tells what became of it")
+	}
+	return conflict(fmt.Sprintf("is not the one under way: that is %s, to %s, begun by %s at %s", r.ID, r.To, r.Actor, when(r.Started)), "look at it with segue show "+r.Module+", and name that one if it is meant")
+}
 
 // Sample is what was seen of one side.
 type Sample struct {

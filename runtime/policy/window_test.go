@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -119,4 +120,41 @@ func TestWindowsThatTouchAreOne(t *testing.T) {
 	if until, frozen := (policy.Policy{}).Frozen(now); frozen || !until.IsZero() {
 		t.Errorf("without windows: %v %v", frozen, until)
 	}
+}
+
+// TestAWeeklyWindowIsWhatTheClockOnTheWallSays holds Frozen against the plain reading of
+// a window, over a year, but for the hours around a change of clocks.
+func TestAWeeklyWindowIsWhatTheClockOnTheWallSays(t *testing.T) {
+	const day = 24 * 60
+	days := []string{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"}
+	for _, name := range []string{"UTC", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Apia", "Asia/Kathmandu"} {
+		zone, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range [][4]int{{5, 16 * 60, 1, 8 * 60}, {3, 9 * 60, 3, 17 * 60}, {3, 17 * 60, 3, 9 * 60}, {6, 0, 0, day - 1}} {
+			text := fmt.Sprintf("%s %02d:%02d - %s %02d:%02d %s", days[w[0]], w[1]/60, w[1]%60, days[w[2]], w[3]/60, w[3]%60, name)
+			begin, end := w[0]*day+w[1], w[2]*day+w[3]
+			for now := at(t, "2026-01-01T00:17:00Z"); now.Year() == 2026; now = now.Add(5 * time.Hour) {
+				if offset(now.Add(-3*time.Hour), zone) != offset(now.Add(3*time.Hour), zone) {
+					continue
+				}
+				wall := now.In(zone)
+				minute := int(wall.Weekday())*day + wall.Hour()*60 + wall.Minute()
+				want := minute >= begin && minute < end
+				if end <= begin {
+					want = minute >= begin || minute < end
+				}
+				until, frozen := policy.Window(text).Frozen(now)
+				if frozen != want || frozen && !until.After(now) {
+					t.Fatalf("%s at %s: frozen %v until %v", text, wall, frozen, until)
+				}
+			}
+		}
+	}
+}
+
+func offset(at time.Time, zone *time.Location) int {
+	_, seconds := at.In(zone).Zone()
+	return seconds
 }

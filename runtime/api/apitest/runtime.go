@@ -26,8 +26,11 @@ type Offer struct {
 type Runtime struct {
 	// OnDeploy answers an offer; nil accepts none.
 	OnDeploy func(Offer) (module.RolloutStatus, error)
-	// OnVerb answers "promote", "abort", "rollback" and "remove"; nil accepts all.
-	OnVerb func(actor module.Actor, verb, name string) error
+	// OnVerb answers "promote", "abort", "pause", "resume", "approve", "rollback" and
+	// "remove"; nil accepts all.
+	OnVerb func(verb string, o api.Order) error
+	// Past are the rollouts of every module that are over, newest first.
+	Past []module.RolloutStatus
 	// FollowErr ends every Follow after the history; nil follows on.
 	FollowErr error
 	// NotReady is what Ready answers.
@@ -101,33 +104,59 @@ func (r *Runtime) Deploy(_ context.Context, actor module.Actor, in api.DeployInp
 }
 
 // Promote implements api.Runtime.
-func (r *Runtime) Promote(_ context.Context, actor module.Actor, name string) error {
-	return r.verb(actor, "promote", name)
-}
+func (r *Runtime) Promote(_ context.Context, o api.Order) error { return r.verb("promote", o) }
 
 // Abort implements api.Runtime.
-func (r *Runtime) Abort(_ context.Context, actor module.Actor, name string) error {
-	return r.verb(actor, "abort", name)
-}
+func (r *Runtime) Abort(_ context.Context, o api.Order) error { return r.verb("abort", o) }
+
+// Pause implements api.Runtime.
+func (r *Runtime) Pause(_ context.Context, o api.Order) error { return r.verb("pause", o) }
+
+// Resume implements api.Runtime.
+func (r *Runtime) Resume(_ context.Context, o api.Order) error { return r.verb("resume", o) }
+
+// Approve implements api.Runtime.
+func (r *Runtime) Approve(_ context.Context, o api.Order) error { return r.verb("approve", o) }
 
 // Rollback implements api.Runtime.
-func (r *Runtime) Rollback(_ context.Context, actor module.Actor, name string) error {
-	return r.verb(actor, "rollback", name)
-}
+func (r *Runtime) Rollback(_ context.Context, o api.Order) error { return r.verb("rollback", o) }
 
 // Remove implements api.Runtime.
-func (r *Runtime) Remove(_ context.Context, actor module.Actor, name string) error {
-	return r.verb(actor, "remove", name)
-}
+func (r *Runtime) Remove(_ context.Context, o api.Order) error { return r.verb("remove", o) }
 
-func (r *Runtime) verb(actor module.Actor, verb, name string) error {
-	if _, err := r.Module(context.Background(), name); err != nil {
+// verb refuses what is for a rollout that is not under way, and asks OnVerb.
+func (r *Runtime) verb(verb string, o api.Order) error {
+	status, err := r.Module(context.Background(), o.Module)
+	if err != nil {
 		return err
+	}
+	if o.Rollout != "" {
+		if err := status.Rollout.UnderWay(o.Rollout); err != nil {
+			return err
+		}
 	}
 	if r.OnVerb == nil {
 		return nil
 	}
-	return r.OnVerb(actor, verb, name)
+	return r.OnVerb(verb, o)
+}
+
+// Rollouts implements api.Runtime.
+func (r *Runtime) Rollouts(_ context.Context, name string, limit int) ([]module.RolloutStatus, error) {
+	status, err := r.Module(context.Background(), name)
+	if err != nil {
+		return nil, err
+	}
+	var all []module.RolloutStatus
+	if status.Rollout != nil && !status.Rollout.Over() {
+		all = append(all, *status.Rollout)
+	}
+	for _, past := range r.Past {
+		if past.Module == name {
+			all = append(all, past)
+		}
+	}
+	return all[:min(len(all), cmp.Or(limit, len(all)))], nil
 }
 
 // History implements api.Runtime.

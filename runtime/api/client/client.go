@@ -109,33 +109,75 @@ func (c *Client) Module(ctx context.Context, name string) (module.Status, error)
 }
 
 // Promote finishes the module's rollout now.
-func (c *Client) Promote(ctx context.Context, name string) error {
-	return c.change(ctx, http.MethodPost, name, "/promote")
+func (c *Client) Promote(ctx context.Context, o api.Order) error {
+	return c.change(ctx, http.MethodPost, o, "/promote")
 }
 
 // Abort takes the module's candidate back.
-func (c *Client) Abort(ctx context.Context, name string) error {
-	return c.change(ctx, http.MethodPost, name, "/abort")
+func (c *Client) Abort(ctx context.Context, o api.Order) error {
+	return c.change(ctx, http.MethodPost, o, "/abort")
+}
+
+// Pause holds the module's rollout where it is.
+func (c *Client) Pause(ctx context.Context, o api.Order) error {
+	return c.change(ctx, http.MethodPost, o, "/pause")
+}
+
+// Resume lets the module's paused rollout go on.
+func (c *Client) Resume(ctx context.Context, o api.Order) error {
+	return c.change(ctx, http.MethodPost, o, "/resume")
+}
+
+// Approve gives the approval that the module's rollout waits for.
+func (c *Client) Approve(ctx context.Context, o api.Order) error {
+	return c.change(ctx, http.MethodPost, o, "/approve")
 }
 
 // Rollback goes back to the module's previous release.
-func (c *Client) Rollback(ctx context.Context, name string) error {
-	return c.change(ctx, http.MethodPost, name, "/rollback")
+func (c *Client) Rollback(ctx context.Context, o api.Order) error {
+	return c.change(ctx, http.MethodPost, o, "/rollback")
 }
 
 // Remove drains and stops the module.
-func (c *Client) Remove(ctx context.Context, name string) error {
-	return c.change(ctx, http.MethodDelete, name, "")
+func (c *Client) Remove(ctx context.Context, o api.Order) error {
+	return c.change(ctx, http.MethodDelete, o, "")
+}
+
+// Rollouts are the module's newest limit rollouts that are kept, newest first; 0 for
+// all of them.
+func (c *Client) Rollouts(ctx context.Context, name string, limit int) ([]module.RolloutStatus, error) {
+	path, err := modulePath(name)
+	if err != nil {
+		return nil, err
+	}
+	list, err := get[api.RolloutList](ctx, c, path+"/rollouts", limited(limit))
+	return list.Rollouts, err
+}
+
+// Rollout is one of the module's rollouts; module.NotFound where it is not kept.
+func (c *Client) Rollout(ctx context.Context, name, id string) (module.RolloutStatus, error) {
+	path, err := modulePath(name)
+	if err != nil {
+		return module.RolloutStatus{}, err
+	}
+	if id == "" || id == "." || id == ".." {
+		return module.RolloutStatus{}, &module.Error{Kind: module.NotFound, Field: "rollout", Value: id, Msg: "no such rollout is kept", Hint: "segue history " + name + " lists those that are"}
+	}
+	return get[module.RolloutStatus](ctx, c, path+"/rollouts/"+url.PathEscape(id), nil)
 }
 
 // Audit are the newest limit records, oldest first; 0 for the runtime's default.
 func (c *Client) Audit(ctx context.Context, limit int) ([]module.AuditRecord, error) {
-	query := url.Values{}
-	if limit != 0 {
-		query.Set("limit", strconv.Itoa(limit))
-	}
-	list, err := get[api.AuditList](ctx, c, "/v1/audit", query)
+	list, err := get[api.AuditList](ctx, c, "/v1/audit", limited(limit))
 	return list.Records, err
+}
+
+// limited is a query for so many; 0 for the default.
+func limited(limit int) url.Values {
+	if limit == 0 {
+		return nil
+	}
+	return url.Values{"limit": {strconv.Itoa(limit)}}
 }
 
 // Info says which runtime answers.
@@ -166,13 +208,23 @@ func get[T any](ctx context.Context, c *Client, path string, query url.Values) (
 	return answer, err
 }
 
-// change asks for a change of a module; verb stands after its path.
-func (c *Client) change(ctx context.Context, method, name, verb string) error {
-	path, err := modulePath(name)
+// change asks for a change of a module; verb stands after its path. Who asks is the
+// runtime's to know.
+func (c *Client) change(ctx context.Context, method string, o api.Order, verb string) error {
+	path, err := modulePath(o.Module)
 	if err != nil {
 		return err
 	}
-	req, err := c.request(ctx, method, path+verb, nil, nil)
+	query := url.Values{}
+	for name, value := range map[string]string{"rollout": o.Rollout, "reason": o.Reason} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	if o.Stepped {
+		query.Set("stepped", "true")
+	}
+	req, err := c.request(ctx, method, path+verb, query, nil)
 	if err != nil {
 		return err
 	}

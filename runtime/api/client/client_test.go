@@ -62,28 +62,69 @@ func TestReadsComeBackAsTheyWere(t *testing.T) {
 
 func TestVerbsReachTheirModule(t *testing.T) {
 	var asked []string
-	rt := &apitest.Runtime{OnVerb: func(_ module.Actor, verb, name string) error {
-		asked = append(asked, verb+" "+name)
+	var orders []api.Order
+	rt := &apitest.Runtime{OnVerb: func(verb string, o api.Order) error {
+		if o.Actor.String() != "user:root" {
+			t.Errorf("%s is %v's", verb, o.Actor)
+		}
+		o.Actor = module.Actor{}
+		asked = append(asked, verb)
+		orders = append(orders, o)
 		return nil
 	}}
-	rt.Put(module.Status{Name: "hello"})
+	rt.Put(module.Status{Name: "hello", Rollout: &module.RolloutStatus{ID: "r1"}})
 	c := connected(t, rt)
-	for _, verb := range []func(context.Context, string) error{c.Promote, c.Abort, c.Rollback, c.Remove} {
-		if err := verb(t.Context(), "hello"); err != nil {
+	want := []api.Order{
+		{Module: "hello", Rollout: "r1"}, {Module: "hello"}, {Module: "hello", Rollout: "r1", Reason: "a & b"}, {Module: "hello"}, {Module: "hello"},
+		{Module: "hello", Stepped: true}, {Module: "hello"},
+	}
+	for i, verb := range []func(context.Context, api.Order) error{c.Promote, c.Abort, c.Pause, c.Resume, c.Approve, c.Rollback, c.Remove} {
+		if err := verb(t.Context(), want[i]); err != nil {
 			t.Error(err)
 		}
 	}
-	if want := "[promote hello abort hello rollback hello remove hello]"; fmt.Sprint(asked) != want {
-		t.Errorf("got %v", asked)
+	if fmt.Sprint(asked) != "[promote abort pause resume approve rollback remove]" || !reflect.DeepEqual(orders, want) {
+		t.Errorf("got %v, %+v", asked, orders)
+	}
+	if err := c.Promote(t.Context(), api.Order{Module: "hello", Rollout: "r2"}); module.KindOf(err) != module.Conflict {
+		t.Errorf("for another rollout: %v", err)
+	}
+}
+
+func TestRolloutsComeBackAsTheyWere(t *testing.T) {
+	began := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	past := []module.RolloutStatus{
+		{ID: "r/2", Module: "hello", Steps: []manifest.Weight{manifest.Full}, Started: began, Ended: began.Add(time.Minute), Rescued: 3,
+			Evidence: module.Evidence{Errors: 0.12, Signs: []module.Sign{{Kind: "crash", Weight: manifest.Full, At: began}}},
+			Waiting:  &module.Waiting{For: "approval", Point: "before_traffic", Since: began}, Usage: module.Usage{Peak: 1 << 20, CPU: time.Second},
+			Mirror: &module.Comparison{Requests: 2, Different: 1, Examples: []module.Difference{{Request: "GET /", What: "status"}}}},
+		{ID: "r1", Module: "hello", Steps: []manifest.Weight{manifest.Full}, Started: began, Ended: began},
+	}
+	rt := &apitest.Runtime{Past: past}
+	rt.Put(module.Status{Name: "hello"})
+	c := connected(t, rt)
+	if got, err := c.Rollouts(t.Context(), "hello", 0); err != nil || !reflect.DeepEqual(got, past) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if got, err := c.Rollouts(t.Context(), "hello", 1); err != nil || !reflect.DeepEqual(got, past[:1]) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if got, err := c.Rollout(t.Context(), "hello", "r/2"); err != nil || !reflect.DeepEqual(got, past[0]) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	for _, id := range []string{"r9", "", ".", "..", "../../healthz"} {
+		if _, err := c.Rollout(t.Context(), "hello", id); module.KindOf(err) != module.NotFound {
+			t.Errorf("rollout %q: %v", id, err)
+		}
 	}
 }
 
 func TestAnErrorComesBackWithItsKindFieldAndHint(t *testing.T) {
 	want := &module.Error{Kind: module.Conflict, Field: "rollout", Value: "hello", Msg: "none runs", Hint: "deploy one"}
-	rt := &apitest.Runtime{OnVerb: func(module.Actor, string, string) error { return want }}
+	rt := &apitest.Runtime{OnVerb: func(string, api.Order) error { return want }}
 	rt.Put(module.Status{Name: "hello"})
 	c := connected(t, rt)
-	err := c.Promote(t.Context(), "hello")
+	err := c.Promote(t.Context(), api.Order{Module: "hello"})
 	got, ok := errors.AsType[*module.Error](err)
 	if !ok || *got != *want || errors.Is(err, client.ErrUnreachable) {
 		t.Errorf("got %#v", err)

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/segue-run/segue/runtime/module"
+)
+
+// maxExamples is how many answers that differ are shown of each comparison.
+const maxExamples = 3
+
+func showRollout(w io.Writer, r *module.RolloutStatus, colour bool) {
+	title := "rollout"
+	if r.Over() {
+		title = "last rollout"
+	}
+	fmt.Fprintf(w, "%s  %s%s, %s\n", title, printable(fromOf(r)), "to "+printable(r.To), printable(way(r)))
+	t := table{indent: "  ", width: terminalWidth(w)}
+	if !r.Over() {
+		t.optional("id", r.ID)
+	}
+	rolloutRows(&t, r)
+	t.print(w, false, colour)
+}
+
+func fromOf(r *module.RolloutStatus) string {
+	if r.From == "" {
+		return ""
+	}
+	return "from " + r.From + " "
+}
+
+// rolloutRows say of a rollout what there is to say, and nothing of what there is not.
+func rolloutRows(t *table, r *module.RolloutStatus) {
+	t.row("phase", r.Phase)
+	t.row("", outcome(r))
+	if text := waits(r); text != "" {
+		t.row("waits", text)
+		t.optional("", r.Waiting.Message)
+	}
+	if r.From != "" { // a first release is compared with nobody
+		t.row("verdict", string(r.Verdict))
+		if r.Verdict == module.Unproven {
+			t.row("", "it went on without proof: there was too little traffic to tell")
+		}
+		t.row("seen", "candidate "+sampled(r.CandidateSample)+"; stable "+sampled(r.StableSample))
+	}
+	evidenceRows(t, r)
+	if r.Rescued > 0 {
+		t.row("shield", counted(r.Rescued, "failure")+" of it made good by stable")
+	}
+	previewRows(t, r.Preview)
+	comparisonRows(t, "rehearsal", r.Rehearsal)
+	comparisonRows(t, "mirror", r.Mirror)
+	if u := r.Usage; u != (module.Usage{}) {
+		t.row("used", usage(u))
+	}
+	began := ago(r.Started) + " by " + r.Actor
+	if r.Over() {
+		began += ", took " + took(r)
+	}
+	t.row("began", began)
+}
+
+// previewRows say how the candidate is seen by those who test it.
+func previewRows(t *table, p *module.Preview) {
+	label := "preview"
+	if p != nil && p.Host != "" {
+		t.row(label, "http://"+p.Host)
+		label = ""
+	}
+	if p != nil && p.Header != "" {
+		t.row(label, "with the header "+p.Header)
+	}
+}
+
+// evidenceRows say what speaks against a candidate.
+func evidenceRows(t *table, r *module.RolloutStatus) {
+	if e := r.Evidence; e.Errors > 0 || e.Slow > 0 {
+		t.row("against", "errors "+perCent(e.Errors)+", slow "+perCent(e.Slow)+" of what it takes")
+	}
+	for _, s := range r.Evidence.Signs {
+		t.row("sign", because(s.Kind+" "+s.Weight.String(), s.Message)+", "+ago(s.At))
+	}
+}
+
+func comparisonRows(t *table, what string, c *module.Comparison) {
+	if c == nil {
+		return
+	}
+	text := counted(c.Requests, "request") + ", every answer as stable's"
+	if c.Different > 0 {
+		text = fmt.Sprintf("%s, %d answered otherwise than by stable", counted(c.Requests, "request"), c.Different)
+	}
+	t.row(what, text)
+	for _, d := range c.Examples[:min(len(c.Examples), maxExamples)] {
+		t.row("", fmt.Sprintf("%s: %s is %s, stable's %s", d.Request, d.What, orNothing(d.Candidate), orNothing(d.Stable)))
+	}
+}
+
+func orNothing(text string) string {
+	if strings.TrimSpace(text) == "" {
+		return "nothing"
+	}
+	return text
+}
+
+// perCent is a share from 0 to 1, "12%".
+func perCent(share float64) string {
+	return strconv.Itoa(int(min(max(share, 0), 1)*100)) + "%"
+}
+
+// usage is "48 MiB of memory (at most 52 MiB), 1.2s of processor time".
+func usage(u module.Usage) string {
+	text := mebibytes(u.Memory) + " of memory"
+	if u.Peak > u.Memory {
+		text += " (at most " + mebibytes(u.Peak) + ")"
+	}
+	return text + ", " + u.CPU.Round(10*time.Millisecond).String() + " of processor time"
+}
+
+func mebibytes(n int64) string { return strconv.FormatInt((n+1<<19)>>20, 10) + " MiB" }
+
+// took is how long a rollout that is over took, or has taken until now.
+func took(r *module.RolloutStatus) string {
+	if !r.Over() {
+		return age(r.Started)
+	}
+	d := r.Ended.Sub(r.Started)
+	if d >= time.Minute {
+		return d.Round(time.Second).String()
+	}
+	return d.Round(time.Millisecond).String()
+}

@@ -52,7 +52,8 @@ func TestEachBuiltModuleHoldsExactlyOneManifestAndItsNameSaysWhich(t *testing.T)
 	}
 	want := []string{
 		"hello-1.0.0", "hello-1.1.0",
-		"hello-2.0.0-crash", "hello-2.0.0-errors", "hello-2.0.0-hang", "hello-2.0.0-slow", "hello-2.0.0-unready",
+		"hello-2.0.0-crash", "hello-2.0.0-errors", "hello-2.0.0-flaky", "hello-2.0.0-hang", "hello-2.0.0-hog",
+		"hello-2.0.0-slow", "hello-2.0.0-stall", "hello-2.0.0-unready",
 	}
 	if !slices.Equal(names, want) {
 		t.Errorf("built %v, want %v", names, want)
@@ -104,6 +105,61 @@ func TestErrorsAnswers500AndIsWell(t *testing.T) {
 			t.Errorf("%s: got %d and %v", path, code, err)
 		}
 	}
+	if !p.serving() {
+		t.Error("it is not well")
+	}
+}
+
+func TestFlakyFailsSomeRequestsAndAnswersTheOthers(t *testing.T) {
+	p := start(t, filepath.Join(built, "hello-2.0.0-flaky"))
+	const requests = 300
+	failed := 0
+	for range requests {
+		switch code, _, err := p.ask(http.MethodGet, "/hello", ""); {
+		case err != nil:
+			t.Fatal(err)
+		case code == http.StatusInternalServerError:
+			failed++
+		}
+	}
+	// One in ten, and by chance; outside of this it is once in a billion runs.
+	if failed < 3 || failed > 75 {
+		t.Errorf("%d of %d requests failed", failed, requests)
+	}
+	if !p.serving() {
+		t.Error("it is not well")
+	}
+}
+
+func TestStallNeverAnswersIsWellAndStops(t *testing.T) {
+	p := start(t, filepath.Join(built, "hello-2.0.0-stall"))
+	p.http.Timeout = 100 * time.Millisecond
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		if code, body, err := p.ask(method, "/hello", "x"); err == nil {
+			t.Errorf("%s got %d %q", method, code, body)
+		}
+	}
+	if !p.serving() {
+		t.Error("it is not well")
+	}
+	p.stop(patience)
+	if code := p.exit(); code != 0 {
+		t.Errorf("exit code %d\n%s", code, p.stderr)
+	}
+}
+
+func TestHogTakesWhatItIsToldToAndIsWell(t *testing.T) {
+	p := start(t, filepath.Join(built, "hello-2.0.0-hog"))
+	if got := p.get("/hello/grow?mib=3"); got != "3 MiB\n" {
+		t.Errorf("got %q", got)
+	}
+	if got := p.get("/hello/grow?mib=2"); got != "5 MiB\n" {
+		t.Errorf("got %q", got)
+	}
+	if code, _, err := p.ask(http.MethodGet, "/hello/grow?mib=much", ""); code != http.StatusBadRequest || err != nil {
+		t.Errorf("got %d and %v", code, err)
+	}
+	p.get("/hello")
 	if !p.serving() {
 		t.Error("it is not well")
 	}

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/sdk/wire"
 )
 
@@ -37,6 +38,7 @@ type control struct {
 	mu     sync.Mutex
 	closed bool
 	socket *endpoint          // pinned by the handshake
+	lack   *module.Error      // why the host could not dial, the last time that it tried
 	conns  []*grpc.ClientConn // go-plugin's, by our interceptors: it forgets one whose first call fails
 }
 
@@ -72,6 +74,7 @@ func (c *control) dial(ctx context.Context, _ string) (net.Conn, error) {
 		return nil, errKilled
 	}
 	conn, err := socket.dial(ctx, c.proc.gone)
+	c.remember(err)
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +83,23 @@ func (c *control) dial(ctx context.Context, _ string) (net.Conn, error) {
 		return nil, errors.Join(fmt.Errorf("the control socket is served by process %d, not by the module", pid), err)
 	}
 	return conn, nil
+}
+
+// remember keeps what the host itself lacked: of an error gRPC passes on the text alone.
+func (c *control) remember(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lack = nil
+	if told, ok := errors.AsType[*module.Error](err); ok && told.Kind == module.Quota {
+		c.lack = told
+	}
+}
+
+// lacked is why the host could not dial; nil where it could, or did not try.
+func (c *control) lacked() *module.Error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lack
 }
 
 // options make every call on the connection ours: go-plugin's own come first, and

@@ -105,7 +105,7 @@ func (d *directory) pin(name string) (*endpoint, error) {
 		fd, err = unix.Openat(int(dir), name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	})
 	if err := errors.Join(closed, err); err != nil {
-		return nil, fmt.Errorf("open socket %s: %w", name, err)
+		return nil, fmt.Errorf("open socket %s: %w", name, lacking(err))
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFSOCK {

@@ -24,6 +24,6 @@
 // of its two pipes; all have ended when the instance is released, which Stop and
 // Starter.Close wait for.
 //
-// Locks: Starter.mu, process.mu, control.mu and log.mu are leaves; no two are ever
-// held together.
+// Locks: Starter.mu, process.mu, control.mu, moduleLog.mu, meter.mu and kernelKills.mu
+// are leaves; no two are ever held together.
 package instance

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/segue-run/segue/runtime/module"
 )
 
 // endpoint is a unix socket that is known by a descriptor instead of a name.
@@ -18,11 +20,13 @@ type endpoint struct{ file *os.File }
 func (e *endpoint) close() { _ = e.file.Close() }
 
 // dial connects. A full accept queue is waited out until ctx ends or stop is
-// closed; every other failure is final. After close it is os.ErrClosed.
+// closed; every other failure is final, and is lacking's where it is the host's. After
+// close it is os.ErrClosed.
 func (e *endpoint) dial(ctx context.Context, stop <-chan struct{}) (net.Conn, error) {
 	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
 		conn, err := e.connect(ctx)
-		if !errors.Is(err, syscall.EAGAIN) {
+		err = lacking(err)
+		if !errors.Is(err, syscall.EAGAIN) || module.KindOf(err) == module.Quota {
 			return conn, err
 		}
 		select {

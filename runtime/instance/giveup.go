@@ -28,6 +28,7 @@ func (i *Instance) giveUp(ctx, bounded context.Context, failed *step) error {
 		case <-time.After(settle):
 		}
 	}
+	lack := i.control.lacked()
 	i.abandon()
 	i.awaitRelease(reapPatience + 2*afterExit)
 
@@ -51,6 +52,8 @@ func (i *Instance) giveUp(ctx, bounded context.Context, failed *step) error {
 		} else {
 			e.Msg += i.lastWords()
 		}
+	case lack != nil:
+		*e = *lack
 	case bounded.Err() != nil:
 		e.Kind = module.Timeout
 		e.Msg = fmt.Sprintf("did not %s within %s%s", failed.goal, i.starter.cfg.StartTimeout, i.lastWords())

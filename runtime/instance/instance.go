@@ -60,6 +60,9 @@ type Instance struct {
 	started    time.Time
 	phases     []module.PhaseTime
 
+	kills atomic.Uint64 // the kernel's count, a while ago; see kernelKills
+	meter meter
+
 	requested atomic.Bool
 	exit      Exit          // written before done is closed
 	done      chan struct{} // the process has ended, and what it wrote was read
@@ -91,8 +94,13 @@ func (i *Instance) Exit() Exit {
 	return i.exit
 }
 
+// Cause sorts how the process ended by itself. It blocks until it has.
+func (i *Instance) Cause() module.DeathCause { return i.Exit().Cause }
+
 // Dial opens a connection to the module's HTTP listener, which nobody else can
-// reach. After the process has ended it fails at once.
+// reach. After the process has ended it fails at once. Where the host itself lacked
+// what it takes, which is no fault of the module's, the error is a module.Error of kind
+// Quota.
 func (i *Instance) Dial(ctx context.Context) (net.Conn, error) {
 	select {
 	case <-i.proc.gone:
@@ -116,7 +124,7 @@ func (i *Instance) supervise() {
 		s.flush()
 	}
 	i.words.close()
-	i.exit = exitOf(i.proc.state(), i.requested.Load(), i.words.lastLines())
+	i.exit = i.ending()
 	i.log.Info("instance ended", zap.Int("pid", i.proc.id()), zap.Stringer("exit", i.exit), zap.Bool("requested", i.exit.Requested))
 	close(i.done)
 

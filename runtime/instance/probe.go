@@ -21,7 +21,8 @@ const maxProbeBody = 64 << 10
 // Probe asks the module for its health: the gRPC health check and, where the
 // manifest names a health path, a GET that must answer 2xx over a connection of its
 // own. Nil means healthy. It blocks for at most the manifest's health.timeout, or
-// ctx's own deadline where that is earlier.
+// ctx's own deadline where that is earlier. An error of kind Quota says nothing of the
+// module: the host itself lacked what it takes to ask.
 func (i *Instance) Probe(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, i.manifest.Health.WithDefaults().Timeout.Std())
 	defer cancel()
@@ -38,7 +39,10 @@ func (i *Instance) Probe(ctx context.Context) error {
 	}
 	if err := i.get(ctx, i.manifest.Health.Path); err != nil {
 		kind := module.Unavailable
-		if ctx.Err() != nil {
+		switch {
+		case module.KindOf(err) == module.Quota:
+			kind = module.Quota
+		case ctx.Err() != nil:
 			kind = module.Timeout
 		}
 		return fmt.Errorf("probe %s: %w", i.release, module.Errorf(kind, "GET %s: %w", i.manifest.Health.Path, err))

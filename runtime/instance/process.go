@@ -48,6 +48,25 @@ func (p *process) id() int {
 	return p.pid
 }
 
+// whileAlive calls f with the child's pid, which no other process can get before f has
+// returned. Where the child was reaped, or never started, it is ErrGone. f must be
+// quick: it holds up a kill.
+func (p *process) whileAlive(f func(pid int) error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stage != running {
+		return ErrGone
+	}
+	return f(p.pid)
+}
+
+// wasKilled reports whether the host has killed it, or would have.
+func (p *process) wasKilled() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.killed
+}
+
 // state is how the child ended; nil if it has not, or was never started.
 func (p *process) state() *os.ProcessState {
 	p.mu.Lock()

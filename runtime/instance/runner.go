@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/go-plugin/runner"
 
 	"github.com/segue-run/segue/runtime/launch"
+	"github.com/segue-run/segue/runtime/module"
 )
 
 // moduleDir is the control directory as the module names it.
@@ -56,7 +57,7 @@ func (r *moduleRunner) Start(context.Context) error {
 	}
 	if err := r.i.writeRecord(); err != nil {
 		r.i.abandon()
-		return err
+		return &module.Error{Kind: module.Internal, Msg: "it cannot be recorded", Err: err}
 	}
 	return nil
 }

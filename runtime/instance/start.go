@@ -96,6 +96,7 @@ func (s *Starter) prepare(spec Spec) (_ *Instance, err error) {
 	if i.grace <= 0 {
 		i.grace = s.cfg.StopGrace
 	}
+	i.kills.Store(s.kills.now())
 	i.control = &control{nonce: random(32), proc: i.proc}
 	i.mark = random(16)
 	if i.dir, err = makeDirectory(s.cfg.RunDir, spec.ID); err != nil {

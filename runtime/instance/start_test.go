@@ -168,7 +168,7 @@ func TestAModuleThatCannotServeIsRefusedWithTheReasonAndLeavesNothing(t *testing
 			mode: "never-started", timeout: 500 * time.Millisecond, kind: module.Timeout,
 			want: []string{"did not start within 500ms"},
 		},
-		"needs too much memory": {mode: "hungry", kind: module.Invalid, want: []string{"out of memory (exit code 2) while it started: fatal error: "}},
+		"needs too much memory": {mode: "hungry", kind: module.Invalid, want: []string{"ran out of memory (its data limit is 256 MiB) while it started: fatal error: "}},
 		"dies by a signal":      {mode: "segfault", kind: module.Invalid, want: []string{"SIGSEGV"}},
 		"names TCP": {
 			mode: "names", env: []string{"NETWORK=tcp", "ADDRESS=127.0.0.1:1"}, kind: module.Invalid,

@@ -43,6 +43,7 @@ type Starter struct {
 	log     *zap.Logger
 	limits  launch.Limits
 	spawner *launch.Spawner
+	kills   *kernelKills
 
 	mu      sync.Mutex
 	closed  bool
@@ -87,6 +88,7 @@ func New(cfg Config) (*Starter, error) {
 		log:     log,
 		limits:  limits,
 		spawner: launch.NewSpawner(),
+		kills:   &kernelKills{path: "/proc/vmstat"},
 		running: make(map[*Instance]struct{}),
 	}, nil
 }

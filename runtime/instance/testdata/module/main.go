@@ -59,6 +59,14 @@ func main() {
 				_ = len(kept)
 			}
 		}
+	case "gated":
+		fmt.Println("at the gate")
+		for os.Getenv("GATE") != "" {
+			if _, err := os.Stat(os.Getenv("GATE")); err != nil {
+				break
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
 	case "unwell":
 		m.Health = func(context.Context) error { return fmt.Errorf("the disk is full") }
 	case "chatty":
@@ -199,6 +207,17 @@ func handler() http.Handler {
 		limits, _ := os.ReadFile("/proc/self/limits")
 		s.Limits = string(limits)
 		_ = json.NewEncoder(w).Encode(s)
+	})
+	dies(mux)
+	mux.HandleFunc("/spike", func(http.ResponseWriter, *http.Request) {
+		b, err := syscall.Mmap(-1, 0, 64<<20, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+		if err != nil {
+			panic(err)
+		}
+		for n := 0; n < len(b); n += 4096 {
+			b[n] = 1
+		}
+		_ = syscall.Munmap(b)
 	})
 	mux.HandleFunc("/say", func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(os.Stdout, r.Body)

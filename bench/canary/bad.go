@@ -15,6 +15,10 @@ import (
 	"github.com/segue-run/segue/runtime/module"
 )
 
+// hangs is the fault that only time can tell: a client that waits for less time than the
+// runtime is harmed, and counted.
+const hangs = "stall"
+
 // outcome is what one fault has done to the clients.
 type outcome struct {
 	fault     string
@@ -34,8 +38,7 @@ func (b *bench) bad(ctx context.Context, faults []string, times int) error {
 	for i, fault := range faults {
 		o := outcome{fault: fault, reasons: map[string]int{}}
 		for n := range times {
-			version := fmt.Sprintf("%d.%d.%d", 2+i, n/10, n%10)
-			if err := b.rollout(ctx, &o, version); err != nil {
+			if err := b.rollout(ctx, &o, fmt.Sprintf("%d.%d.%d", 2+i, n/10, n%10)); err != nil {
 				wrong = append(wrong, err)
 				break
 			}
@@ -45,7 +48,7 @@ func (b *bench) bad(ctx context.Context, faults []string, times int) error {
 			strconv.Itoa(o.gets.Served), "**" + strconv.Itoa(o.gets.Failed) + "**",
 			strconv.Itoa(o.posts.Served), strconv.Itoa(o.posts.Failed), fmt.Sprintf("%.0f", o.longest),
 		})
-		if o.gets.Failed > 0 {
+		if o.gets.Failed > 0 && fault != hangs {
 			wrong = append(wrong, fmt.Errorf("%s: %d GETs failed: %v", fault, o.gets.Failed, o.reasons))
 		}
 	}
@@ -54,7 +57,8 @@ func (b *bench) bad(ctx context.Context, faults []string, times int) error {
 	return errors.Join(append(wrong, table.Write(os.Stdout, title, columns, rows))...)
 }
 
-// rollout brings one bad release in under load and waits until it is out.
+// rollout brings one bad release in, in the place of 2.0.0, under load and waits until
+// it is out.
 func (b *bench) rollout(ctx context.Context, o *outcome, version string) error {
 	loadCtx, stopLoad := context.WithCancel(ctx)
 	defer stopLoad()
@@ -63,6 +67,7 @@ func (b *bench) rollout(ctx context.Context, o *outcome, version string) error {
 		loaded <- load.Run(loadCtx, load.Config{URL: b.host.URL, Rate: b.rate, Workers: 32}, nil)
 	}()
 	err := b.offer("hello-2.0.0-"+o.fault, "2.0.0", version)
+	version += "-" + o.fault
 	var status *module.Status
 	if err == nil {
 		status, err = b.host.WaitFor(ctx, "hello", waitLimit, func(s *module.Status) bool {

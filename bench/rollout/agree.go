@@ -65,7 +65,7 @@ func agree(r *report, name string, engine, simulated []trial.Result) [][]string 
 
 // engineRate is how many requests a second a good release gets through the engine: few,
 // since each costs it time, and only how many are the candidate's is compared.
-const engineRate = 50
+const engineRate = 20
 
 // engineScenarios are those that the real engine plays too.
 func engineScenarios() []scenario {

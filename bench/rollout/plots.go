@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"strconv"
 
 	"github.com/segue-run/segue/bench/rollout/internal/figures"
 	"github.com/segue-run/segue/bench/rollout/internal/traffic"
@@ -29,6 +30,20 @@ type points struct {
 
 const width, height = 18 * vg.Centimeter, 11 * vg.Centimeter
 
+// decades are the ticks of a logarithmic axis, labelled as people write numbers.
+type decades struct{}
+
+// Ticks implements plot.Ticker.
+func (decades) Ticks(low, high float64) []plot.Tick {
+	ticks := plot.LogTicks{}.Ticks(low, high)
+	for i := range ticks {
+		if ticks[i].Label != "" {
+			ticks[i].Label = strconv.FormatFloat(ticks[i].Value, 'f', -1, 64)
+		}
+	}
+	return ticks
+}
+
 func save(r *report, p *plot.Plot, name string) error {
 	p.Add(plotter.NewGrid())
 	if err := p.Save(width, height, filepath.Join(r.out, name)); err != nil {
@@ -49,7 +64,7 @@ func plotSpread(r *report, spread []curve) error {
 	p := plot.New()
 	p.Title.Text = "Requests that a bad release gets before it is out"
 	p.X.Label.Text, p.Y.Label.Text = "requests of the candidate's", "share of the rollouts that are over"
-	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{}
+	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, decades{}
 	p.Legend.Left, p.Legend.Top = false, false
 	for i, c := range spread {
 		var line plotter.XYs
@@ -87,7 +102,7 @@ func plotHarm(r *report, compared []points) error {
 	p := plot.New()
 	p.Title.Text = "Requests harmed by one rollout of a bad release, mean"
 	p.Y.Label.Text = "requests"
-	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{}
+	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, decades{}
 	p.Legend.Top = true
 	var names []string
 	for i, name := range series {
@@ -119,7 +134,7 @@ func evidencePaths(r *report) error {
 	p := plot.New()
 	p.Title.Text = "Evidence that a candidate fails more, request by request"
 	p.X.Label.Text, p.Y.Label.Text = "requests of the candidate's", "of what it takes to fail"
-	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{}
+	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, decades{}
 	p.Y.Min, p.Y.Max = 0, 1.05
 	p.Legend.Left, p.Legend.Top = true, true
 	for i, kind := range []struct {

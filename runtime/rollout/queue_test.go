@@ -175,7 +175,7 @@ func TestAnEndThatIsNotSavedIsNotInTheHistory(t *testing.T) {
 		_ = w.offer("1.1.0", gradual)
 		w.pass(time.Second)
 		w.setSaveErr(errFull)
-		_ = w.engine.Abort(t.Context(), alice, "hello")
+		_ = w.engine.Abort(t.Context(), by(alice))
 		w.pass(10 * time.Second)
 		if past, ok := w.filed["hello-2"]; ok {
 			t.Errorf("filed as %s, and a crash would undo it", past.Phase)

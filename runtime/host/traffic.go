@@ -119,9 +119,7 @@ func (t *traffic) Split(name string, s rollout.Split) error {
 	if err != nil {
 		return err
 	}
-	if err := t.watchLocked(name, s, old, now); err != nil {
-		return err
-	}
+	t.watchLocked(name, s, old, now)
 	split.Tap = now.tap()
 	if err := now.group.Apply(split); err != nil {
 		t.closeMirror(old, now)

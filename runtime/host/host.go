@@ -213,7 +213,9 @@ func (h *host) openLogs(ctx context.Context, store *state.Store) (*state.Bucket,
 	if err != nil {
 		return nil, err
 	}
-	metrics := telemetry.NewMetrics(telemetry.MetricsConfig{Traffic: h.traffic, Version: h.opts.Version})
+	metrics := telemetry.NewMetrics(telemetry.MetricsConfig{Version: h.opts.Version, Traffic: h.traffic, Groups: h.traffic.Groups,
+		Modules: func() []module.Status { return h.engine.Statuses() },
+		Front:   func() telemetry.FrontSample { return frontSampleOf(h.proxy.Stats()) }})
 	if h.events, err = telemetry.OpenEvents(telemetry.EventsConfig{Stream: stored, Logger: h.opts.Logger, Observe: metrics.Observe}); err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package host
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/policy"
 	"github.com/segue-run/segue/runtime/rollout"
+	"go.uber.org/zap"
 )
 
 // recorder keeps recent requests of one stable release for its module's rehearsals.
@@ -50,51 +50,88 @@ func (r *routed) tap() func(*proxy.Request) proxy.Tap {
 	return func(req *proxy.Request) proxy.Tap { return replay.Taps(r.ring.Tap(req), r.mirror.Tap(req)) }
 }
 
+// copyable refuses what of a policy's rehearsals and mirrors cannot be done; in is what
+// stands before the fields' names. It is asked before anything starts: later such a
+// policy must not stand in the way of traffic.
+func copyable(in string, p policy.Policy) error {
+	_, keep := replay.NewRing(replay.RingConfig{Keep: p.Rehearsal.Keep})
+	_, ignore := replay.ParseRules(p.Rehearsal.Ignore, nil)
+	_, headers := replay.ParseRules(nil, p.Rehearsal.Headers)
+	for _, c := range []struct {
+		field string
+		err   error
+	}{{"keep", keep}, {"ignore", ignore}, {"headers", headers}} {
+		if told, wrong := errors.AsType[*replay.Error](c.err); wrong {
+			return &module.Error{Kind: module.Invalid, Field: in + "rollout.rehearsal." + c.field, Value: told.Value, Msg: told.Msg, Hint: told.Hint}
+		}
+	}
+	return nil
+}
+
 // watchLocked gives now the ring and the mirror that s asks for: those of old where
-// they still do.
-func (t *traffic) watchLocked(name string, s rollout.Split, old, now *routed) error {
+// they still do. What cannot be had keeps nobody from the traffic.
+func (t *traffic) watchLocked(name string, s rollout.Split, old, now *routed) {
+	if ring, err := ringOf(s, now.ring); err != nil {
+		t.log.Error("requests are not recorded", zap.String("module", name), zap.Error(err))
+		now.ring = nil
+	} else {
+		now.ring = ring
+	}
+	to, wanted := s.Mirror.(target)
+	if !wanted || s.Policy.Mirror.Share == nil || *s.Policy.Mirror.Share == 0 {
+		return
+	}
+	if old != nil && old.mirror != nil && old.mirror.of == to.Target {
+		now.mirror = old.mirror
+		return
+	}
+	var err error
+	if now.mirror, err = mirrorOf(s.Policy, to); err != nil {
+		t.log.Error("requests are not mirrored", zap.String("module", name), zap.Error(err))
+	}
+}
+
+// ringOf is the recorder that s asks for, has where that does; nil for none.
+func ringOf(s rollout.Split, has *recorder) (*recorder, error) {
 	how, stable := s.Policy.Rehearsal, ""
+	if how.Requests == nil || *how.Requests == 0 {
+		return nil, nil
+	}
 	for _, share := range s.Shares {
 		if own, ok := share.Target.(target); ok && share.Stable {
 			stable = own.Labels().Version
 		}
 	}
-	switch {
-	case how.Requests == nil || *how.Requests == 0:
-		now.ring = nil
-	case !now.ring.serves(stable, how):
-		// A new one, not the old one emptied: what is in flight to the former stable
-		// release is still being recorded there.
-		ring, err := replay.NewRing(replay.RingConfig{Keep: how.Keep, Headers: how.Headers})
-		if err != nil {
-			return fmt.Errorf("record requests of %s: %w", name, err)
+	if has.serves(stable, how) {
+		if has.of == "" {
+			has.of = stable
 		}
-		now.ring = &recorder{Ring: ring, keep: how.Keep, headers: how.Headers, of: stable}
-	case now.ring.of == "":
-		now.ring.of = stable
+		return has, nil
 	}
-	to, wanted := s.Mirror.(target)
-	if !wanted || s.Policy.Mirror.Share == nil || *s.Policy.Mirror.Share == 0 {
-		return nil
-	}
-	if old != nil && old.mirror != nil && old.mirror.of == to.Target {
-		now.mirror = old.mirror
-		return nil
-	}
-	rules, err := replay.ParseRules(how.Ignore, how.Headers)
+	// A new one, not the old one emptied: what is in flight to the former stable release
+	// is still being recorded there.
+	ring, err := replay.NewRing(replay.RingConfig{Keep: how.Keep, Headers: how.Headers})
 	if err != nil {
-		return fmt.Errorf("mirror %s: %w", name, err)
+		return nil, err
 	}
-	cfg := replay.MirrorConfig{Dial: to.Dial, Share: int(*s.Policy.Mirror.Share), Rules: rules}
-	for _, m := range s.Policy.Mirror.Matches {
+	return &recorder{Ring: ring, keep: how.Keep, headers: how.Headers, of: stable}, nil
+}
+
+// mirrorOf makes the mirror of a policy.
+func mirrorOf(p policy.Policy, to target) (*mirror, error) {
+	rules, err := replay.ParseRules(p.Rehearsal.Ignore, p.Rehearsal.Headers)
+	if err != nil {
+		return nil, err
+	}
+	cfg := replay.MirrorConfig{Dial: to.Dial, Share: int(*p.Mirror.Share), Rules: rules}
+	for _, m := range p.Mirror.Matches {
 		cfg.Matches = append(cfg.Matches, replay.Match(m))
 	}
 	made, err := replay.NewMirror(cfg)
 	if err != nil {
-		return fmt.Errorf("mirror %s: %w", name, err)
+		return nil, err
 	}
-	now.mirror = &mirror{Mirror: made, of: to.Target}
-	return nil
+	return &mirror{Mirror: made, of: to.Target}, nil
 }
 
 // closeMirror ends the mirror of gone, unless kept has it too. It does not wait.

@@ -38,11 +38,19 @@ func (h history) File(ctx context.Context, past module.RolloutStatus) error {
 	return err
 }
 
-// list are the module's rollouts that are over, newest first.
+// list are the module's rollouts that are over, newest first. It looks into all slots,
+// for there may have been more of them under another configuration.
 func (h history) list(ctx context.Context, name string) ([]module.RolloutStatus, error) {
+	keys, err := h.bucket.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var all []module.RolloutStatus
-	for n := range h.keep {
-		data, _, err := h.bucket.Get(ctx, slot(name, n))
+	for _, key := range keys {
+		if owner, _, _ := strings.Cut(key, slotMark); owner != name {
+			continue
+		}
+		data, _, err := h.bucket.Get(ctx, key)
 		if errors.Is(err, state.ErrNotFound) {
 			continue
 		}
@@ -58,12 +66,16 @@ func (h history) list(ctx context.Context, name string) ([]module.RolloutStatus,
 	slices.SortFunc(all, func(a, b module.RolloutStatus) int {
 		left, _ := numberOf(a.ID)
 		right, _ := numberOf(b.ID)
-		return cmp.Compare(right, left)
+		return cmp.Or(cmp.Compare(right, left), b.Ended.Compare(a.Ended))
 	})
-	return all, nil
+	all = slices.CompactFunc(all, func(a, b module.RolloutStatus) bool { return a.ID == b.ID })
+	return all[:min(len(all), h.keep)], nil
 }
 
-func slot(name string, n int) string { return fmt.Sprintf("%s_%d", name, n) }
+// slotMark is in no module's name.
+const slotMark = "_"
+
+func slot(name string, n int) string { return name + slotMark + strconv.Itoa(n) }
 
 // numberOf is the count in a rollout's id, which is the module's name, a dash and a
 // number.

@@ -91,10 +91,8 @@ func Run(ctx context.Context, cfg config.Config, opts Options) (err error) {
 
 // open acquires everything that can be refused, before anything is started.
 func (h *host) open(ctx context.Context) error {
-	for name, set := range h.cfg.Modules {
-		if err := limitsOf(set).Validate(); err != nil {
-			return &module.Error{Kind: module.Invalid, Field: "modules." + name + ".limits", Err: err, Hint: "raise it in segue.yaml, or leave it out for the default"}
-		}
+	if err := h.refuse(); err != nil {
+		return err
 	}
 	for _, dir := range []*string{&h.cfg.StateDir, &h.cfg.ModulesDir} {
 		abs, err := filepath.Abs(*dir)
@@ -125,6 +123,22 @@ func (h *host) open(ctx context.Context) error {
 	if err := h.engine.Load(ctx); err != nil {
 		return &module.Error{Kind: module.Internal, Field: "state", Value: h.cfg.StateDir, Err: err,
 			Hint: "restore the state directory from a copy, or use another segue that can read it"}
+	}
+	return nil
+}
+
+// refuse says what of the configuration cannot be done.
+func (h *host) refuse() error {
+	if err := copyable("", h.cfg.Rollout); err != nil {
+		return err
+	}
+	for name, set := range h.cfg.Modules {
+		if err := limitsOf(set).Validate(); err != nil {
+			return &module.Error{Kind: module.Invalid, Field: "modules." + name + ".limits", Err: err, Hint: "raise it in segue.yaml, or leave it out for the default"}
+		}
+		if err := copyable("modules."+name+".", set.Rollout); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -199,7 +213,9 @@ func (h *host) openLogs(ctx context.Context, store *state.Store) (*state.Bucket,
 	if err != nil {
 		return nil, err
 	}
-	metrics := telemetry.NewMetrics(telemetry.MetricsConfig{Traffic: h.traffic, Version: h.opts.Version})
+	metrics := telemetry.NewMetrics(telemetry.MetricsConfig{Version: h.opts.Version, Traffic: h.traffic, Groups: h.traffic.Groups,
+		Modules: func() []module.Status { return h.engine.Statuses() },
+		Front:   func() telemetry.FrontSample { return frontSampleOf(h.proxy.Stats()) }})
 	if h.events, err = telemetry.OpenEvents(telemetry.EventsConfig{Stream: stored, Logger: h.opts.Logger, Observe: metrics.Observe}); err != nil {
 		return nil, err
 	}

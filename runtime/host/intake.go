@@ -110,36 +110,10 @@ func (in *intake) upload(ctx context.Context, actor module.Actor, up api.DeployI
 	if err != nil {
 		in.refused(up.FileName, actor, rel, err)
 	}
-	if errors.Is(err, rollout.ErrUnchanged) || err == nil && status.Digest != rel.Digest {
-		return in.present(rel), nil
+	if errors.Is(err, rollout.ErrUnchanged) {
+		err = nil // what is there is the answer
 	}
 	return status, err
-}
-
-// present is the rollout that brought, or brings, what was offered again, or says that
-// it is queued.
-func (in *intake) present(rel module.Release) module.RolloutStatus {
-	status, err := in.engine.Status(rel.Module)
-	if err == nil && status.Queued != nil && status.Queued.Digest == rel.Digest {
-		return queued(rel, *status.Queued, status.Rollout)
-	}
-	if err == nil && status.Rollout != nil && status.Rollout.Digest == rel.Digest {
-		return *status.Rollout
-	}
-	// It serves, and another rollout has come and gone since.
-	now := time.Now()
-	return module.RolloutStatus{Module: rel.Module, To: rel.Version, Digest: rel.Digest, Phase: string(rollout.Promoted),
-		Verdict: module.Pass, Reason: "it serves already", Started: now, Ended: now}
-}
-
-// queued is the answer to an offer that has to wait for the end of a rollout.
-func queued(rel module.Release, q module.Queued, running *module.RolloutStatus) module.RolloutStatus {
-	message := fmt.Sprintf("%s waits for the end of another rollout", rel)
-	if running != nil {
-		message = fmt.Sprintf("%s waits for the end of the rollout to %s", rel, running.To)
-	}
-	return module.RolloutStatus{Module: rel.Module, To: rel.Version, Digest: rel.Digest, Phase: "pending", Verdict: module.Pending,
-		Actor: q.Actor, Started: q.Since, Waiting: &module.Waiting{For: "queue", Since: q.Since, Message: message}}
 }
 
 // offer hands a staged artifact to the rollouts, under the policy that holds for it:

@@ -5,6 +5,7 @@ import (
 
 	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/balance"
+	"github.com/segue-run/segue/proxy/nethttp"
 	"github.com/segue-run/segue/runtime/telemetry"
 )
 
@@ -34,6 +35,48 @@ func (t *traffic) Traffic() []telemetry.TargetSample {
 		samples = append(samples, s)
 	}
 	return samples
+}
+
+// Groups gives the figures of every module: also of one that was taken out, so that no
+// counter ever falls.
+func (t *traffic) Groups() []telemetry.GroupSample {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	samples := make([]telemetry.GroupSample, 0, len(t.modules)+len(t.gone))
+	for name, m := range t.modules {
+		samples = append(samples, groupSampleOf(m.group.Stats()).Plus(t.gone[name]))
+	}
+	for name, s := range t.gone {
+		if t.modules[name] == nil {
+			samples = append(samples, s)
+		}
+	}
+	return samples
+}
+
+// retainGroupLocked keeps the counts of a module that is taken out.
+func (t *traffic) retainGroupLocked(name string, m *routed) {
+	if m == nil {
+		return
+	}
+	sum, known := t.gone[name]
+	if !known && len(t.gone) >= maxTotals {
+		return
+	}
+	s := groupSampleOf(m.group.Stats())
+	s.Waiting = 0
+	t.gone[name] = s.Plus(sum)
+}
+
+func groupSampleOf(stats balance.GroupStats) telemetry.GroupSample {
+	return telemetry.GroupSample{Module: stats.Module, Waiting: stats.Waiting, Waited: stats.Waited, Refused: stats.Refused,
+		Spilled: stats.Spilled, Previewed: stats.Previewed, Shield: map[string]uint64{
+			"replayed": stats.Shield.Replayed, "rescued": stats.Shield.Rescued, "over-budget": stats.Shield.OverBudget,
+			"unkept": stats.Shield.Unkept, "uncovered": stats.Shield.Uncovered}}
+}
+
+func frontSampleOf(stats nethttp.Stats) telemetry.FrontSample {
+	return telemetry.FrontSample{Own: stats.Own, Broken: stats.Broken, Retried: stats.Retried, Upgraded: stats.Tunnels, Kept: stats.Kept}
 }
 
 // retainLocked keeps the counts of a target that goes.

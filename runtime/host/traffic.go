@@ -35,6 +35,7 @@ type traffic struct {
 	modules map[string]*routed
 	targets map[*balance.Target]struct{}
 	totals  map[[2]string]telemetry.TargetSample // of targets that are gone, by module and version
+	gone    map[string]telemetry.GroupSample     // of modules that were taken out
 }
 
 // routed is a module that is in the routes.
@@ -52,7 +53,7 @@ var _ rollout.Traffic = (*traffic)(nil)
 
 func newTraffic(secret *sticky.Secret, log *zap.Logger) *traffic {
 	return &traffic{pool: &balance.Pool{}, secret: secret, log: log.Named("traffic"), modules: map[string]*routed{},
-		targets: map[*balance.Target]struct{}{}, totals: map[[2]string]telemetry.TargetSample{}}
+		targets: map[*balance.Target]struct{}{}, totals: map[[2]string]telemetry.TargetSample{}, gone: map[string]telemetry.GroupSample{}}
 }
 
 // target is a balance.Target with what a rollout wants of it.
@@ -119,9 +120,7 @@ func (t *traffic) Split(name string, s rollout.Split) error {
 	if err != nil {
 		return err
 	}
-	if err := t.watchLocked(name, s, old, now); err != nil {
-		return err
-	}
+	t.watchLocked(name, s, old, now)
 	split.Tap = now.tap()
 	if err := now.group.Apply(split); err != nil {
 		t.closeMirror(old, now)
@@ -218,6 +217,7 @@ func (t *traffic) Remove(name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.closeMirror(nil, t.modules[name])
+	t.retainGroupLocked(name, t.modules[name])
 	delete(t.modules, name)
 	_ = t.publishLocked() // fewer routes never conflict
 }

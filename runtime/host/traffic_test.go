@@ -123,3 +123,19 @@ func TestNoCounterFallsWhenAProcessGoes(t *testing.T) {
 		}
 	}
 }
+
+func TestNoCounterFallsWhenAModuleIsTakenOut(t *testing.T) {
+	tr := newTraffic(secretForTest(t), zap.NewNop())
+	for round := range 3 {
+		if err := tr.Split("a", rollout.Split{Routes: []manifest.Route{{Path: "/a"}}}); err != nil {
+			t.Fatal(err)
+		}
+		count(t, tr, "/a", 2) // nobody is there, so they wait
+		for range 2 {
+			if all := tr.Groups(); len(all) != 1 || all[0].Module != "a" || all[0].Waited != uint64(2*(round+1)) {
+				t.Errorf("in round %d: %+v", round, all)
+			}
+			tr.Remove("a")
+		}
+	}
+}

@@ -151,9 +151,10 @@ type Offer struct {
 }
 
 // Offer begins a rollout; it returns once the rollout is decided on, with its
-// status, or with the refusal (ErrUnchanged where there is nothing to do). While
+// status, or with the refusal. ErrUnchanged is that of what serves or is on its way
+// already, and comes with the status of the rollout that brought or brings it. While
 // another is under way and the offered policy says queue, the release waits for the end
-// of that one, whose status is returned.
+// of that one: then the status has no ID, is pending, and Waiting is For "queue".
 func (e *Engine) Offer(ctx context.Context, of Offer) (module.RolloutStatus, error) {
 	name := of.Plan.Module
 	e.mu.Lock()
@@ -171,13 +172,10 @@ func (e *Engine) Offer(ctx context.Context, of Offer) (module.RolloutStatus, err
 	e.mu.Unlock()
 	err := o.ask(ctx, request{event: offered{Plan: of.Plan, Policy: of.Policy, Actor: of.Actor, Source: of.Source, Force: of.Force, Phases: of.Phases},
 		audit: module.AuditRecord{Actor: of.Actor, Action: "deploy", Target: of.Plan.Release.String(), Digest: of.Plan.Digest}})
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrUnchanged) {
 		return module.RolloutStatus{}, err
 	}
-	if s := o.view.Load().read().Rollout; s != nil {
-		return *s, nil
-	}
-	return module.RolloutStatus{}, nil
+	return o.view.Load().brings(of), err
 }
 
 // Status is a module as it stands now.

@@ -31,6 +31,28 @@ func (r *Record) offer(ev offered, now time.Time) error {
 	return nil
 }
 
+// brings is the rollout that brought, or brings, an offered release; a stand-in where it
+// waits for its turn, or where others have come and gone since.
+func (v *view) brings(of Offer) module.RolloutStatus {
+	rel, now := of.Plan.Release, time.Now()
+	if q := v.rec.Queued; q != nil && q.Plan.Digest == rel.Digest {
+		s := *rolloutStatus(&Rollout{Candidate: q.Plan, Policy: q.Policy, Phase: Pending, Verdict: module.Pending, Actor: q.Actor, Started: q.Since}, now)
+		s.Waiting = &module.Waiting{For: "queue", Since: q.Since, Message: fmt.Sprintf("%s waits for the end of another rollout", rel)}
+		if ro := v.rec.Rollout; ro != nil {
+			s.Waiting.Message = fmt.Sprintf("%s waits for the end of the rollout to %s", rel, ro.Candidate.Version)
+		}
+		return s
+	}
+	if ro := v.rec.Rollout; ro != nil && ro.Candidate.Digest == rel.Digest {
+		return *v.read().Rollout
+	}
+	gone := &Rollout{Candidate: of.Plan, Policy: of.Policy, Phase: Promoted, Verdict: module.Pass, Reason: "it serves already", Actor: of.Actor, Started: now, Ended: now}
+	if !v.rec.serves(rel.Digest) {
+		gone.Phase, gone.Verdict, gone.Reason = Superseded, module.Inconclusive, "another offer has taken its place"
+	}
+	return *rolloutStatus(gone, now)
+}
+
 // refusal says why an offer cannot be taken; nil if it can.
 func (r *Record) refusal(ev offered) error {
 	rel := ev.Plan.Release

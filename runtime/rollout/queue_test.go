@@ -55,6 +55,39 @@ func TestAnOfferWaitsForTheEndOfTheRolloutAlsoOverARestart(t *testing.T) {
 	})
 }
 
+func TestAnOfferIsAnsweredWithTheRolloutThatBringsIt(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		offer := func(version string, how rollout.Policy) (module.RolloutStatus, error) {
+			s, err := w.engine.Offer(t.Context(), rollout.Offer{Plan: plan(version), Policy: how, Actor: alice})
+			if s.Module != "hello" || s.To != version || s.Digest != plan(version).Digest || len(s.Steps) == 0 || s.Strategy == "" || s.Started.IsZero() {
+				t.Errorf("%s: %+v", version, s)
+			}
+			return s, err
+		}
+		w.activate("1.0.0")
+		if s, err := offer("1.1.0", queued); err != nil || s.ID != "hello-2" || s.Over() {
+			t.Errorf("a rollout of its own: %+v, %v", s, err)
+		}
+		if s, err := offer("1.1.0", queued); !errors.Is(err, rollout.ErrUnchanged) || s.ID != "hello-2" {
+			t.Errorf("what is on its way: %+v, %v", s, err)
+		}
+		since := time.Now()
+		w.pass(time.Second)
+		for range 2 { // the second changes nothing
+			s, err := offer("1.2.0", queued)
+			if s.ID != "" || s.Phase != string(rollout.Pending) || s.Over() || s.Actor != "user:alice" {
+				t.Errorf("what is queued: %+v, %v", s, err)
+			}
+			if q := s.Waiting; q == nil || q.For != "queue" || !q.Since.After(since) || q.Message != "hello@1.2.0 waits for the end of the rollout to 1.1.0" {
+				t.Errorf("what is queued waits for %+v", q)
+			}
+		}
+		if s, err := offer("1.0.0", gradual); err != nil || s.Phase != string(rollout.Promoted) || s.Reason != "it serves already" || !s.Over() {
+			t.Errorf("what serves: %+v, %v", s, err)
+		}
+	})
+}
+
 func TestWhatWaitsBeginsAlsoWhenTheRolloutFails(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.activate("1.0.0")

@@ -16,6 +16,11 @@ import (
 type MetricsConfig struct {
 	// Traffic gives the figures of requests; nil for none.
 	Traffic Traffic
+	// Groups, Modules and Front give further figures; nil for none. They are called at
+	// each scrape, from any goroutine. Groups gives each module once.
+	Groups  func() []GroupSample
+	Modules func() []module.Status
+	Front   func() FrontSample
 	// Version is the runtime's.
 	Version string
 }
@@ -59,6 +64,15 @@ func NewMetrics(cfg MetricsConfig) *Metrics {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if cfg.Traffic != nil {
 		m.registry.MustRegister(&trafficCollector{traffic: cfg.Traffic})
+	}
+	if cfg.Groups != nil {
+		m.registry.MustRegister(&groupsCollector{groups: cfg.Groups})
+	}
+	if cfg.Modules != nil {
+		m.registry.MustRegister(&rolloutsCollector{modules: cfg.Modules})
+	}
+	if cfg.Front != nil {
+		m.registry.MustRegister(&frontCollector{front: cfg.Front})
 	}
 	return m
 }

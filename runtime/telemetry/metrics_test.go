@@ -51,6 +51,47 @@ func TestTrafficIsReadAtTheScrapeAndAddedUpByRelease(t *testing.T) {
 	}
 }
 
+func TestWhatRolloutsShieldsAndTheFrontHaveSeenIsReadAtTheScrape(t *testing.T) {
+	shield := func(n uint64) telemetry.GroupSample {
+		return telemetry.GroupSample{Module: "hello", Waiting: 1, Waited: 2 * n, Refused: 3 * n, Spilled: 4 * n, Previewed: 5 * n,
+			Shield: map[string]uint64{"replayed": 6 * n, "rescued": n}}
+	}
+	one := shield(1)
+	m := telemetry.NewMetrics(telemetry.MetricsConfig{
+		Groups: func() []telemetry.GroupSample {
+			return []telemetry.GroupSample{one.Plus(shield(10)), {Module: "other"}}
+		},
+		Modules: func() []module.Status {
+			return []module.Status{{Name: "idle"}, {Name: "hello", Rollout: &module.RolloutStatus{To: "1.1.0", Strategy: "gradual", Phase: "shifting", Step: 2, Verdict: module.Pending,
+				Waiting: &module.Waiting{For: "evidence"}, Evidence: module.Evidence{Errors: 0.25, Slow: 1, Signs: []module.Sign{{Weight: 5000}, {Weight: 2500}}}}}}
+		},
+		Front: func() telemetry.FrontSample {
+			return telemetry.FrontSample{Own: map[int]uint64{404: 7, 503: 0}, Broken: 1, Retried: 2, Upgraded: 3, Kept: 4096}
+		},
+	})
+	if one.Shield["replayed"] != 6 {
+		t.Errorf("Plus changed what it was given: %+v", one)
+	}
+	text := scrape(t, m)
+	for _, line := range []string{
+		`segue_requests_waiting{module="hello"} 2`, `segue_requests_waited_total{module="hello"} 22`, `segue_requests_refused_total{module="hello"} 33`,
+		`segue_requests_spilled_total{module="hello"} 44`, `segue_requests_previewed_total{module="hello"} 55`, `segue_requests_waited_total{module="other"} 0`,
+		`segue_shield_requests_total{module="hello",outcome="replayed"} 66`, `segue_shield_requests_total{module="hello",outcome="rescued"} 11`,
+		`segue_rollout_evidence{kind="errors",module="hello"} 0.25`, `segue_rollout_evidence{kind="slow",module="hello"} 1`,
+		`segue_rollout_signs{module="hello"} 0.75`, `segue_rollout_step{module="hello"} 2`,
+		`segue_rollout_info{module="hello",phase="shifting",strategy="gradual",verdict="pending",version="1.1.0",waiting="evidence"} 1`,
+		`segue_own_answers_total{status="404"} 7`, `segue_own_answers_total{status="503"} 0`, `segue_broken_answers_total 1`,
+		`segue_requests_retried_total 2`, `segue_requests_upgraded 3`, `segue_shield_kept_bytes 4096`,
+	} {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("no %s in\n%s", line, text)
+		}
+	}
+	if strings.Contains(text, `"idle"`) {
+		t.Error("a module without a rollout is told of one")
+	}
+}
+
 func TestEventsAreCounted(t *testing.T) {
 	m := telemetry.NewMetrics(telemetry.MetricsConfig{})
 	for _, typ := range []module.EventType{

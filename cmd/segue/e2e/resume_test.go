@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/segue-run/segue/runtime/module"
 )
@@ -104,6 +105,7 @@ func TestKilledWithinAStepTheEvidenceOfTheStepIsKept(t *testing.T) {
 		s.by()
 	}
 	before := s.awaitStatus("it is seen", func(st module.Status) bool { return st.Rollout.CandidateSample.Requests >= 40 }).Rollout
+	time.Sleep(2 * time.Second) // the last second may be lost
 	s.reborn()
 	after := s.awaitStatus("it shifts again", weighs("1.1.0", 5000)).Rollout
 	if after.CandidateSample.Requests < before.CandidateSample.Requests {

@@ -114,6 +114,7 @@ func (l *Lease) Replay(o proxy.Outcome) proxy.Exchange {
 		g.shield.recalled.Add(1)
 	}
 	g.shield.replayed.Add(1)
+	l.target.rescuing.Add(1)
 	return second
 }
 
@@ -159,6 +160,9 @@ func (l *Lease) key() uint64 {
 // rescue counts a failure of another target that this request has made good.
 func (l *Lease) rescue(o proxy.Outcome) {
 	good := o.Class.Attributable() && !o.Class.Failed()
+	if l.replay() {
+		defer l.trial.failed.rescuing.Add(-1) // after it is in rescued: never too few
+	}
 	switch {
 	case !good:
 	case l.replay():

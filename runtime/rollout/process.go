@@ -70,6 +70,9 @@ func watch(ctx context.Context, p *process, post func(message)) {
 	defer tick.Stop()
 	failures, passes := 0, 0
 	for {
+		if usage, err := p.inst.Usage(); err == nil {
+			p.usage.Store(&usage)
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -78,6 +81,7 @@ func watch(ctx context.Context, p *process, post func(message)) {
 			return
 		case <-tick.C:
 		}
+<<<<<<< HEAD
 		if usage, err := p.inst.Usage(); err == nil {
 			p.usage.Store(&usage)
 		}
@@ -86,6 +90,9 @@ func watch(ctx context.Context, p *process, post func(message)) {
 			continue
 		}
 		if err != nil {
+=======
+		if err := probe(ctx, p.inst, time.Duration(health.Timeout)); err != nil {
+>>>>>>> e2e
 			passes = 0
 			if failures++; failures%health.Failures == 0 && ctx.Err() == nil {
 				post(unwell{p, err})

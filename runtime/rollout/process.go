@@ -81,18 +81,11 @@ func watch(ctx context.Context, p *process, post func(message)) {
 			return
 		case <-tick.C:
 		}
-<<<<<<< HEAD
-		if usage, err := p.inst.Usage(); err == nil {
-			p.usage.Store(&usage)
-		}
 		err := probe(ctx, p.inst, time.Duration(health.Timeout))
 		if unasked(err) {
 			continue
 		}
 		if err != nil {
-=======
-		if err := probe(ctx, p.inst, time.Duration(health.Timeout)); err != nil {
->>>>>>> e2e
 			passes = 0
 			if failures++; failures%health.Failures == 0 && ctx.Err() == nil {
 				post(unwell{p, err})

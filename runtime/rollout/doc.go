@@ -45,6 +45,6 @@
 // each process that comes up, is watched, or is retired, one for the gate that it works,
 // and one for what it files; all of them end before Run returns. Only the owner touches
 // its fields; others send it messages. The Engine's mutex guards the set of owners alone
-// and is never held while an owner works; the mutex of a side's keys is held by whoever
+// and is never held while an owner works; the mutex of a rollout's keys is held by whoever
 // counts a request, and no other with it.
 package rollout

@@ -77,7 +77,7 @@ func (o *owner) aim() {
 	if o.judged() {
 		candidate, stable = o.sides()
 		if o.ledger.rollout != ro.ID {
-			o.keys = [2]*keys{{}, {}}
+			o.keys = &keys{}
 		}
 		if o.ledger.rollout != ro.ID || o.ledger.entry != len(ro.Evidence) {
 			begun := ro.Entered
@@ -96,9 +96,9 @@ func (o *owner) aim() {
 	for _, p := range o.running {
 		switch p {
 		case candidate:
-			p.tally.look(&lens{o.ledger.begun, ro.SlowAbove, o.keys[0]})
+			p.tally.look(&lens{o.ledger.begun, ro.SlowAbove, o.keys})
 		case stable:
-			p.tally.look(&lens{o.ledger.begun, ro.SlowAbove, o.keys[1]})
+			p.tally.look(&lens{o.ledger.begun, ro.SlowAbove, o.keys})
 		default:
 			p.tally.look(nil)
 		}

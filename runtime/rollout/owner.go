@@ -34,12 +34,12 @@ type owner struct {
 	told  *told  // what the data plane was told last; nil while the module is not routed
 	ruled Policy // the policy that holds there
 
-	ledger    ledger   // of the step that is judged
-	keys      [2]*keys // of candidate and stable, in this rollout
-	errand    *errand  // the gate that is being worked; nil if none is
-	waits     string   // what it was told to wait for
-	filing    bool     // a rollout is on its way into the history
-	announced string   // the last whose end its hook was told
+	ledger    ledger  // of the step that is judged
+	keys      *keys   // of both sides, in this rollout
+	errand    *errand // the gate that is being worked; nil if none is
+	waits     string  // what it was told to wait for
+	filing    bool    // a rollout is on its way into the history
+	announced string  // the last whose end its hook was told
 
 	wake      *time.Timer         // when something happens by itself
 	look      *time.Timer         // when the judge looks again

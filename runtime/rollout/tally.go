@@ -80,15 +80,17 @@ func (t *tally) sample() analysis.Sample {
 	return analysis.Sample{Errors: failed, Slow: slow, Requests: t.dealt.Load()}
 }
 
-// keys remembers by whom a side's evidence was given in one rollout: one user who
-// keeps failing is one failure.
+// keys remembers by whom evidence was given in one rollout, on whichever side: one user
+// who keeps failing is one failure, also when the growing share moves the user over.
+// Counted once a side, users who fail everywhere would all speak against the candidate
+// as they come to it.
 type keys struct {
 	mu   sync.Mutex
 	seen map[uint64]byte
 }
 
 const (
-	maxKeys = 1 << 16 // per side; what comes after them is not counted
+	maxKeys = 1 << 17 // what comes after them is not counted
 
 	badKey  byte = 1
 	slowKey byte = 2

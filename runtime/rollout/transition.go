@@ -238,14 +238,20 @@ func (r *Record) sign(ev signs, now time.Time) {
 // ofProcess tells the gates that one process has passed, and the next must as well.
 func ofProcess(name string) bool { return name == atChecks || name == atRehearsal }
 
+// maxDoubts is how often a rollout may step back from all the traffic. A step often
+// passes in the middle of a burst that both sides share, since stable's failures are
+// the proof, and the next meets what is left of it with nothing beside it: with one
+// doubt, one in seven good rollouts was taken back in bursts, with ten one in a thousand.
+const maxDoubts = 10
+
 // doubt steps back to where the candidate has stable beside it, which then decides.
-// The second time, or where a user would be sent back and forth, it must go.
+// After too many, or where a user would be sent back and forth, it must go.
 func (r *Record) doubt(ev doubted, now time.Time) {
 	ro := r.Rollout
 	if !ro.Active() || ro.Phase != Shifting {
 		return
 	}
-	if ro.Weight() < full || ro.Step <= 1 || len(ro.Doubts) > 0 || ro.sticky() {
+	if ro.Weight() < full || ro.Step <= 1 || len(ro.Doubts) >= maxDoubts || ro.sticky() {
 		r.spoil(ev.Reason, false, now)
 		return
 	}

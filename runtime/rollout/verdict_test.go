@@ -171,6 +171,24 @@ func TestWhatChanceDidNotDealIsNoEvidence(t *testing.T) {
 	})
 }
 
+func TestUsersWhoFailEverywhereSpeakAgainstNobodyWhenTheyAreMoved(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		_ = w.offer("1.1.0", like(manifest.Gradual, func(p *rollout.Policy) { p.Sticky = policy.StickyCookie }))
+		w.pass(time.Second)
+		w.serve("1.0.0", 1000, 0, 0)
+		for key := range uint64(20) {
+			w.serveKeyed("1.0.0", 1, 1, 0, 100+key)
+			w.serveKeyed("1.1.0", 1, 1, 0, 100+key)
+		}
+		w.wantPhase(rollout.Shifting, "")
+		for key := range uint64(20) {
+			w.serveKeyed("1.1.0", 1, 1, 0, 200+key)
+		}
+		w.wantPhase(rollout.RolledBack, "requests failed")
+	})
+}
+
 // toFull brings 1.1.0 to all the traffic, beside a stable that did well.
 func (w *world) toFull(change ...func(*rollout.Policy)) {
 	w.t.Helper()
@@ -211,13 +229,17 @@ func TestAFailureWithAllTheTrafficIsADoubtThatStableDecides(t *testing.T) {
 			w.wantPhase(rollout.RolledBack, "requests failed")
 		})
 	})
-	t.Run("there is no second doubt", func(t *testing.T) {
+	t.Run("doubts come to an end", func(t *testing.T) {
 		inWorld(t, func(t *testing.T, w *world) {
 			w.toFull()
-			w.serve("1.1.0", 100, 100, time.Millisecond)
-			w.pass(12 * time.Second)
-			w.wantSplit(map[string]manifest.Weight{"1.1.0": 10000})
-			w.serve("1.1.0", 400, 400, time.Millisecond)
+			for range 10 {
+				w.serve("1.1.0", 10000, 10000, time.Millisecond)
+				w.wantPhase(rollout.Shifting, "")
+				w.wantSplit(map[string]manifest.Weight{"1.0.0": 7500, "1.1.0": 2500})
+				w.pass(12 * time.Second)
+				w.wantSplit(map[string]manifest.Weight{"1.1.0": 10000})
+			}
+			w.serve("1.1.0", 10000, 10000, time.Millisecond)
 			w.wantPhase(rollout.RolledBack, "requests failed")
 		})
 	})

@@ -98,13 +98,13 @@ func slowReleases(r *report) error {
 			for _, how := range []policy.Policy{policy.Default(), strict} {
 				s := scenario{row[0], timed(config(usualRate, traffic.Even(baseline)), kind.wait)}
 				s.cfg.Policy = how
-				row = append(row, caught(r.fewer(10).play(s))...)
+				row = append(row, caught(r.fewer(100).play(s))...)
 			}
 			rows = append(rows, row)
 		}
 	}
 	title := fmt.Sprintf("Slow releases beside a stable with a median of %s and a 99th percentile of %s; %d rollouts each: requests of the candidate's before it was out, where it was; by default, and with max_slow 1 %% and slow_factor 1.5",
-		usualWait.Median, usualWait.P99, r.fewer(10).runs)
+		usualWait.Median, usualWait.P99, r.fewer(100).runs)
 	columns := []string{"candidate", "default: never caught", "requests p50", "p95", "stricter: never caught", "requests p50", "p95"}
 	return r.table(title, columns, rows)
 }

@@ -61,7 +61,7 @@ func badReleases(r *report) error {
 		row := []string{b.name, decimal(mean(results, harmed)), decimal(mean(results, seen))}
 		at := points{b.name, []float64{mean(results, harmed), mean(results, seenMixed), mean(results, seen)}}
 		for _, c := range checkers {
-			watched := play(b.name, r.runs, func(seed uint64) trial.Result { return trial.Watch(b.cfg, c.by, seed) })
+			watched := play(b.name, r.fewer(10).runs, func(seed uint64) trial.Result { return trial.Watch(b.cfg, c.by, seed) })
 			row = append(row, decimal(mean(watched, harmed)), count(of(watched, harmed).Quantile(0.95)), hundredths(1-ended(watched, trial.RolledBack).Rate()))
 			at.values = append(at.values, mean(watched, harmed))
 		}
@@ -72,7 +72,7 @@ func badReleases(r *report) error {
 	if err := r.table(title, columns, rows); err != nil {
 		return err
 	}
-	title = "The very same traffic, judged by the evidence and by a checker at fixed intervals (each 60 s, a failed interval is one with less than 99 % success, out after 5 failed ones, or after 1): requests harmed by one rollout"
+	title = fmt.Sprintf("The very same traffic, judged by the evidence and, in the first %d of these rollouts, by a checker at fixed intervals (each 60 s, a failed interval is one with less than 99 %% success, out after 5 failed ones, or after 1): requests harmed by one rollout", r.fewer(10).runs)
 	columns = []string{"candidate", "evidence, mean", "with shield", "checker of 5, mean", "p95", "never caught", "checker of 1, mean", "p95", "never caught"}
 	if err := r.table(title, columns, harms); err != nil {
 		return err
@@ -98,13 +98,13 @@ func slowReleases(r *report) error {
 			for _, how := range []policy.Policy{policy.Default(), strict} {
 				s := scenario{row[0], timed(config(usualRate, traffic.Even(baseline)), kind.wait)}
 				s.cfg.Policy = how
-				row = append(row, caught(r.fewer(5).play(s))...)
+				row = append(row, caught(r.fewer(100).play(s))...)
 			}
 			rows = append(rows, row)
 		}
 	}
 	title := fmt.Sprintf("Slow releases beside a stable with a median of %s and a 99th percentile of %s; %d rollouts each: requests of the candidate's before it was out, where it was; by default, and with max_slow 1 %% and slow_factor 1.5",
-		usualWait.Median, usualWait.P99, r.fewer(5).runs)
+		usualWait.Median, usualWait.P99, r.fewer(100).runs)
 	columns := []string{"candidate", "default: never caught", "requests p50", "p95", "stricter: never caught", "requests p50", "p95"}
 	return r.table(title, columns, rows)
 }

@@ -29,7 +29,7 @@ func goodReleases(r *report) error {
 	var rows [][]string
 	for _, rate := range []float64{0.1, 1, 10, 100, 1000} {
 		name := fmt.Sprintf("%g requests/s", rate)
-		results := r.fewer(10).play(scenario{name, config(rate, traffic.Even(baseline))})
+		results := r.fewer(20).play(scenario{name, config(rate, traffic.Even(baseline))})
 		times := of(results, took)
 		requests := of(results, func(r trial.Result) uint64 { return r.Requests })
 		unproven := figures.Share{Of: len(results)}
@@ -45,7 +45,7 @@ func goodReleases(r *report) error {
 			hundredths(unproven.Rate()), decimal(float64(steps) / float64(len(results))), hundredths(ended(results, trial.Promoted).Rate()),
 		})
 	}
-	title := fmt.Sprintf("A good release on its way to 100 %%; %s of the requests fail on either side; %d rollouts each", percent(baseline), r.fewer(10).runs)
+	title := fmt.Sprintf("A good release on its way to 100 %%; %s of the requests fail on either side; %d rollouts each", percent(baseline), r.fewer(20).runs)
 	columns := []string{"traffic", "time p50", "time p95", "requests p50", "unproven at the end", "of its " + fmt.Sprint(len(policy.Default().Steps)) + " steps", "promoted"}
 	return r.table(title, columns, rows)
 }

@@ -2,13 +2,13 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build modules run demo test deps lint bench bench-ci fuzz generate clean e2e-build
+.PHONY: help build modules run demo test deps lint bench bench-ci bench-rollout fuzz generate clean e2e-build
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the runtime and its command line: bin/segue
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)" -o bin/segue ./cmd/segue
@@ -42,6 +42,9 @@ bench: build modules ## measure on this machine: activation, reloads, memory
 
 bench-ci: build modules ## a short run of the benchmarks that fails on a failed request
 	scripts/bench.sh ci
+
+bench-rollout: ## simulate how well rollouts decide: false rollbacks, and what bad releases harm
+	scripts/bench.sh rollout
 
 fuzz: ## fuzz each fuzz target for 30 s, or for FUZZTIME
 	scripts/fuzz.sh

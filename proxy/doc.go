@@ -7,8 +7,10 @@
 //   - Request.Host and Request.Path are in the one spelling that CleanHost and
 //     CleanPath give, and the engine sends exactly Request.Path to the target: what
 //     decided is what the module gets.
-//   - Every Exchange that a director hands out gets exactly one Done, after the last
-//     byte, whatever happened.
+//   - Every Exchange that a director, or another exchange's Replay, hands out gets exactly
+//     one Done, after the last byte, whatever happened.
+//   - Headers and cookies that begin with Segue- are the runtime's own: no module sees or
+//     sets them.
 //
 // The package starts no goroutine and holds no lock.
 package proxy

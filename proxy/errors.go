@@ -16,6 +16,9 @@ var (
 	// ErrDraining is the cause with which a request is cancelled whose target, or
 	// whose engine, has no more time to let it finish.
 	ErrDraining = errors.New("draining")
+	// ErrRecalled is why an attempt ended that was taken back from its target, to be made
+	// at another one.
+	ErrRecalled = errors.New("recalled")
 	// ErrTimeout is the cause with which a request is cancelled that took too long.
 	ErrTimeout = errors.New("timeout")
 )

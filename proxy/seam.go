@@ -27,6 +27,12 @@ type Exchange interface {
 	// can be sent again; 0 where it will not be. The engine keeps nothing of a body that
 	// is longer, or when its memory for this is used up: then the outcome is Unkept.
 	Keep() int64
+	// OnRecall gives the exchange the means to take the request back from its target. Called
+	// once, before anything is sent, and only where Keep is not 0. back does not block, may
+	// be called at any time and from any goroutine, and says whether the request is taken
+	// back: not where an answer has come, or its body is not kept. Where it says so, the
+	// engine asks for a Replay at once, with an outcome that is ClassDrained.
+	OnRecall(back func() bool)
 	// Tap, if not nil, is shown what passes. Asked for once, before anything is sent; not
 	// asked of an exchange that Replay gave.
 	Tap() Tap
@@ -39,9 +45,9 @@ type Exchange interface {
 	Answered(wait time.Duration, header http.Header)
 	// Replay gives another exchange for the same request, in place of the answer (or the
 	// lack of one) that ends this one with o, of which the client has got nothing; nil
-	// where that answer stands. The engine asks before Done, only of a failure, and once
-	// for a request; where it gets an exchange, Done(o) follows at once. An o that is
-	// Unkept gets none.
+	// where that answer stands. The engine asks before Done, only of a failure or of what
+	// was taken back, and once for a request; where it gets an exchange, Done(o) follows at
+	// once. An o that is Unkept gets none.
 	Replay(o Outcome) Exchange
 	// Done reports how it ended. The engine calls it exactly once, when nothing of
 	// the request is under way any more; further calls are ignored.
@@ -144,7 +150,7 @@ const (
 	ClassTransport                // not reached, or the answer broke off
 	ClassTimeout                  // no answer in time
 	ClassClientGone               // the client went away, or broke its own request
-	ClassDrained                  // ended by us: a drain or a shutdown had no more time
+	ClassDrained                  // ended by us: taken back, or a drain or a shutdown had no more time
 	ClassHost                     // not reached, because the host itself lacked the means
 	Classes                       // how many there are
 )

@@ -1,11 +1,20 @@
 #!/usr/bin/env bash
 # Runs the benchmarks against the real binaries and prints their tables;
-# `scripts/bench.sh ci` is the short form, which is there to find failures.
+# `scripts/bench.sh ci` is the short form, which is there to find failures, and
+# `scripts/bench.sh rollout` the simulation of rollouts, which needs no binaries.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 mkdir -p build/bench
 go build -buildvcs=false -o build/bench/ ./bench/...
+
+if [[ ${1:-} == rollout ]]; then
+  out=$PWD/build/bench-rollout
+  mkdir -p "$out"
+  # Virtual time is to be had in a test alone.
+  go test -count=1 -timeout 20m ./bench/rollout -run '^TestTheEngine' -engine.runs 300 -engine.out "$out/engine.json"
+  exec build/bench/rollout -out "$out" -engine "$out/engine.json"
+fi
 
 if [[ ${1:-} == ci ]]; then
   build/bench/reload -n 200
@@ -16,4 +25,5 @@ fi
 build/bench/activation | tee build/bench/activation.md
 build/bench/reload | tee build/bench/reload.md
 build/bench/memory | tee build/bench/memory.md
+build/bench/canary | tee build/bench/canary.md
 echo "The tables are in build/bench/*.md; bench/README.md says how each is measured."

@@ -15,9 +15,22 @@
 //   - A target that is gone loses its requests to the stable ones at once. Where no
 //     stable one is left, requests wait for one, bounded in number and time; a
 //     candidate never inherits more than its share.
+//   - While a rollout is under way, a request is evidence where chance, or its user's
+//     place, gave it to a target that could have got it otherwise: what is inherited,
+//     spilled over a cap, replayed or previewed is not.
+//   - A user who can be told apart stays on one side of a rollout, but for the requests
+//     that its side could not take or failed.
+//   - A request is taken back only where a stable target is up and its replay is paid for.
+//     It is no evidence: its target has been judged, or given up, already.
+//   - A replay is asked for by a target that is not stable's, answered by one that is, and
+//     never replayed again.
+//
+// Without a rollout, a shield, a preview and a tap, none of them costs a request more
+// than a look at whether they are there.
 //
 // The package starts no goroutine, but that a drain which has no more time cancels
-// each request in one of its own, which ends as soon as Request.Cancel returns.
+// each request in one of its own, which ends as soon as Request.Cancel returns, and that
+// requests are taken back in one, seconds after an Apply, which waits for nothing.
 // Group.mu and Target.mu are never held together,
 // and nothing of the caller's is called under either.
 package balance

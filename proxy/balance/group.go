@@ -62,17 +62,32 @@ func (g *Group) Module() string { return g.cfg.Module }
 // is allowed, and means that requests wait. Where the weights are the ones before, in
 // the same order, their exact sequence goes on. A split that is refused changes
 // nothing.
+//
+// What waits for an answer from a target that loses its share, without becoming stable,
+// is taken back and given to stable, where a shield covers it: at once what has waited
+// for longer than a second, or than all but a hundredth of stable's answers took, up to
+// ten seconds; and all that still waits when as much time has passed since. So what hangs
+// is rescued soon, and a target that is well has the time to finish. Where no stable
+// one is up, nothing is taken back. All else goes on.
 func (g *Group) Apply(split Split) error {
+	last, next, err := g.swap(split)
+	if err == nil {
+		g.recall(last, next)
+	}
+	return err
+}
+
+// swap puts split in place of the shares before.
+func (g *Group) swap(split Split) (last, next *shares, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	last := g.current.Load()
-	next, err := newShares(g, split, last)
-	if err != nil {
-		return err
+	last = g.current.Load()
+	if next, err = newShares(g, split, last); err != nil {
+		return nil, nil, err
 	}
 	g.current.Store(next)
 	close(last.changed)
-	return nil
+	return last, next, nil
 }
 
 // Pick puts r in flight on the target whose turn it is. Where that one is gone, or

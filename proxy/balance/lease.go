@@ -30,6 +30,8 @@ type trial struct {
 	sent     atomic.Int64 // the same, 0 until all was sent
 	counted  bool         // in target.unanswered
 	answered atomic.Bool
+	back     func() bool // under target.mu; see proxy.Exchange.OnRecall
+	recalled atomic.Bool
 }
 
 // Target is where the request is in flight.
@@ -80,27 +82,26 @@ func (l *Lease) answer() {
 	}
 }
 
-// Replay gives the request to a stable target, where the shield covers it. What is
-// stable, and whether there is a shield, is for the split of this moment to say.
+// Replay gives the request to a stable target, where the shield under which it was dealt
+// covers it. What is stable is for the split of this moment to say.
 func (l *Lease) Replay(o proxy.Outcome) proxy.Exchange {
-	if l.shares.Shield == nil || l.stable || l.replay() || !o.Class.Failed() || o.Reached {
+	recalled := o.Class == proxy.ClassDrained && l.trial != nil && l.trial.recalled.Load()
+	if l.shares.Shield == nil || l.stable || l.replay() || o.Reached || !o.Class.Failed() && !recalled {
 		return nil
 	}
 	g := l.shares.group
-	s := g.current.Load()
 	switch {
-	case s.Shield == nil:
-		return nil
-	case !s.Shield.covers(l.request):
+	case !l.shares.Shield.covers(l.request):
 		g.shield.uncovered.Add(1)
 		return nil
 	case o.Unkept:
 		g.shield.unkept.Add(1)
 		return nil
-	case !g.budget.spend(time.Now()):
+	case !recalled && !g.budget.spend(time.Now()): // the recall was paid for
 		g.shield.overBudget.Add(1)
 		return nil
 	}
+	s := g.current.Load()
 	second := &Lease{request: l.request, shares: s, trial: &trial{failed: l.target}}
 	if l.trial != nil {
 		second.trial.user = l.trial.user
@@ -109,7 +110,11 @@ func (l *Lease) Replay(o proxy.Outcome) proxy.Exchange {
 		g.budget.left.Add(Full)
 		return nil
 	}
+	if recalled {
+		g.shield.recalled.Add(1)
+	}
 	g.shield.replayed.Add(1)
+	l.target.rescuing.Add(1)
 	return second
 }
 
@@ -155,6 +160,9 @@ func (l *Lease) key() uint64 {
 // rescue counts a failure of another target that this request has made good.
 func (l *Lease) rescue(o proxy.Outcome) {
 	good := o.Class.Attributable() && !o.Class.Failed()
+	if l.replay() {
+		defer l.trial.failed.rescuing.Add(-1) // after it is in rescued: never too few
+	}
 	switch {
 	case !good:
 	case l.replay():

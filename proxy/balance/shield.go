@@ -16,7 +16,9 @@ const defaultKeep = 1 << 20
 
 // Shield has a stable target answer what another one failed: a transport error, a
 // timeout or a 5xx, before the client got anything of the answer. The failure still
-// counts against the target that failed; the replay is evidence of nobody.
+// counts against the target that failed; the replay is evidence of nobody. It also has
+// stable answer what waits on a target that has lost its share (see Group.Apply). The
+// shield under which a request was dealt holds until the request's end.
 //
 // A target may have done its work before it failed, and a replay does it again: so
 // only GET, HEAD and OPTIONS are replayed, and what the operator opts in.
@@ -121,20 +123,21 @@ func (b *budget) spend(now time.Time) bool {
 
 // shieldCounters count what became of failures.
 type shieldCounters struct {
-	replayed, rescued, overBudget, unkept, uncovered atomic.Uint64
+	replayed, recalled, rescued, overBudget, unkept, uncovered atomic.Uint64
 }
 
-// ShieldStats count the failures of targets that are not stable's, of which the client
-// had got nothing, under a shield.
+// ShieldStats count, under a shield, the failures of targets that are not stable's, of
+// which the client had got nothing, and what was taken back from them.
 type ShieldStats struct {
 	Replayed   uint64 // sent to a stable target
-	Rescued    uint64 // of these, made good
+	Recalled   uint64 // of these, taken back
+	Rescued    uint64 // of the replayed, made good
 	OverBudget uint64 // not replayed: the budget was used up
 	Unkept     uint64 // not replayed: the body was too long, or there was no memory to keep it
 	Uncovered  uint64 // not replayed: not of a method or a route that is
 }
 
 func (c *shieldCounters) snapshot() ShieldStats {
-	return ShieldStats{Replayed: c.replayed.Load(), Rescued: c.rescued.Load(), OverBudget: c.overBudget.Load(),
+	return ShieldStats{Replayed: c.replayed.Load(), Recalled: c.recalled.Load(), Rescued: c.rescued.Load(), OverBudget: c.overBudget.Load(),
 		Unkept: c.unkept.Load(), Uncovered: c.uncovered.Load()}
 }

@@ -117,7 +117,7 @@ func TestStablesFailuresAreItsOwn(t *testing.T) {
 	}
 }
 
-func TestTheSplitOfTheMomentSaysWhereAReplayGoes(t *testing.T) {
+func TestTheSplitOfTheMomentSaysWhereAReplayGoesAndTheOneBeforeWhetherItDoes(t *testing.T) {
 	g, stable, candidate := shielded(t, balance.Shield{})
 	get := &proxy.Request{Method: "GET", Path: "/"}
 	l := take(t, g, get)
@@ -129,15 +129,24 @@ func TestTheSplitOfTheMomentSaysWhereAReplayGoes(t *testing.T) {
 		replay.Done(ok)
 	}
 	l.Done(failed)
-	for name, s := range map[string]balance.Split{
-		"promoted":             {Shield: &balance.Shield{}, Shares: []balance.Share{all(candidate)}},
-		"the shield taken off": {Shares: []balance.Share{all(stable)}},
+	under := balance.Split{Rollout: "r", Shield: &balance.Shield{}, Shares: []balance.Share{{Target: candidate, Weight: balance.Full}, {Target: stable, Stable: true}}}
+	for name, c := range map[string]struct {
+		next balance.Split
+		want bool
+	}{
+		"promoted":         {balance.Split{Shares: []balance.Share{all(candidate)}}, false},
+		"rolled back":      {balance.Split{Shares: []balance.Share{all(stable)}}, true},
+		"nobody is stable": {balance.Split{}, false},
 	} {
-		split(t, g, balance.Split{Shield: &balance.Shield{}, Shares: []balance.Share{{Target: candidate, Weight: balance.Full}, {Target: stable, Stable: true}}})
+		split(t, g, under)
 		l := take(t, g, get)
-		split(t, g, s)
-		if l.Replay(failed) != nil {
-			t.Errorf("%s: replayed", name)
+		split(t, g, c.next)
+		replay := l.Replay(failed)
+		if replay != nil {
+			replay.Done(ok)
+		}
+		if replay != nil != c.want {
+			t.Errorf("%s: replayed on %v", name, replay)
 		}
 		l.Done(failed)
 	}

@@ -64,6 +64,7 @@ type Target struct {
 	bytesIn  atomic.Int64
 	bytesOut atomic.Int64
 	rescued  atomic.Uint64
+	rescuing atomic.Int64 // replays of its failures that are under way
 	latency  histogram
 }
 
@@ -155,8 +156,9 @@ func (t *Target) Overdue(than time.Duration) int {
 
 // Rescued is how many of the target's failures, of which the client had got nothing, a
 // stable one has made good: those that were replayed, and those that had not reached
-// the target at all.
-func (t *Target) Rescued() uint64 { return t.rescued.Load() }
+// the target at all. A replay counts from its beginning on, so that it is told along with
+// the failure, and is taken off again if it fails as well.
+func (t *Target) Rescued() uint64 { return t.rescued.Load() + uint64(max(0, t.rescuing.Load())) }
 
 // Down takes the target out at once and for good, without waiting: its process is
 // gone, or is about to be. Requests in flight go on as far as they can.
@@ -245,7 +247,7 @@ type TargetStats struct {
 	Classes  [proxy.Classes]uint64 // of these, by proxy.Class
 	BytesIn  int64                 // bodies from clients
 	BytesOut int64                 // bodies to clients
-	Rescued  uint64                // see Target.Rescued
+	Rescued  uint64                // see Target.Rescued; of replays, those that are over
 	// Latency is proxy.Outcome.Wait, of the requests that are attributable to the module:
 	// no upgrades, and none that the client, a drain or the host ended.
 	Latency Histogram

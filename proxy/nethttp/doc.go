@@ -7,9 +7,18 @@
 //     headers that only the engine sets, and no hop-by-hop or internal header.
 //   - Bodies are streamed both ways in constant memory, and flushed as they come.
 //   - An answer that breaks off at the module breaks off at the client.
-//   - The engine tries a request again only where nothing of it was sent, once. (Below
-//     it net/http's transport sends an idempotent request without a body anew when a
-//     kept connection turns out to be dead.)
+//   - The engine tries a request again by itself only where nothing of it was sent, once.
+//     (Below it net/http's transport sends an idempotent request without a body anew when
+//     a kept connection turns out to be dead.) Beyond that it does what the exchange says:
+//     a failure of which the client has got nothing, but for informational answers, can
+//     be replayed once, with a body that was kept. The failed answer is thrown away
+//     unread, with its connection.
+//   - What is kept of bodies is bounded for all requests together, taken as it is needed
+//     and given back when no replay can come any more. A body that finds no memory passes
+//     all the same, but is not replayed. (One read more than the bound may be kept of a
+//     body that is being read at the moment of a replay.)
+//   - A module neither sees nor sets what is the runtime's own: headers and cookies that
+//     begin with Segue-.
 //   - Every exchange gets its Done when the last byte from the module has been passed
 //     on, before the client sees the end of its answer; the target's connections are
 //     closed when the target retires.
@@ -19,5 +28,8 @@
 // handler. Shutdown joins all handlers. Engine holds no lock. transit.informing is
 // held while an informational answer is written, which takes no longer than its
 // deadline; transit.mu comes after it and is held for setting deadlines only, so that
-// a request can be cut off at any time without waiting.
+// a request can be cut off at any time without waiting. keeper.client is held while a
+// client's body is read, keeper.mu comes after it and is held for copying only, so that
+// what is kept can be read while the client is waited for. tapped.mu is held while a tap
+// is called.
 package nethttp

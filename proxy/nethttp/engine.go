@@ -31,7 +31,8 @@ type Config struct {
 	// Towards modules.
 	DialTimeout time.Duration // default 5 s
 	// AnswerTimeout is how long a module may take from the end of the request to the
-	// head of its answer; default 60 s.
+	// head of its answer, and before that for each piece of the body, of 32 KiB at most;
+	// default 60 s.
 	AnswerTimeout time.Duration
 	// KeepIdle is how long an idle connection to a module is kept; default 30 s. It
 	// must be less than what the module keeps, or a request may meet a closing

@@ -45,6 +45,7 @@ type keeper struct {
 	size    int64      // read from the client
 	lost    bool       // not all of that is kept
 	last    bool       // the current reading is the last one
+	held    bool       // another reading may begin at any moment: lose nothing
 	pieces  [][]byte
 	taken   int64 // of memory
 }
@@ -76,7 +77,7 @@ func (r *reading) Read(p []byte) (int, error) {
 	n, err := k.body.next(p)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.keepLocked(p[:n], k.current != r)
+	k.keepLocked(p[:n], k.held || k.current != r)
 	r.at.Add(int64(n))
 	return n, err
 }
@@ -153,22 +154,20 @@ func (k *keeper) loseLocked() {
 	k.taken = 0
 }
 
-// whole reports whether all that was read is kept.
-func (k *keeper) whole() bool {
+// hold reports whether all that was read is kept, and sees to it that this stays so
+// until restart or settle.
+func (k *keeper) hold() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return !k.lost
+	k.held = !k.lost
+	return k.held
 }
 
-// restart begins another reading in place of the current one; nil where not all is
-// kept any more.
+// restart begins another reading in place of the current one, after hold.
 func (k *keeper) restart() *reading {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.lost {
-		return nil
-	}
-	k.current, k.last = &reading{keeper: k}, true
+	k.current, k.held, k.last = &reading{keeper: k}, false, true
 	return k.current
 }
 
@@ -180,7 +179,7 @@ func (k *keeper) settle() {
 	if !k.last && !k.lost {
 		k.loseLocked()
 	}
-	k.last = true
+	k.last, k.held = true, false
 }
 
 // end gives all memory back and ends every reading.

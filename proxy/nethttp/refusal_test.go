@@ -160,6 +160,7 @@ func (*ended) Keep() int64                         { return 0 }
 func (*ended) Tap() proxy.Tap                      { return nil }
 func (*ended) Sent(time.Time)                      {}
 func (*ended) Answered(time.Duration, http.Header) {}
+func (*ended) OnRecall(func() bool)                {}
 func (*ended) Replay(proxy.Outcome) proxy.Exchange { return nil }
 
 func TestAnExchangeThatEndsInAPanicCountsAsFailed(t *testing.T) {

@@ -47,6 +47,7 @@ type transit struct {
 	upgrade string // the protocol that the client asks to change to
 	body    *clientBody
 	kept    *keeper       // nil where the body is not kept
+	reading *reading      // of kept, this attempt's
 	out     *http.Request // to the module
 
 	exchange proxy.Exchange
@@ -55,6 +56,7 @@ type transit struct {
 	settled  bool     // the exchange is done
 	asked    bool     // whether the request may be replayed
 	tap      *tapped  // nil for none
+	attempt  *attempt // nil where it cannot be ended by itself
 	signals  *signals // of this attempt
 	first    signals  // of the first one
 
@@ -214,22 +216,51 @@ func (t *transit) prepare() {
 func (t *transit) begin(exchange proxy.Exchange) {
 	t.exchange, t.began, t.outcome, t.settled = exchange, time.Now(), proxy.Outcome{}, false
 	t.signals.begin(exchange)
+	t.attempt = nil
 	if t.asked { // a replay, while the first module's transport may be reading still
 		t.tap = nil
 		if t.kept != nil {
-			t.out.Body = t.kept.restart()
+			t.reading = t.kept.restart()
 		}
+	} else {
+		t.tap = tapOf(exchange.Tap())
+		t.keep(exchange.Keep())
+	}
+	t.pace()
+}
+
+// keep keeps most bytes of the body, if that is enough, so that the request can be sent
+// again, and taken back.
+func (t *transit) keep(most int64) {
+	t.kept, t.reading = nil, nil
+	if t.body != nil {
+		t.body.tap = t.tap
+	}
+	if most == 0 || t.in.ContentLength > most {
 		return
 	}
-	t.tap = tapOf(exchange.Tap())
+	if t.body != nil {
+		t.kept = newKeeper(t.body, &t.e.memory, most)
+		t.reading = t.kept.current
+	}
+	t.attempt = t.newAttempt()
+	t.exchange.OnRecall(t.attempt.back)
+}
+
+// pace bounds how long the module may take for each piece of the body.
+func (t *transit) pace() {
 	if t.body == nil {
 		return
 	}
-	t.body.tap, t.kept, t.out.Body = t.tap, nil, t.body
-	if most := exchange.Keep(); most > 0 && t.in.ContentLength <= most {
-		t.kept = newKeeper(t.body, &t.e.memory, most)
-		t.out.Body = t.kept.current
+	body, stop := io.ReadCloser(t.body), t.cancel
+	if t.reading != nil {
+		body = t.reading
 	}
+	if t.attempt != nil {
+		stop = t.attempt.cancel
+	}
+	t.signals.paced = &paced{body: body, limit: t.e.cfg.AnswerTimeout, late: func() { stop(proxy.ErrTimeout) }}
+	t.out.Body = t.signals.paced
 }
 
 // try makes one attempt. Where that is not the end it gives the exchange to go on with:
@@ -239,13 +270,19 @@ func (t *transit) try(exchange proxy.Exchange, may bool) (end ending, next proxy
 	defer t.settle() // whatever happens, also a panic of ours
 	t.begin(exchange)
 	res, err := t.e.transport(exchange.Target()).RoundTrip(t.out)
-	if _, unreached := errors.AsType[*dialError](err); unreached && !lacking(err) && may && t.ctx.Err() == nil {
+	t.signals.paced.stop(true)
+	taken := t.attempt.end()
+	if _, unreached := errors.AsType[*dialError](err); unreached && !taken && !lacking(err) && may && t.ctx.Err() == nil {
 		t.outcome.Class, t.outcome.Err = proxy.ClassTransport, err
 		return whole, exchange
 	}
 	t.hush()
 	t.outcome.Wait = t.signals.wait()
-	if err == nil {
+	switch {
+	case err == nil && taken: // at the same moment
+		res.Body.Close()
+		err = proxy.ErrRecalled
+	case err == nil:
 		err = t.check(res)
 	}
 	if err != nil {
@@ -286,19 +323,20 @@ func (t *transit) check(res *http.Response) error {
 	return err
 }
 
-// replay asks for an exchange in place of a failure of which the client has got
-// nothing. Where there is one, the module's answer is thrown away unread, and its
+// replay asks for an exchange in place of a failure, or of what was taken back, of
+// which the client has got nothing. Where there is one, the module's answer is thrown away unread, and its
 // connection with it: to wait for the rest could take as long as the module likes.
 func (t *transit) replay(res *http.Response, err error) proxy.Exchange {
 	o := t.outcome
 	if err == nil && res.StatusCode >= http.StatusInternalServerError {
 		o.Class = proxy.ClassServerError
 	}
-	if t.asked || err == nil && o.Class != proxy.ClassServerError || !o.Class.Failed() || t.ctx.Err() != nil {
+	failed := o.Class.Failed() || errors.Is(o.Err, proxy.ErrRecalled)
+	if t.asked || err == nil && o.Class != proxy.ClassServerError || !failed || t.ctx.Err() != nil {
 		return nil
 	}
 	t.asked = true
-	o.Unkept = t.body != nil && (t.kept == nil || !t.kept.whole())
+	o.Unkept = t.body != nil && (t.kept == nil || !t.kept.hold())
 	next := t.exchange.Replay(o)
 	if next == nil || o.Unkept {
 		return nil
@@ -318,8 +356,8 @@ func (t *transit) settle() {
 	}
 	t.settled = true
 	t.outcome.Duration = time.Since(t.began)
-	if reading, ok := t.out.Body.(*reading); ok {
-		t.outcome.BytesIn += reading.at.Load()
+	if t.reading != nil {
+		t.outcome.BytesIn += t.reading.at.Load()
 	} else {
 		t.outcome.BytesIn += t.body.bytes()
 	}
@@ -330,11 +368,11 @@ func (t *transit) settle() {
 // failed notes why the module's answer did not come, or not wholly.
 func (t *transit) failed(err error) {
 	t.outcome.Err = err
-	cause := context.Cause(t.ctx)
+	cause := context.Cause(t.out.Context()) // the attempt's own, or the request's
 	timeout, isNet := errors.AsType[net.Error](err)
 	_, unreached := errors.AsType[*dialError](err)
 	switch {
-	case errors.Is(cause, proxy.ErrDraining):
+	case errors.Is(cause, proxy.ErrDraining), errors.Is(cause, proxy.ErrRecalled):
 		t.outcome.Class, t.outcome.Err = proxy.ClassDrained, cause
 	case errors.Is(cause, proxy.ErrTimeout):
 		t.outcome.Class, t.outcome.Err = proxy.ClassTimeout, cause

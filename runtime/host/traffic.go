@@ -68,7 +68,7 @@ func (t *traffic) Target(id string, rel module.Release, inst rollout.Instance, o
 		Dial:   inst.Dial,
 		Observe: func(o balance.Observation) {
 			if o.Class.Attributable() {
-				observe(rollout.Observation{Failed: o.Class.Failed(), Wait: o.Wait, Dealt: o.Dealt, Key: o.Key})
+				observe(rollout.Observation{Failed: o.Class.Failed(), Wait: o.Wait, Took: o.Duration, Dealt: o.Dealt, Key: o.Key})
 			}
 		},
 	})

@@ -61,7 +61,8 @@ func (d *desire) look(r Record) {
 	if ro.Phase == Checking && ro.strategy() == manifest.Bluegreen && share(ro.Policy.Mirror.Share) > 0 {
 		d.mirror = ro.Candidate.Key
 	}
-	if ro.Phase == Shifting && ro.Step == 1 && ro.Weight() < manifest.Full {
+	// What is beyond the cap goes to stable, and so would a user who is the candidate's.
+	if ro.Phase == Shifting && ro.Step == 1 && ro.Weight() < manifest.Full && !ro.sticky() {
 		d.cap = firstCap
 	}
 }

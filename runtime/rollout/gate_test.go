@@ -270,6 +270,10 @@ func TestAHookIsCalledOffWithItsRollout(t *testing.T) {
 		if err := w.engine.Pause(t.Context(), by(bob)); err != nil { // an answer is heard all the same
 			t.Fatal(err)
 		}
+		w.pass(time.Second)
+		if w.calledOff != 0 {
+			t.Error("the pause called it off")
+		}
 		if err := w.offer("1.2.0", gradual); err != nil {
 			t.Fatal(err)
 		}

@@ -22,7 +22,12 @@ type ledger struct {
 	quiet   int              // looks since then that saw nothing new
 	// begun is when the entry was; what was sent before is no evidence in it.
 	begun time.Time
+	saved time.Time     // when it was saved last, for its own sake
+	held  analysis.Step // what was saved then
 }
+
+// keep is how much of what a step has shown may be lost with the host.
+const keep = time.Second
 
 // onTrial reports whether stable got all traffic at once, just now, and may still be
 // judged: until the policy's hold has passed, and while there is a way back or has
@@ -79,7 +84,8 @@ func (o *owner) aim() {
 			if !ro.Active() {
 				begun = ro.Ended
 			}
-			o.ledger = ledger{rollout: ro.ID, entry: len(ro.Evidence), step: ro.Evidence[len(ro.Evidence)-1], begun: begun}
+			step := ro.Evidence[len(ro.Evidence)-1]
+			o.ledger = ledger{rollout: ro.ID, entry: len(ro.Evidence), step: step, begun: begun, held: step, saved: time.Now()}
 			for _, p := range []*process{candidate, stable} {
 				if p != nil {
 					p.noted = p.tally.sample()
@@ -205,6 +211,12 @@ func (o *owner) judge(ctx context.Context) {
 		next := *ro
 		next.Errors, next.Slow, next.Missing = o.ledger.found.Errors, o.ledger.found.Slow, brief(o.ledger.found.Reason)
 		o.rec.Rollout = &next
+	}
+	if now := time.Now(); o.ledger.held != step && now.Sub(o.ledger.saved) >= keep {
+		o.ledger.saved, o.ledger.held = now, step
+		if !o.unsaved { // else it is tried again in any case
+			_ = o.save(ctx, o.rec)
+		}
 	}
 	if found := o.ledger.found; found.Verdict == module.Fail {
 		o.against(ctx, found.Reason)

@@ -110,6 +110,9 @@ type Share struct {
 type Observation struct {
 	Failed bool          // 5xx, transport error or timeout; not a client that went away
 	Wait   time.Duration // until the head of the answer: the module's own time
+	// Took is from when it was dealt to its end; what was dealt before a step is no
+	// evidence in it. Where it is less than Wait, Wait stands for it.
+	Took time.Duration
 	// Dealt says that chance (or a key's hash) gave the request to this target. Only
 	// then is it evidence: a replay, a preview or a mirrored copy is not.
 	Dealt bool

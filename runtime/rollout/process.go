@@ -70,6 +70,9 @@ func watch(ctx context.Context, p *process, post func(message)) {
 	defer tick.Stop()
 	failures, passes := 0, 0
 	for {
+		if usage, err := p.inst.Usage(); err == nil {
+			p.usage.Store(&usage)
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -77,9 +80,6 @@ func watch(ctx context.Context, p *process, post func(message)) {
 			post(exited{p})
 			return
 		case <-tick.C:
-		}
-		if usage, err := p.inst.Usage(); err == nil {
-			p.usage.Store(&usage)
 		}
 		err := probe(ctx, p.inst, time.Duration(health.Timeout))
 		if unasked(err) {

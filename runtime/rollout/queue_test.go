@@ -201,3 +201,22 @@ func TestATrialThatIsLostIsInTheHistory(t *testing.T) {
 		}
 	})
 }
+
+func TestAnEndThatIsNotSavedIsNotInTheHistory(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		_ = w.offer("1.1.0", gradual)
+		w.pass(time.Second)
+		w.setSaveErr(errFull)
+		_ = w.engine.Abort(t.Context(), by(alice))
+		w.pass(10 * time.Second)
+		if past, ok := w.filed["hello-2"]; ok {
+			t.Errorf("filed as %s, and a crash would undo it", past.Phase)
+		}
+		w.setSaveErr(nil)
+		w.pass(2 * time.Second)
+		if past := w.filed["hello-2"]; past.Phase != "aborted" {
+			t.Errorf("history says %q", past.Phase)
+		}
+	})
+}

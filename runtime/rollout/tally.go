@@ -23,7 +23,7 @@ type tally struct {
 
 // lens is how a process is looked at in one step.
 type lens struct {
-	begun     time.Time // what was sent to it before says nothing of this step
+	begun     time.Time // what was dealt to it before says nothing of this step
 	slowAbove time.Duration
 	keys      *keys
 }
@@ -48,7 +48,7 @@ func (t *tally) add(o Observation) (look bool) {
 		return false
 	}
 	now := time.Now()
-	if now.Add(-o.Wait).Before(l.begun) {
+	if now.Add(-max(o.Took, o.Wait)).Before(l.begun) {
 		return false
 	}
 	t.dealt.Add(1) // first: never fewer than of these

@@ -51,8 +51,8 @@ func TestWithoutAHoldEvidenceAloneMovesTheRollout(t *testing.T) {
 		w.activate("1.0.0")
 		_ = w.offer("1.1.0", like(manifest.Gradual, patient(manifest.Wait), func(p *rollout.Policy) { p.Hold = new(manifest.Duration(0)) }))
 		w.pass(time.Second)
-		w.serve("1.0.0", 9900, 0, 0)
-		w.serve("1.1.0", 200, 0, 0)
+		w.serve("1.0.0", 9900, 0, time.Millisecond)
+		w.serve("1.1.0", 200, 0, time.Millisecond)
 		w.pass(time.Second)
 		w.wantSplit(map[string]manifest.Weight{"1.0.0": 7500, "1.1.0": 2500})
 	})
@@ -123,6 +123,21 @@ func TestWhatHangsSinceBeforeTheStepIsNoEvidenceInIt(t *testing.T) {
 	})
 }
 
+func TestWhatWasSentBeforeTheStepIsNoEvidenceInIt(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		_ = w.offer("1.1.0", gradual)
+		w.pass(11 * time.Second) // a second into the second step
+		for range 50 {
+			w.target("1.1.0").observe(rollout.Observation{Failed: true, Took: 5 * time.Second, Dealt: true})
+		}
+		w.pass(time.Second)
+		if ro := w.wantPhase(rollout.Shifting, ""); ro.Step != 2 || ro.CandidateSample.Requests != 0 {
+			t.Errorf("step %d, candidate %+v", ro.Step, ro.CandidateSample)
+		}
+	})
+}
+
 func TestOneUserWhoKeepsFailingIsOneFailure(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.activate("1.0.0")
@@ -172,7 +187,7 @@ func TestAFailureWithAllTheTrafficIsADoubtThatStableDecides(t *testing.T) {
 	t.Run("it was trouble from elsewhere", func(t *testing.T) {
 		inWorld(t, func(t *testing.T, w *world) {
 			w.toFull()
-			w.serve("1.1.0", 100, 100, 0)
+			w.serve("1.1.0", 100, 100, time.Millisecond)
 			w.wantSplit(map[string]manifest.Weight{"1.0.0": 7500, "1.1.0": 2500})
 			ro := w.wantPhase(rollout.Shifting, "")
 			if len(ro.Doubts) != 1 || !strings.Contains(ro.Doubts[0], "100 of 100") {
@@ -190,7 +205,7 @@ func TestAFailureWithAllTheTrafficIsADoubtThatStableDecides(t *testing.T) {
 	t.Run("it was the candidate", func(t *testing.T) {
 		inWorld(t, func(t *testing.T, w *world) {
 			w.toFull()
-			w.serve("1.1.0", 100, 100, 0)
+			w.serve("1.1.0", 100, 100, time.Millisecond)
 			w.serve("1.0.0", 75, 0, 0)
 			w.serve("1.1.0", 25, 25, 0)
 			w.wantPhase(rollout.RolledBack, "requests failed")
@@ -199,10 +214,10 @@ func TestAFailureWithAllTheTrafficIsADoubtThatStableDecides(t *testing.T) {
 	t.Run("there is no second doubt", func(t *testing.T) {
 		inWorld(t, func(t *testing.T, w *world) {
 			w.toFull()
-			w.serve("1.1.0", 100, 100, 0)
+			w.serve("1.1.0", 100, 100, time.Millisecond)
 			w.pass(12 * time.Second)
 			w.wantSplit(map[string]manifest.Weight{"1.1.0": 10000})
-			w.serve("1.1.0", 400, 400, 0)
+			w.serve("1.1.0", 400, 400, time.Millisecond)
 			w.wantPhase(rollout.RolledBack, "requests failed")
 		})
 	})
@@ -211,7 +226,7 @@ func TestAFailureWithAllTheTrafficIsADoubtThatStableDecides(t *testing.T) {
 			w.toFull(func(p *rollout.Policy) { p.Sticky = policy.StickyCookie })
 			w.serve("1.1.0", 10, 1, 0)
 			w.wantSplit(map[string]manifest.Weight{"1.1.0": 10000})
-			w.serve("1.1.0", 100, 100, 0)
+			w.serve("1.1.0", 100, 100, time.Millisecond)
 			w.wantPhase(rollout.RolledBack, "requests failed")
 		})
 	})
@@ -222,7 +237,7 @@ func TestADoubtLeavesTrafficFirstAndIsSavedThen(t *testing.T) {
 		w.toFull()
 		before := len(w.done(0))
 		w.setSaveErr(errFull)
-		w.serve("1.1.0", 100, 100, 0)
+		w.serve("1.1.0", 100, 100, time.Millisecond)
 		w.wantSplit(map[string]manifest.Weight{"1.0.0": 7500, "1.1.0": 2500})
 		w.setSaveErr(nil)
 		w.pass(2 * time.Second)

@@ -56,7 +56,7 @@ func TestABadReleaseIsTakenBack(t *testing.T) {
 	for _, c := range []struct{ version, phase, reason string }{
 		{"2.0.0-errors", "rolled-back", "requests failed"},
 		{"2.0.0-crash", "rolled-back", "crashed"},
-		{"2.0.0-slow", "rolled-back", "were slow"},
+		{"2.0.0-slow", "rolled-back", "took too long"},
 		{"2.0.0-unready", "failed", "this release is never ready"},
 	} {
 		t.Run(c.version, func(t *testing.T) {

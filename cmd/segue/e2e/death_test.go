@@ -51,7 +51,7 @@ func TestKilledAtAnyMomentOfAnActivationTheNextStartFinishesOrTakesBack(t *testi
 		wait := time.Duration(moment*moment) * 12 * time.Millisecond
 		t.Run(fmt.Sprint(wait), func(t *testing.T) {
 			t.Parallel()
-			s := started(t, "rollout: {strategy: gradual, steps: [25%, 100%], hold: 500ms}\n")
+			s := started(t, "rollout: {strategy: gradual, steps: [25%, 100%], hold: 500ms, limit: 700ms}\n")
 			s.drop(release("1.0.0"), "hello")
 			s.awaitStable("1.0.0")
 			s.drop(release("1.1.0"), "hello")

@@ -108,7 +108,7 @@ func TestReplacingTheFileIsNoRemoval(t *testing.T) {
 }
 
 func TestRemovingStablesFileWhileItsSuccessorIsOnItsWayTakesNothingDown(t *testing.T) {
-	s := started(t, "rollout: {strategy: gradual, steps: [50%, 100%], hold: 4s}\n")
+	s := started(t, "rollout: {strategy: gradual, steps: [50%, 100%], hold: 4s, limit: 4s}\n")
 	s.drop(release("1.0.0"), "hello-1.0.0")
 	s.awaitStable("1.0.0")
 	s.drop(release("1.1.0"), "hello-1.1.0")

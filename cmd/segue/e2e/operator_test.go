@@ -13,7 +13,7 @@ import (
 )
 
 func TestDeployWaitsAndTellsHowItEnded(t *testing.T) {
-	s := started(t, "rollout: {strategy: gradual, steps: [50%, 100%], hold: 200ms}\n")
+	s := started(t, "rollout: {strategy: gradual, steps: [50%, 100%], hold: 200ms, limit: 400ms}\n")
 	out, code := s.try("deploy", release("1.0.0"), "--wait")
 	if code != 0 || !strings.Contains(out, "hello@1.0.0") {
 		t.Errorf("exit %d: %s", code, out)

@@ -80,10 +80,7 @@ func started(t *testing.T, yaml string) *site {
 	return s
 }
 
-const (
-	instantly = "rollout: {strategy: instant, hold: 1s}\n"
-	gradually = "rollout: {strategy: gradual, steps: [25%, 100%], hold: 1s}\n"
-)
+const instantly = "rollout: {strategy: instant, hold: 200ms}\n"
 
 // command is a segue command line on this site.
 func (s *site) command(args ...string) *exec.Cmd {

@@ -30,5 +30,8 @@ func Module(text string) sdk.Module {
 		}
 		w.Write(body)
 	})
+	mux.HandleFunc("GET /hello/headers", func(w http.ResponseWriter, r *http.Request) {
+		_ = r.Header.Write(w) // so that it is seen what comes through
+	})
 	return sdk.Module{Manifest: text, Handler: mux}
 }

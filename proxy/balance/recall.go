@@ -1,0 +1,120 @@
+package balance
+
+import (
+	"slices"
+	"time"
+)
+
+// How long a request may wait on a target that has lost its share.
+const (
+	leastRecall = time.Second
+	mostRecall  = 10 * time.Second
+)
+
+// OnRecall keeps the means to take the request back, while a rollout is under way.
+func (l *Lease) OnRecall(back func() bool) {
+	if l.trial == nil {
+		return
+	}
+	l.target.mu.Lock()
+	defer l.target.mu.Unlock()
+	l.trial.back = back
+}
+
+// recall takes back, now and after a while, what waits on the targets that had a share
+// in last and have none in next.
+func (g *Group) recall(last, next *shares) {
+	var losers []*Target
+	for _, share := range last.Shares {
+		if !share.Stable && share.Weight > 0 && !next.has(share.Target) {
+			losers = append(losers, share.Target)
+		}
+	}
+	if len(losers) == 0 {
+		return
+	}
+	patience := next.recallAfter()
+	for _, t := range losers {
+		g.recallFrom(t, patience)
+	}
+	time.AfterFunc(patience, func() {
+		for _, t := range losers {
+			g.recallFrom(t, 0)
+		}
+	})
+}
+
+// has reports whether target gets requests by its own right, or is stable.
+func (s *shares) has(target *Target) bool {
+	return slices.ContainsFunc(s.Shares, func(o Share) bool { return o.Target == target && (o.Stable || o.Weight > 0) })
+}
+
+// recallAfter is how long stable takes for all but the slowest of its answers, within
+// bounds.
+func (s *shares) recallAfter() time.Duration {
+	patience := leastRecall
+	for _, share := range s.Shares {
+		if share.Stable {
+			latency := share.Target.Latency()
+			patience = max(patience, latency.Quantile(0.99))
+		}
+	}
+	return min(patience, mostRecall)
+}
+
+// recallFrom takes back from t what has waited for longer than that since it was sent;
+// with 0, which is the last time, all that waits. It does nothing where t has a share
+// again, or no stable target is up.
+func (g *Group) recallFrom(t *Target, than time.Duration) {
+	s := g.current.Load()
+	up := func(o Share) bool { return o.Stable && o.Target.State() == TargetReady }
+	if s.has(t) || !slices.ContainsFunc(s.Shares, up) {
+		return
+	}
+	waiting := t.waiting(than)
+	for i, w := range waiting {
+		if w.recall() {
+			continue
+		}
+		if than == 0 {
+			g.shield.overBudget.Add(uint64(len(waiting) - i))
+		}
+		return
+	}
+}
+
+// waiter is a request that can be taken back.
+type waiter struct {
+	*Lease
+	back func() bool
+}
+
+// waiting are the requests that can be taken back and have waited for an answer for
+// longer than that since they had been sent; with 0, sent or not.
+func (t *Target) waiting(than time.Duration) (all []waiter) {
+	latest := int64(time.Since(epoch) - than)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for l := t.live.next; l != &t.live; l = l.next {
+		if l.trial == nil || l.trial.back == nil || l.trial.answered.Load() || l.trial.recalled.Load() {
+			continue
+		}
+		if sent := l.trial.sent.Load(); than == 0 || sent != 0 && sent < latest {
+			all = append(all, waiter{l, l.trial.back})
+		}
+	}
+	return all
+}
+
+// recall takes the request back, if it can be. It reports whether the budget had room
+// for that.
+func (w waiter) recall() bool {
+	budget := &w.shares.group.budget
+	if !budget.spend(time.Now()) {
+		return false
+	}
+	if w.trial.recalled.Swap(true) || !w.back() {
+		budget.left.Add(Full)
+	}
+	return true
+}

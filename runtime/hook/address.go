@@ -1,8 +1,11 @@
 package hook
 
 import (
+	"cmp"
+	"encoding/base64"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -36,6 +39,9 @@ func parse(text string) (address, error) {
 // origin is scheme and host, which are no secret.
 func origin(u *url.URL) string { return u.Scheme + "://" + u.Host }
 
+// longSegment is from where on a part of a path is taken for a token, not a word.
+const longSegment = 12
+
 // secrets are the parts of an address that an answer could repeat, each with what
 // stands for it; longer ones first, as they hold the others.
 func secrets(u *url.URL) []string {
@@ -43,10 +49,21 @@ func secrets(u *url.URL) []string {
 	for _, values := range u.Query() {
 		parts = append(parts, values...)
 	}
+	for pair := range strings.SplitSeq(u.RawQuery, "&") {
+		_, value, _ := strings.Cut(pair, "=")
+		parts = append(parts, value)
+	}
+	for segment := range strings.SplitSeq(u.Path, "/") {
+		if len(segment) >= longSegment {
+			parts = append(parts, segment)
+		}
+	}
 	if u.User != nil {
 		password, _ := u.User.Password()
-		parts = append(parts, u.User.String(), password, u.User.Username())
+		basic := u.User.Username() + ":" + password
+		parts = append(parts, base64.StdEncoding.EncodeToString([]byte(basic)), basic, u.User.String(), password, u.User.Username())
 	}
+	slices.SortFunc(parts, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
 	var pairs []string
 	for _, part := range parts {
 		// A shorter one is in every second word, and no secret.

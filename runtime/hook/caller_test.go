@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -311,7 +312,8 @@ func TestTheSecretsOfAnAddressAreToldNowhere(t *testing.T) {
 		return func(w http.ResponseWriter, r *http.Request) {
 			user, password, _ := r.BasicAuth()
 			w.WriteHeader(code)
-			_, _ = io.WriteString(w, "cannot POST "+r.URL.Path+" of "+user+" "+password+" "+r.RequestURI+" "+r.URL.Query().Get("token"))
+			_, _ = io.WriteString(w, "cannot POST "+r.URL.Path+" of "+user+" "+password+" "+r.RequestURI+" "+r.URL.Query().Get("token")+
+				" "+strings.TrimPrefix(r.URL.RawQuery, "token=")+" "+r.Header.Get("Authorization")+" "+path.Base(r.URL.Path))
 		}
 	}
 	refuses, _ := serve(t, echo(400))
@@ -332,7 +334,7 @@ func TestTheSecretsOfAnAddressAreToldNowhere(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), enoughForSome)
 			defer cancel()
-			secret := strings.Replace(address, "http://", "http://operator:hunter2@", 1) + "/T0K3N/path?token=s3cret%20value"
+			secret := strings.Replace(address, "http://", "http://operator:hunter2@", 1) + "/T0K3N/path/B7fKq0ZtPw3x?token=s3cret%20value"
 			err := hook.New(hook.Config{Logger: zap.New(core)}).Call(ctx, secret, policy.EachStep, status)
 			if err == nil {
 				t.Fatal("it consents")
@@ -343,7 +345,7 @@ func TestTheSecretsOfAnAddressAreToldNowhere(t *testing.T) {
 				told = append(told, line.Message, string(raw))
 			}
 			for _, text := range told {
-				for _, part := range []string{"operator", "hunter2", "T0K3N", "s3cret"} {
+				for _, part := range []string{"operator", "hunter2", "T0K3N", "s3cret", "B7fKq0ZtPw3x", "b3BlcmF0b3I6aHVudGVyMg"} {
 					if strings.Contains(text, part) {
 						t.Errorf("%q is told: %s", part, text)
 					}

@@ -99,7 +99,7 @@ func TestTheShieldCounts(t *testing.T) {
 }
 
 func TestStablesFailuresAreItsOwn(t *testing.T) {
-	g, stable, candidate := shielded(t, balance.Shield{})
+	g, _, candidate := shielded(t, balance.Shield{})
 	get := &proxy.Request{Method: "GET", Path: "/"}
 	candidate.Down()
 	l := take(t, g, get)
@@ -110,9 +110,9 @@ func TestStablesFailuresAreItsOwn(t *testing.T) {
 	if s := g.Stats().Shield; s != (balance.ShieldStats{}) {
 		t.Errorf("%+v", s)
 	}
-	g, stable, _ = shielded(t, balance.Shield{})
+	again, stable, _ := shielded(t, balance.Shield{})
 	stable.Down()
-	if fail(t, g, get, failed, ok) {
+	if fail(t, again, get, failed, ok) {
 		t.Error("replayed on a stable that is down")
 	}
 }

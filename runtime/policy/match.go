@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -143,12 +144,11 @@ func wrong(value, msg, hint string) error {
 // of is a manifest's error as one about a value that it is a part of.
 func of(value string, err error) error {
 	e := wrong(value, err.Error(), "").(*module.Error)
-	for _, problem := range manifest.Problems(err) {
+	if problem, ok := errors.AsType[*manifest.Error](err); ok {
 		e.Msg, e.Hint = problem.Msg, problem.Hint
 		if problem.Value != "" && problem.Value != value {
 			e.Msg = problem.Value + " " + problem.Msg
 		}
-		break
 	}
 	return e
 }

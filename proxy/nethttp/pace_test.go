@@ -37,7 +37,7 @@ func TestABodyThatACandidateDoesNotTakeIsStables(t *testing.T) {
 	release := make(chan struct{})
 	long := everywhere
 	long.Keep = 8 << 20
-	h, _, _, candidate := shielded(t, nethttp.Config{AnswerTimeout: 300 * time.Millisecond}, long, unread(release))
+	h, _, _, candidate := shielded(t, nethttp.Config{AnswerTimeout: 3 * time.Second}, long, unread(release))
 	defer close(release)
 	sent := pattern(4 << 20)
 	req, _ := http.NewRequest("POST", h.url("/"), bytes.NewReader(sent))
@@ -52,16 +52,16 @@ func TestABodyThatACandidateDoesNotTakeIsStables(t *testing.T) {
 
 func TestATimeThatTheClientTakesIsNotTheModules(t *testing.T) {
 	m := newModule(t, "1", http.HandlerFunc(echo))
-	h := newHouse(t, nethttp.Config{AnswerTimeout: 300 * time.Millisecond}, stable(t, m.Target))
+	h := newHouse(t, nethttp.Config{AnswerTimeout: time.Second}, stable(t, m.Target))
 	client, body := io.Pipe()
 	req, _ := http.NewRequest("POST", h.url("/"), client)
 	done := h.send(req)
-	for range 3 {
+	for range 2 {
 		io.WriteString(body, "part ")
-		time.Sleep(400 * time.Millisecond)
+		time.Sleep(1200 * time.Millisecond)
 	}
 	body.Close()
-	if got := receive(t, done); got.status != 200 || got.body != "part part part " {
+	if got := receive(t, done); got.status != 200 || got.body != "part part " {
 		t.Errorf("%+v", got)
 	}
 }
@@ -70,13 +70,13 @@ func TestAModuleThatTakesABodySlowlyIsNotTimedOut(t *testing.T) {
 	m := newModule(t, "1", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		buf := make([]byte, 256<<10)
 		for {
-			time.Sleep(50 * time.Millisecond)
+			time.Sleep(150 * time.Millisecond)
 			if _, err := io.ReadFull(r.Body, buf); err != nil {
 				return
 			}
 		}
 	}))
-	h := newHouse(t, nethttp.Config{AnswerTimeout: 400 * time.Millisecond}, stable(t, m.Target))
+	h := newHouse(t, nethttp.Config{AnswerTimeout: 2 * time.Second}, stable(t, m.Target))
 	req, _ := http.NewRequest("POST", h.url("/"), bytes.NewReader(pattern(4<<20)))
 	if got := receive(t, h.send(req)); got.err != nil || got.status != 200 {
 		t.Errorf("%+v", got)

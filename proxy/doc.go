@@ -9,6 +9,8 @@
 //     decided is what the module gets.
 //   - Every Exchange that a director, or another exchange's Replay, hands out gets exactly
 //     one Done, after the last byte, whatever happened.
+//   - What of a client's header a module may get is said here alone (ForwardHeader); what
+//     replays and copies send obeys it too.
 //   - Headers and cookies that begin with Segue- are the runtime's own: no module sees or
 //     sets them.
 //

@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"sync/atomic"
+
+	"github.com/segue-run/segue/proxy"
 )
 
 // clientBody is a request's body on its way to a module. The transport may read it
@@ -24,7 +26,7 @@ func newClientBody(in *http.Request) *clientBody {
 	}
 	b := &clientBody{in: in}
 	for name := range in.Trailer {
-		if passes(name) {
+		if proxy.Forwards(name) {
 			if b.trailer == nil {
 				b.trailer = make(http.Header, len(in.Trailer))
 			}

@@ -12,11 +12,12 @@
 //     a kept connection turns out to be dead.) Beyond that it does what the exchange says:
 //     a failure of which the client has got nothing, but for informational answers, can
 //     be replayed once, with a body that was kept. The failed answer is thrown away
-//     unread, with its connection.
+//     unread, with its connection. So can what the exchange takes back before its answer.
 //   - What is kept of bodies is bounded for all requests together, taken as it is needed
 //     and given back when no replay can come any more. A body that finds no memory passes
-//     all the same, but is not replayed. (One read more than the bound may be kept of a
+//     all the same, but is not replayed. (A few reads more than the bound may be kept of a
 //     body that is being read at the moment of a replay.)
+//   - A module that takes nothing of a body, or gives no answer, is timed out.
 //   - A module neither sees nor sets what is the runtime's own: headers and cookies that
 //     begin with Segue-.
 //   - Every exchange gets its Done when the last byte from the module has been passed
@@ -31,5 +32,6 @@
 // a request can be cut off at any time without waiting. keeper.client is held while a
 // client's body is read, keeper.mu comes after it and is held for copying only, so that
 // what is kept can be read while the client is waited for. tapped.mu is held while a tap
-// is called.
+// is called, paced.mu for a moment. attempt.mu is held while an attempt is taken back, which
+// does not block; keeper.mu comes after it.
 package nethttp

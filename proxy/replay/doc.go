@@ -11,7 +11,8 @@
 //   - A request with credentials is not recorded, unless the operator names the header
 //     that carries them. Nor is one with credentials in its query, one that is
 //     conditional or partial, or one whose answer says "no-store". Of an answer's
-//     header, cookies are never kept. A mirror sends on what the engine would have
+//     header, cookies are never kept. What is the runtime's own, headers and cookies, is
+//     neither recorded nor sent. A mirror sends on what the engine would have
 //     sent, credentials too, and keeps it no longer than it takes.
 //   - What is shown of a difference is clipped and printable, and has neither queries
 //     nor the values of members whose names speak of secrets.

@@ -25,19 +25,10 @@ var harmless = []string{"Accept", "Accept-Language", "Accept-Encoding", "Content
 // alwaysKept are the headers of an answer without which its body cannot be read.
 var alwaysKept = []string{"Content-Type", "Content-Encoding"}
 
-// ownRequest are request headers that are the engine's, or of one connection only, or
-// that a client may not set: the same that the engine does not let pass.
-var ownRequest = []string{"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Te", "Trailer",
-	"Transfer-Encoding", "Upgrade", "Http2-Settings", "Forwarded", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip",
-	"Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "X-Original-Url", "X-Original-Host", "X-Rewrite-Url", "X-Host",
-	"Proxy", "Content-Length", "Host", "Expect"}
-
-// sendable reports whether a recorded header may go to a module. "_" counts as "-", as
-// some servers take it so.
+// sendable reports whether a recorded header may go to a module: what the engine lets
+// pass, but that nobody waits to be asked for a body.
 func sendable(name string) bool {
-	name = textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
-	return !slices.Contains(ownRequest, name) && name != "Proxy-Authorization" &&
-		!strings.HasPrefix(name, "X-Forwarded") && !strings.HasPrefix(name, "Segue-")
+	return name != "Expect" && proxy.Forwards(textproto.CanonicalMIMEHeaderKey(name))
 }
 
 // cookies are headers of an answer that are never kept.
@@ -99,46 +90,32 @@ func isToken(name string) bool {
 
 // recorded copies the harmless and the kept headers of a request.
 func recorded(from proxy.Header, kept []string) http.Header {
-	to := make(http.Header, len(harmless))
+	some := make(http.Header, len(harmless))
 	for _, names := range [...][]string{harmless, kept} {
 		for _, name := range names {
 			if all, ok := from.(http.Header); ok {
-				keepHeader(to, all, name)
+				if values, ok := all[name]; ok {
+					some[name] = values
+				}
 			} else if value := from.Get(name); value != "" {
-				to[name] = []string{strings.Clone(value)}
+				some[name] = []string{value}
 			}
 		}
 	}
-	return to
+	return copied(some)
 }
 
-// copied is all of a request's header that a module may get of it; of a Header that
-// can only be asked by name, the harmless ones and credentials.
+// copied is all of a request's header that a module may get of it, in memory of its own;
+// of a Header that can only be asked by name, the harmless ones and credentials.
 func copied(from proxy.Header) http.Header {
 	all, ok := from.(http.Header)
 	if !ok {
 		return recorded(from, []string{"Authorization", "Cookie"})
 	}
-	named := strings.ToLower(strings.Join(all["Connection"], ","))
-	to := make(http.Header, len(all))
-	for name := range all {
-		if sendable(name) && !listed(named, strings.ToLower(name)) {
-			keepHeader(to, all, name)
-		}
+	to := proxy.ForwardHeader(all)
+	delete(to, "Expect")
+	for name := range to {
+		keepHeader(to, to, name)
 	}
 	return to
-}
-
-// listed reports whether a comma-separated list has the token, both in lower case.
-func listed(list, token string) bool {
-	if list == "" {
-		return false
-	}
-	for item := range strings.SplitSeq(list, ",") {
-		item, _, _ = strings.Cut(item, ";")
-		if strings.Trim(item, " \t") == token {
-			return true
-		}
-	}
-	return false
 }

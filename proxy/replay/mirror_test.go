@@ -78,20 +78,24 @@ func TestACopyHasTheHeaderThatTheEngineWouldSend(t *testing.T) {
 	for name, c := range map[string]struct{ sent, want proxy.Header }{
 		"all of it": {
 			sent: http.Header{"Authorization": {"Basic x"}, "X-A": {"1", "2"}, "X-Hop": {"x"}, "Connection": {"close, X-Hop"}, "X-Real-Ip": {"::1"},
-				"Segue-Preview": {"x"}, "Te": {"trailers"}, "User-Agent": {"me"}},
-			want: http.Header{"Authorization": {"Basic x"}, "X-A": {"1", "2"}, "User-Agent": {"me"}}},
+				"Segue-Preview": {"x"}, "X_forwarded_for": {"::1"}, "Te": {"trailers"}, "Expect": {"100-continue"}, "User-Agent": {"me"},
+				"Cookie": {"a=b; Segue-Client=x", "segue-client=x"}},
+			want: http.Header{"Authorization": {"Basic x"}, "X-A": {"1", "2"}, "User-Agent": {"me"}, "Cookie": {"a=b"}}},
 		"what can be asked for": {
-			sent: asked{"Authorization": "Basic x", "Cookie": "a=b", "Accept": "text/html", "X-Real-Ip": "::1"},
+			sent: asked{"Authorization": "Basic x", "Cookie": "Segue-Client=x; a=b", "Accept": "text/html", "X-Real-Ip": "::1"},
 			want: http.Header{"Authorization": {"Basic x"}, "Cookie": {"a=b"}, "Accept": {"text/html"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			seen := make(chan http.Header, 1)
 			m := newMirror(t, replay.MirrorConfig{Dial: module(t, func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header }), Share: balance.Full})
 			req := ask("/", "")
-			req.Header = c.sent
+			req.Header, req.Secure = c.sent, true
 			passes(m.Tap(req), 200, "x")
 			select {
 			case got := <-seen:
+				if proto := got.Get("X-Forwarded-Proto"); proto != "https" {
+					t.Errorf("the candidate was told that it came over %q", proto)
+				}
 				for _, own := range []string{"Segue-Rehearsal", "X-Forwarded-Host", "X-Forwarded-Proto"} {
 					got.Del(own)
 				}

@@ -29,6 +29,7 @@ type Recording struct {
 	Query  string // without the question mark
 	Header http.Header
 	Body   []byte
+	Secure bool // it came over TLS
 	// Remote is who asked, for a copy that goes out at once; invalid in a Ring.
 	Remote netip.Addr
 	Answer Answer

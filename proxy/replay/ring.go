@@ -86,7 +86,7 @@ func address(req *proxy.Request) Recording {
 		host = cmp.Or(req.Authority, host)
 	}
 	return Recording{Method: strings.Clone(req.Method), Host: strings.Clone(host),
-		Path: strings.Clone(req.Path), Query: strings.Clone(req.Query)}
+		Path: strings.Clone(req.Path), Query: strings.Clone(req.Query), Secure: req.Secure}
 }
 
 // wants leaves out what the same request would not get again, streams, and what its
@@ -95,12 +95,7 @@ func (r *Ring) wants(status int, header http.Header) bool {
 	if status < 200 || status >= 500 || status == http.StatusPartialContent || status == http.StatusNotModified {
 		return false
 	}
-	for _, line := range header["Cache-Control"] {
-		if listed(strings.ToLower(line), "no-store") {
-			return false
-		}
-	}
-	return !streams(header)
+	return !proxy.HasToken(header["Cache-Control"], "no-store") && !streams(header)
 }
 
 // streams reports whether an answer's body is a stream of events.
@@ -136,7 +131,7 @@ func (r *Recording) place() place { return place{r.Host, r.Path} }
 
 // asksSame reports whether two requests ask for the same.
 func asksSame(a, b *Recording) bool {
-	return a.place() == b.place() && a.Query == b.Query &&
+	return a.place() == b.place() && a.Query == b.Query && a.Secure == b.Secure &&
 		slices.Equal(a.Header["Accept"], b.Header["Accept"]) &&
 		slices.Equal(a.Header["Accept-Language"], b.Header["Accept-Language"])
 }

@@ -374,3 +374,26 @@ func TestTapsShowAllThatPassesToEachOfThem(t *testing.T) {
 		t.Errorf("got %s and %s", &one, &two)
 	}
 }
+
+func TestTheRuntimesOwnCookieIsNeitherACredentialNorRecorded(t *testing.T) {
+	ring := newRing(t, replay.RingConfig{Keep: []string{"X-Tenant"}})
+	passes(ring.Tap(ask("/a", "", "Cookie", "Segue-Client=x", "X-Tenant", "acme")), 200, "x")
+	if ring.Tap(ask("/b", "", "Cookie", "Segue-Client=x; a=b")) != nil {
+		t.Error("a user's cookie would be recorded")
+	}
+	byName := ask("/c", "")
+	byName.Header = asked{"Cookie": "segue-client=x"}
+	passes(ring.Tap(byName), 200, "x")
+	recs := ring.Recent(9)
+	if len(recs) != 2 {
+		t.Fatalf("recorded %s", paths(recs))
+	}
+	for _, rec := range recs {
+		if rec.Header["Cookie"] != nil {
+			t.Errorf("recorded %v", rec.Header)
+		}
+	}
+	kept := newRing(t, replay.RingConfig{Keep: []string{"Cookie"}})
+	passes(kept.Tap(ask("/a", "", "Cookie", "Segue-Client=x; a=b")), 200, "x")
+	wantHeader(t, kept.Recent(1)[0].Header, http.Header{"Cookie": {"a=b"}})
+}

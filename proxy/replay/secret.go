@@ -66,11 +66,11 @@ var conditions = []string{"If-None-Match", "If-Modified-Since", "If-Match", "If-
 
 // forbids reports whether a request with that header must not be recorded: it has a
 // credential or a condition that is not among the kept ones. Of an http.Header every
-// name is looked at.
+// name is looked at. The runtime's own cookies are no credentials: they are not recorded.
 func forbids(header proxy.Header, kept []string) bool {
 	if all, ok := header.(http.Header); ok {
-		for name := range all {
-			if slices.Contains(harmless, name) || slices.Contains(kept, name) {
+		for name, values := range all {
+			if name == "Cookie" && len(proxy.ForeignCookies(values)) == 0 || slices.Contains(harmless, name) || slices.Contains(kept, name) {
 				continue
 			}
 			if slices.Contains(conditions, name) || suspect(name) {
@@ -79,6 +79,9 @@ func forbids(header proxy.Header, kept []string) bool {
 		}
 		return false
 	}
-	has := func(name string) bool { return !slices.Contains(kept, name) && header.Get(name) != "" }
+	has := func(name string) bool {
+		value := header.Get(name)
+		return value != "" && !slices.Contains(kept, name) && (name != "Cookie" || len(proxy.ForeignCookies([]string{value})) > 0)
+	}
 	return slices.ContainsFunc(credentials, has) || slices.ContainsFunc(conditions, has)
 }

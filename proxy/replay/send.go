@@ -127,17 +127,16 @@ func request(ctx context.Context, rec *Recording, via string) (*http.Request, er
 	if strings.ContainsFunc(rec.Query, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 		return nil, fmt.Errorf("replay %s: a query that cannot be sent", rec)
 	}
-	header := make(http.Header, len(rec.Header)+5)
-	for name, values := range rec.Header {
-		if sendable(name) {
-			header[name] = values
-		}
-	}
+	header := proxy.ForwardHeader(rec.Header)
+	delete(header, "Expect")
 	if _, ok := header["User-Agent"]; !ok {
 		header["User-Agent"] = []string{""} // or the transport puts in its own
 	}
 	header[RehearsalHeader] = []string{via}
 	header["X-Forwarded-Proto"] = []string{"http"}
+	if rec.Secure {
+		header["X-Forwarded-Proto"] = []string{"https"}
+	}
 	if rec.Host != "" {
 		header["X-Forwarded-Host"] = []string{rec.Host}
 	}

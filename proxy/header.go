@@ -1,0 +1,78 @@
+package proxy
+
+import (
+	"net/http"
+	"strings"
+)
+
+// hopByHop headers speak of one connection (RFC 9110, 7.6.1), whether or not
+// Connection names them; framing is the engine's on either side.
+var hopByHop = nameSet("Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate",
+	"Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Http2-Settings")
+
+// believed headers tell a module about the client or replace the address: a client
+// may not set them. So are all that begin with X-Forwarded. Content-Length and Host
+// are the engine's to write; "Proxy" becomes HTTP_PROXY in modules that follow CGI.
+var believed = nameSet("Forwarded", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "Client-Ip",
+	"True-Client-Ip", "Cf-Connecting-Ip", "X-Original-Url", "X-Original-Host", "X-Rewrite-Url", "X-Host", "Proxy", "Content-Length", "Host")
+
+func nameSet(names ...string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[name] = true
+	}
+	return set
+}
+
+// IsHopByHop reports whether the header of that canonical name speaks of one connection.
+func IsHopByHop(name string) bool { return hopByHop[name] }
+
+// Forwards reports whether a client may send the header, of a canonical name, to a
+// module, or a trailer. Some servers take "_" for "-", so it counts as one.
+func Forwards(name string) bool {
+	name = Dashed(name)
+	return !hopByHop[name] && !believed[name] &&
+		!strings.HasPrefix(name, "X-Forwarded") && !IsInternal(name)
+}
+
+// ForwardHeader copies what of a client's header a module may get: neither what Forwards
+// or Connection excludes, nor the runtime's own cookies. The values are shared with in.
+func ForwardHeader(in http.Header) http.Header {
+	named := in["Connection"]
+	out := make(http.Header, len(in)+4)
+	for name, values := range in {
+		if Forwards(name) && !(len(named) > 0 && HasToken(named, name)) {
+			out[name] = values
+		}
+	}
+	if lines, ok := out["Cookie"]; ok {
+		if lines = ForeignCookies(lines); len(lines) > 0 {
+			out["Cookie"] = lines
+		} else {
+			delete(out, "Cookie")
+		}
+	}
+	return out
+}
+
+// Dashed is a canonical name as a server reads it that takes "_" for "-".
+func Dashed(name string) string {
+	if strings.IndexByte(name, '_') < 0 {
+		return name
+	}
+	return http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))
+}
+
+// HasToken reports whether one of the comma-separated lists has the token, in
+// whatever case; parameters after a semicolon do not count.
+func HasToken(lists []string, token string) bool {
+	for _, list := range lists {
+		for item := range strings.SplitSeq(list, ",") {
+			item, _, _ = strings.Cut(item, ";")
+			if strings.EqualFold(strings.Trim(item, " \t"), token) {
+				return true
+			}
+		}
+	}
+	return false
+}

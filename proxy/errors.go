@@ -16,6 +16,9 @@ var (
 	// ErrDraining is the cause with which a request is cancelled whose target, or
 	// whose engine, has no more time to let it finish.
 	ErrDraining = errors.New("draining")
+	// ErrWithdrawn is the cause with which a request is taken from a target whose answer
+	// is not waited for any more, so that another may give one.
+	ErrWithdrawn = errors.New("withdrawn")
 	// ErrTimeout is the cause with which a request is cancelled that took too long.
 	ErrTimeout = errors.New("timeout")
 )

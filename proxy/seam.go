@@ -39,8 +39,8 @@ type Exchange interface {
 	Answered(wait time.Duration, header http.Header)
 	// Replay gives another exchange for the same request, in place of the answer (or the
 	// lack of one) that ends this one with o, of which the client has got nothing; nil
-	// where that answer stands. The engine asks before Done, only of a failure, and once
-	// for a request; where it gets an exchange, Done(o) follows at once. An o that is
+	// where that answer stands. The engine asks before Done, only of a failure or of what
+	// was withdrawn (ErrWithdrawn), and once for a request; where it gets an exchange, Done(o) follows at once. An o that is
 	// Unkept gets none.
 	Replay(o Outcome) Exchange
 	// Done reports how it ended. The engine calls it exactly once, when nothing of
@@ -96,7 +96,9 @@ type Request struct {
 	Secure    bool           // it came over TLS
 
 	// Cancel ends the request early, at any time before Done, from any goroutine;
-	// its cause tells the engine why. It does not block. Never nil.
+	// its cause tells the engine why. It does not block. Never nil. With ErrWithdrawn it
+	// ends the attempt under way alone, and asks for a Replay; that does nothing where an
+	// answer has begun, the request has a body, or the exchange does not Keep.
 	Cancel context.CancelCauseFunc
 
 	// Failed is the target that an earlier attempt at this very request did not

@@ -83,7 +83,7 @@ func (l *Lease) answer() {
 // Replay gives the request to a stable target, where the shield covers it. What is
 // stable, and whether there is a shield, is for the split of this moment to say.
 func (l *Lease) Replay(o proxy.Outcome) proxy.Exchange {
-	if l.shares.Shield == nil || l.stable || l.replay() || !o.Class.Failed() || o.Reached {
+	if l.shares.Shield == nil || l.stable || l.replay() || !o.Class.Failed() && o.Err != proxy.ErrWithdrawn || o.Reached {
 		return nil
 	}
 	g := l.shares.group

@@ -218,6 +218,11 @@ func (s *shares) pick(r *proxy.Request, drawn *bool) *Lease {
 	return nil
 }
 
+// hasStable reports whether a stable target other than not is up.
+func (s *shares) hasStable(not *Target) bool {
+	return slices.ContainsFunc(s.Shares, func(share Share) bool { return share.Stable && share.Target != not && share.Target.open(0) })
+}
+
 // toStable puts l in flight on a stable target other than not, if one is up.
 func (s *shares) toStable(l *Lease, not proxy.Target) bool {
 	l.stable = true

@@ -172,12 +172,13 @@ func (t *Target) Down() {
 	finish()
 }
 
-// Drain takes the target out for good and waits until nothing is in flight. When
-// ctx ends first, the rest is cancelled with the cause proxy.ErrDraining and its end
+// Drain takes the target out for good and waits until nothing is in flight. What
+// stable can answer in its place is not waited for, but withdrawn. When ctx ends first, the rest is cancelled with the cause proxy.ErrDraining and its end
 // awaited; the error says how many. Take the target out of its group first, so that
 // its requests have somewhere to go.
 func (t *Target) Drain(ctx context.Context) error {
 	t.Down()
+	t.withdraw()
 	select {
 	case <-t.retired:
 		return nil
@@ -193,6 +194,24 @@ func (t *Target) Drain(ctx context.Context) error {
 	case <-time.After(cutGrace):
 	}
 	return fmt.Errorf("drain %s: %d requests cut off: %w", t.cfg.Labels.Release(), cut, context.Cause(ctx))
+}
+
+// withdraw takes back what is in flight without an answer and under a shield, where a
+// stable target is there for it: a target that hangs keeps nobody waiting once it is out.
+func (t *Target) withdraw() {
+	t.mu.Lock()
+	var waiting []*Lease
+	for l := t.live.next; l != &t.live; l = l.next {
+		if l.trial != nil && !l.stable && !l.trial.preview && !l.trial.answered.Load() && l.Keep() > 0 {
+			waiting = append(waiting, l)
+		}
+	}
+	t.mu.Unlock()
+	for _, l := range waiting {
+		if s := l.shares.group.current.Load(); s.Shield != nil && s.Shield.covers(l.request) && s.hasStable(t) {
+			go l.request.Cancel(proxy.ErrWithdrawn)
+		}
+	}
 }
 
 // cut cancels all that is in flight and says how much that was. It waits for none:

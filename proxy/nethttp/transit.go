@@ -64,7 +64,10 @@ type transit struct {
 
 	mu      sync.Mutex // never held while anything is written
 	cutting bool       // deadlines are set on the client's connection
-	over    bool       // too late for them
+	// withdraw ends an attempt that may be withdrawn; nil while there is none.
+	withdraw  context.CancelCauseFunc
+	withdrawn bool // it was
+	over      bool // too late for them
 }
 
 func newTransit(e *Engine, w http.ResponseWriter, in *http.Request) *transit {
@@ -88,6 +91,15 @@ func newTransit(e *Engine, w http.ResponseWriter, in *http.Request) *transit {
 // cutOff cancels the request, without waiting for anything. A client that does not
 // read, or does not send, must not keep it alive: its connection gets a deadline.
 func (t *transit) cutOff(cause error) {
+	if errors.Is(cause, proxy.ErrWithdrawn) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.withdraw != nil {
+			t.withdrawn = true
+			t.withdraw(cause)
+		}
+		return
+	}
 	t.cancel(cause)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -223,6 +235,9 @@ func (t *transit) begin(exchange proxy.Exchange) {
 	}
 	t.tap = tapOf(exchange.Tap())
 	if t.body == nil {
+		if exchange.Keep() > 0 {
+			t.mayWithdraw()
+		}
 		return
 	}
 	t.body.tap, t.kept, t.out.Body = t.tap, nil, t.body
@@ -232,6 +247,23 @@ func (t *transit) begin(exchange proxy.Exchange) {
 	}
 }
 
+// mayWithdraw lets the attempt that begins be withdrawn, until heard.
+func (t *transit) mayWithdraw() {
+	ctx, cancel := context.WithCancelCause(t.out.Context())
+	t.out = t.out.WithContext(ctx)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.withdraw, t.withdrawn = cancel, false
+}
+
+// heard reports whether the attempt was withdrawn. From now on it cannot be.
+func (t *transit) heard() (withdrawn bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	withdrawn, t.withdraw, t.withdrawn = t.withdrawn, nil, false
+	return withdrawn
+}
+
 // try makes one attempt. Where that is not the end it gives the exchange to go on with:
 // the same one, if nothing was sent to its target, may is true and another is to be
 // asked for; or the one that takes the place of a failure.
@@ -239,6 +271,12 @@ func (t *transit) try(exchange proxy.Exchange, may bool) (end ending, next proxy
 	defer t.settle() // whatever happens, also a panic of ours
 	t.begin(exchange)
 	res, err := t.e.transport(exchange.Target()).RoundTrip(t.out)
+	if t.heard() {
+		if err == nil {
+			res.Body.Close()
+		}
+		err = proxy.ErrWithdrawn
+	}
 	if _, unreached := errors.AsType[*dialError](err); unreached && !lacking(err) && may && t.ctx.Err() == nil {
 		t.outcome.Class, t.outcome.Err = proxy.ClassTransport, err
 		return whole, exchange
@@ -294,7 +332,7 @@ func (t *transit) replay(res *http.Response, err error) proxy.Exchange {
 	if err == nil && res.StatusCode >= http.StatusInternalServerError {
 		o.Class = proxy.ClassServerError
 	}
-	if t.asked || err == nil && o.Class != proxy.ClassServerError || !o.Class.Failed() || t.ctx.Err() != nil {
+	if t.asked || err == nil && o.Class != proxy.ClassServerError || !o.Class.Failed() && o.Err != proxy.ErrWithdrawn || t.ctx.Err() != nil {
 		return nil
 	}
 	t.asked = true
@@ -336,6 +374,8 @@ func (t *transit) failed(err error) {
 	switch {
 	case errors.Is(cause, proxy.ErrDraining):
 		t.outcome.Class, t.outcome.Err = proxy.ClassDrained, cause
+	case err == proxy.ErrWithdrawn && t.ctx.Err() == nil:
+		t.outcome.Class = proxy.ClassDrained
 	case errors.Is(cause, proxy.ErrTimeout):
 		t.outcome.Class, t.outcome.Err = proxy.ClassTimeout, cause
 	case t.ctx.Err() != nil, t.body.broken(), errors.Is(err, errClientWrite):

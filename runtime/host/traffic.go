@@ -153,6 +153,10 @@ func (t *traffic) splitOf(name string, s rollout.Split, now *routed) (balance.Sp
 		split.Shares = append(split.Shares, balance.Share{Target: own.Target, Weight: int(share.Weight), Stable: share.Stable})
 	}
 	slices.SortFunc(split.Shares, func(a, b balance.Share) int { return cmp.Compare(b.Weight, a.Weight) })
+	// Of a rollout that is over some requests may still be under way.
+	if s.Policy.Shield.Enabled == policy.On {
+		split.Shield = shieldOf(s.Policy.Shield)
+	}
 	if s.Rollout == "" {
 		return split, nil
 	}
@@ -160,9 +164,6 @@ func (t *traffic) splitOf(name string, s rollout.Split, now *routed) (balance.Sp
 		split.Users = t.secret.ByHeader(header)
 	} else if s.Policy.Sticky == policy.StickyCookie {
 		split.Users = t.secret.ByCookie()
-	}
-	if s.Policy.Shield.Enabled != policy.Off {
-		split.Shield = shieldOf(s.Policy.Shield)
 	}
 	if preview, ok := s.Preview.(target); ok {
 		split.Preview = balance.Preview{Target: preview.Target, Token: t.secret.Token(name, s.Rollout), Host: s.Policy.PreviewHost}

@@ -29,7 +29,7 @@ func TestADroppedModuleServes(t *testing.T) {
 }
 
 func TestAGradualRolloutGivesTheCandidateExactlyItsShare(t *testing.T) {
-	s := started(t, "rollout: {strategy: gradual, steps: [25%, 100%], hold: 1h}\n")
+	s := started(t, "rollout: {strategy: gradual, steps: [25%, 100%], hold: 1h, slow_floor: 5s}\n")
 	s.drop(release("1.0.0"), "hello-1.0.0")
 	s.awaitStable("1.0.0")
 	s.drop(release("1.1.0"), "hello-1.1.0")

@@ -220,7 +220,7 @@ func TestPromoteGoesOverEveryGate(t *testing.T) {
 }
 
 func TestAPausedRolloutStaysWhereItIsAndIsJudgedAllTheSame(t *testing.T) {
-	const yaml = "rollout: {strategy: gradual, steps: [50%, 100%], hold: 100ms, limit: 200ms, approvals: [each_step]}\n"
+	const yaml = "rollout: {strategy: gradual, steps: [50%, 100%], hold: 100ms, limit: 200ms, slow_floor: 5s, approvals: [each_step]}\n"
 	s := serving(t, yaml)
 	s.segue("deploy", release("1.1.0"))
 	s.awaitStatus("it waits", waits("approval", "each_step"))

@@ -22,7 +22,7 @@ func TestACandidateThatFailsIsTakenBackAndNoUserSeesIt(t *testing.T) {
 	} {
 		t.Run(c.version, func(t *testing.T) {
 			t.Parallel()
-			s := serving(t, "rollout: {strategy: gradual, steps: ["+c.steps+"], hold: 1h}\n")
+			s := serving(t, "rollout: {strategy: gradual, steps: ["+c.steps+"], hold: 1h, slow_floor: 5s}\n")
 			s.segue("deploy", release(c.version))
 			st := s.used(4, s.reading(), "it is taken back", over(c.version, "rolled-back"))
 			ro := st.Rollout
@@ -53,7 +53,7 @@ func TestTheShieldCoversWhatIsReadAndWhatIsOptedIn(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := serving(t, "rollout: {"+c.shield+"strategy: gradual, steps: [20%, 100%], hold: 1h}\n")
+			s := serving(t, "rollout: {"+c.shield+"strategy: gradual, steps: [20%, 100%], hold: 1h, slow_floor: 5s}\n")
 			s.segue("deploy", release("2.0.0-errors"))
 			path, body := "/hello/version", ""
 			if c.method == http.MethodPost {
@@ -80,7 +80,7 @@ func TestTheShieldCoversWhatIsReadAndWhatIsOptedIn(t *testing.T) {
 }
 
 func TestACandidateThatHangsIsTakenBackWhileItHangs(t *testing.T) {
-	s := serving(t, "drain_timeout: 2s\nrollout: {strategy: gradual, steps: [10%, 100%], hold: 1h}\n")
+	s := serving(t, "rollout: {strategy: gradual, steps: [10%, 100%], hold: 1h, slow_floor: 500ms}\n")
 	s.segue("deploy", release("2.0.0-stall"))
 	st := s.used(12, s.reading(), "it is taken back", over("2.0.0-stall", "rolled-back"))
 	ro := st.Rollout

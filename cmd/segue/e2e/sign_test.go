@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,7 +11,7 @@ import (
 )
 
 func TestACrashInTrafficIsASignThatTakesTheCandidateBack(t *testing.T) {
-	s := serving(t, "rollout: {strategy: gradual, steps: [50%, 100%], hold: 1h}\n")
+	s := serving(t, "rollout: {strategy: gradual, steps: [50%, 100%], hold: 1h, slow_floor: 5s}\n")
 	s.segue("deploy", release("2.0.0-crash"))
 	ro := s.used(2, s.reading(), "it is taken back", over("2.0.0-crash", "rolled-back")).Rollout
 	signs := ro.Evidence.Signs
@@ -30,7 +31,7 @@ func TestACrashThatWeighsLessIsSurvivedUntilTheyAddUp(t *testing.T) {
 }
 
 func TestACandidateThatRunsOutOfMemoryIsToldAsSuch(t *testing.T) {
-	s := serving(t, "rollout: {strategy: gradual, steps: [50%, 100%], hold: 1h}\nmodules: {hello: {limits: {data: 256MiB}}}\n")
+	s := serving(t, "rollout: {strategy: gradual, steps: [50%, 100%], hold: 1h, slow_floor: 5s}\nmodules: {hello: {limits: {data: 256MiB}}}\n")
 	s.segue("deploy", release("2.0.0-hog"))
 	s.awaitStatus("it shifts", weighs("2.0.0-hog", 5000))
 	ro := s.used(1, func() {
@@ -41,7 +42,8 @@ func TestACandidateThatRunsOutOfMemoryIsToldAsSuch(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}, "it is taken back", over("2.0.0-hog", "rolled-back")).Rollout
 	signs := ro.Evidence.Signs
-	if len(signs) == 0 || signs[0].Kind != "oom" || !strings.Contains(ro.Reason, "memory") {
+	oom := slices.ContainsFunc(signs, func(s module.Sign) bool { return s.Kind == "oom" && s.Weight == 10000 })
+	if !oom || !strings.Contains(ro.Reason, "out of memory") {
 		t.Errorf("rollout %+v", ro)
 	}
 }

@@ -62,7 +62,7 @@ func TestAUserWithACookieMovesOnceInAWholeRollout(t *testing.T) {
 }
 
 func TestTheModuleNeverSeesTheCookie(t *testing.T) {
-	s := serving(t, "rollout: {strategy: gradual, sticky: cookie, steps: [50%, 100%], hold: 1h}\n")
+	s := serving(t, "rollout: {strategy: gradual, sticky: cookie, steps: [50%, 100%], hold: 1h, slow_floor: 5s}\n")
 	s.segue("deploy", chaos("chatty"))
 	s.awaitStatus("it shifts", weighs("1.2.0", 5000))
 	at, err := url.Parse(s.url("/"))
@@ -91,7 +91,7 @@ func TestTheModuleNeverSeesTheCookie(t *testing.T) {
 }
 
 func TestAUserWithAHeaderStaysOnOneSide(t *testing.T) {
-	s := serving(t, "rollout: {strategy: gradual, sticky: header X-User, steps: [50%, 100%], hold: 1h}\n")
+	s := serving(t, "rollout: {strategy: gradual, sticky: header X-User, steps: [50%, 100%], hold: 1h, slow_floor: 5s}\n")
 	s.segue("deploy", release("1.1.0"))
 	s.awaitStatus("it shifts", weighs("1.1.0", 5000))
 	sides := map[string]int{}
@@ -114,7 +114,7 @@ func TestAUserWithAHeaderStaysOnOneSide(t *testing.T) {
 }
 
 func TestOneUserWhoseRequestsAllFailProvesNothing(t *testing.T) {
-	s := serving(t, "rollout: {strategy: gradual, sticky: header X-User, steps: [50%, 100%], hold: 1h}\n")
+	s := serving(t, "rollout: {strategy: gradual, sticky: header X-User, steps: [50%, 100%], hold: 1h, slow_floor: 5s}\n")
 	s.segue("deploy", release("2.0.0-errors"))
 	s.awaitStatus("it shifts", weighs("2.0.0-errors", 5000))
 	user := ""

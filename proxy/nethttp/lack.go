@@ -1,34 +1,15 @@
 package nethttp
 
 import (
-	"errors"
 	"net"
-	"os"
 	"sync/atomic"
-	"syscall"
 	"time"
+
+	"github.com/segue-run/segue/proxy"
 )
 
 // lackEvery is how often the log says that the host lacks something.
 const lackEvery = 5 * time.Second
-
-// lacking reports whether a connection failed because the host has no descriptors or
-// no memory left, for which nobody at the other end can be blamed. EAGAIN is the
-// host's where a socket is made; where it is connected, the other end is busy.
-func lacking(err error) bool {
-	errno, ok := errors.AsType[syscall.Errno](err)
-	if !ok {
-		return false
-	}
-	switch errno {
-	case syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS:
-		return true
-	case syscall.EAGAIN:
-		call, ok := errors.AsType[*os.SyscallError](err)
-		return ok && call.Syscall == "socket"
-	}
-	return false
-}
 
 // seldom says when it is time again. Its zero value is ready.
 type seldom struct{ last atomic.Int64 } // nanoseconds since 1970
@@ -45,7 +26,7 @@ type enduring struct{ net.Listener }
 
 func (l enduring) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
-	if err != nil && lacking(err) {
+	if err != nil && proxy.HostLacks(err) {
 		return nil, temporary{err}
 	}
 	return conn, err

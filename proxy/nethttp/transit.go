@@ -272,7 +272,7 @@ func (t *transit) try(exchange proxy.Exchange, may bool) (end ending, next proxy
 	res, err := t.e.transport(exchange.Target()).RoundTrip(t.out)
 	t.signals.paced.stop(true)
 	taken := t.attempt.end()
-	if _, unreached := errors.AsType[*dialError](err); unreached && !taken && !lacking(err) && may && t.ctx.Err() == nil {
+	if _, unreached := errors.AsType[*dialError](err); unreached && !taken && !proxy.HostLacks(err) && may && t.ctx.Err() == nil {
 		t.outcome.Class, t.outcome.Err = proxy.ClassTransport, err
 		return whole, exchange
 	}
@@ -378,7 +378,7 @@ func (t *transit) failed(err error) {
 		t.outcome.Class, t.outcome.Err = proxy.ClassTimeout, cause
 	case t.ctx.Err() != nil, t.body.broken(), errors.Is(err, errClientWrite):
 		t.outcome.Class = proxy.ClassClientGone
-	case unreached && lacking(err):
+	case unreached && proxy.HostLacks(err):
 		t.outcome.Class = proxy.ClassHost
 		if t.e.lack.due(lackEvery) {
 			t.e.cfg.Logger.Error("host lacks the means to reach modules", zap.Error(err))

@@ -66,7 +66,7 @@ func dial(ctx context.Context, target proxy.Target, timeout time.Duration) (net.
 		if err == nil {
 			return conn, nil
 		}
-		if lacking(err) || !errors.Is(err, syscall.EAGAIN) {
+		if proxy.HostLacks(err) || !errors.Is(err, syscall.EAGAIN) {
 			return nil, &dialError{err}
 		}
 		select {

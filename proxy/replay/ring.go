@@ -156,14 +156,6 @@ func (r *Ring) removeLocked(i int) {
 	}
 }
 
-// Reset forgets everything, as when another release becomes stable.
-func (r *Ring) Reset() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.recs, r.size = nil, 0
-	clear(r.held)
-}
-
 // Recent gives at most n recordings, those first that differ most: the newest of
 // each path, then the second of each, and so on; among these, what was answered with
 // success before what was not, and the newer before the older.

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/segue-run/segue/proxy"
@@ -67,7 +66,7 @@ func newSender(dial Dial, conns int, headers []string) *sender {
 			defer stop()
 			defer context.AfterFunc(open, stop)() // the transport may go on without its request
 			conn, err := dial(ctx)
-			if err != nil && lacking(err) {
+			if err != nil && proxy.HostLacks(err) {
 				return nil, fmt.Errorf("%w: %w", ErrHost, err)
 			}
 			return conn, err
@@ -161,18 +160,4 @@ func hostHeader(host string) string {
 		return "[" + host + "]"
 	}
 	return cmp.Or(host, moduleHost)
-}
-
-// lacking reports whether a connection failed because this host has no descriptors or
-// no memory left.
-func lacking(err error) bool {
-	errno, ok := errors.AsType[syscall.Errno](err)
-	if !ok {
-		return false
-	}
-	switch errno {
-	case syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS:
-		return true
-	}
-	return false
 }

@@ -57,25 +57,37 @@ func (s *Server) past(c *call, limit int) ([]module.RolloutStatus, error) {
 	}
 	seen := make([]module.RolloutStatus, len(all))
 	for i, r := range all {
-		seen[i] = *withoutToken(&r)
+		seen[i] = *published(&r)
 	}
 	return seen, nil
 }
 
-// seenBy is a module as a side may see it: who reads over TCP may not open a preview.
+// seenBy is a module as a side may see it: who reads over TCP may neither open a preview
+// nor see what users got.
 func (sd *side) seenBy(m module.Status) module.Status {
 	if !sd.local {
-		m.Rollout = withoutToken(m.Rollout)
+		m.Rollout = published(m.Rollout)
 	}
 	return m
 }
 
-// withoutToken is r without what opens its preview.
-func withoutToken(r *module.RolloutStatus) *module.RolloutStatus {
-	if r == nil || r.Preview == nil || r.Preview.Header == "" {
+// published is r without what opens its preview, and without examples of answers: they
+// are users' data.
+func published(r *module.RolloutStatus) *module.RolloutStatus {
+	if r == nil || r.Preview == nil && r.Rehearsal == nil && r.Mirror == nil {
 		return r
 	}
 	seen := *r
-	seen.Preview = &module.Preview{Host: r.Preview.Host}
+	if r.Preview != nil {
+		seen.Preview = &module.Preview{Host: r.Preview.Host}
+	}
+	seen.Rehearsal, seen.Mirror = withoutExamples(r.Rehearsal), withoutExamples(r.Mirror)
 	return &seen
+}
+
+func withoutExamples(c *module.Comparison) *module.Comparison {
+	if c == nil {
+		return nil
+	}
+	return &module.Comparison{Requests: c.Requests, Different: c.Different}
 }

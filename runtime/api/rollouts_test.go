@@ -17,6 +17,7 @@ func rolling() *apitest.Runtime {
 	rt := new(apitest.Runtime)
 	m := shifting()
 	m.Rollout.Preview = &module.Preview{Host: "preview.example", Header: "Segue-Preview: secret"}
+	m.Rollout.Mirror = &module.Comparison{Requests: 3, Different: 1, Examples: []module.Difference{{Request: "GET /hello", What: "$.name", Stable: "secret", Candidate: "other"}}}
 	rt.Put(m)
 	rt.Put(module.Status{Name: "billing"})
 	for i := range 2 {
@@ -63,7 +64,7 @@ func TestTheRolloutsOfAModuleAreListedNewestFirst(t *testing.T) {
 	}
 }
 
-func TestWhatOpensAPreviewIsNotToldOverTCP(t *testing.T) {
+func TestWhatOpensAPreviewAndWhatUsersGotAreNotToldOverTCP(t *testing.T) {
 	s := serve(t, rolling(), api.Config{})
 	for _, path := range []string{"/v1/modules", "/v1/modules/hello", "/v1/modules/hello/rollouts", "/v1/modules/hello/rollouts/r1"} {
 		for _, local := range []bool{false, true} {

@@ -225,7 +225,11 @@ func (r *RolloutStatus) UnderWay(id string) error {
 	case !r.Over() && (id == "" || id == r.ID):
 		return nil
 	case r.Over() && (id == "" || id == r.ID):
-		return conflict(fmt.Sprintf("no rollout is under way; the last one, to %s by %s, is %s since %s", r.To, r.Actor, r.Phase, when(r.Ended)), "segue show "+r.Module+" tells where it stands")
+		why := ""
+		if r.Reason != "" {
+			why = ": " + r.Reason // it names who ended it
+		}
+		return conflict(fmt.Sprintf("no rollout is under way; the last one, to %s by %s, is %s since %s%s", r.To, r.Actor, r.Phase, when(r.Ended), why), "segue show "+r.Module+" tells where it stands")
 	case r.Over():
 		return conflict(fmt.Sprintf("is not under way, and no other one is since %s", when(r.Ended)), "segue history "+r.Module+" tells what became of it")
 	}

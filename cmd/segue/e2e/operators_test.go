@@ -8,7 +8,7 @@ import (
 )
 
 // whoAndWhen is what a conflict says of the one who was first.
-var whoAndWhen = regexp.MustCompile(`by user:\S+ at \d\d:\d\d:\d\d`)
+var whoAndWhen = regexp.MustCompile(`(?s)(aborted|promote[d]?) by user:\S+ at \d\d:\d\d:\d\d|since \S+Z: aborted by user:\S+`)
 
 func TestOfTwoOperatorsTheSecondIsToldWhoWasFirstAndWhen(t *testing.T) {
 	for _, flag := range []bool{false, true} {

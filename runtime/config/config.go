@@ -97,7 +97,7 @@ func (c Config) Module(name string) Module { return c.Modules[name] }
 // wish, that over policy.Default.
 func (c Config) RolloutFor(name string, author, wish manifest.Rollout) policy.Policy {
 	return policy.Policy{Rollout: wish}.Over(c.operator(name)).
-		Over(policy.Policy{Rollout: author, Window: new(manifest.Duration(c.RollbackWindow))}).Complete()
+		Over(policy.Policy{Rollout: policy.ByAuthor(author), Window: new(manifest.Duration(c.RollbackWindow))}).Complete()
 }
 
 // PreviewHost is where candidates of the module of that name are seen; empty for nowhere.

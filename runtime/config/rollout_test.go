@@ -26,12 +26,12 @@ modules:
 	if err != nil {
 		t.Fatal(err)
 	}
-	author := manifest.Rollout{Hold: duration(time.Minute), MaxErrors: new(manifest.Weight(9000)), MinRequests: 9, Unproven: manifest.Wait}
+	author := manifest.Rollout{Hold: duration(time.Minute), MaxErrors: new(manifest.Weight(9000)), MinRequests: 90, Unproven: manifest.Wait}
 	want := policy.Default()
 	want.Hold, want.Window = duration(20*time.Second), duration(time.Hour)
 
 	hello := want
-	hello.MaxErrors, hello.MinRequests, hello.Unproven = new(manifest.Weight(200)), 9, manifest.Wait
+	hello.MaxErrors, hello.MinRequests, hello.Unproven = new(manifest.Weight(200)), 90, manifest.Wait
 	hello.Hooks = map[policy.Point]string{policy.BeforeTraffic: "http://127.0.0.1:1/b"}
 	if got := cfg.RolloutFor("hello", author, manifest.Rollout{}); !reflect.DeepEqual(got, hello) {
 		t.Errorf("got %+v, want %+v", got, hello)
@@ -43,6 +43,24 @@ modules:
 	other.Checks = []policy.Check{{Method: "GET", Path: "/healthz", Status: 200}, {Method: "GET", Path: "/hello?a=1,2"}}
 	if got := cfg.RolloutFor("other", manifest.Rollout{}, manifest.Rollout{}); !reflect.DeepEqual(got, other) {
 		t.Errorf("got %+v, want %+v", got, other)
+	}
+}
+
+func TestAnAuthorMakesTheVerdictStricterOrLeavesItAlone(t *testing.T) {
+	loose := manifest.Rollout{Strategy: manifest.Instant, Hold: duration(0), Limit: duration(time.Second),
+		MaxErrors: new(manifest.Full), MaxSlow: new(manifest.Full), MinRequests: 1, Unproven: manifest.Proceed}
+	got, want := config.Default().RolloutFor("any", loose, manifest.Rollout{}), policy.Default()
+	if got.Strategy != manifest.Instant || *got.Hold != 0 {
+		t.Errorf("how it comes in is %s with a hold of %s", got.Strategy, got.Hold)
+	}
+	if *got.MaxErrors != *want.MaxErrors || *got.MaxSlow != *want.MaxSlow || *got.Limit != *want.Limit || got.MinRequests != want.MinRequests {
+		t.Errorf("a release is judged by its own word: %+v", got.Rollout)
+	}
+	strict := manifest.Rollout{Limit: duration(time.Hour), MaxErrors: new(manifest.Weight(1)), MaxSlow: new(manifest.Weight(2)),
+		MinRequests: 1000, Unproven: manifest.GiveUp}
+	got = config.Default().RolloutFor("any", strict, manifest.Rollout{})
+	if *got.MaxErrors != 1 || *got.MaxSlow != 2 || *got.Limit != *strict.Limit || got.MinRequests != 1000 || got.Unproven != manifest.GiveUp {
+		t.Errorf("a stricter word is not heard: %+v", got.Rollout)
 	}
 }
 

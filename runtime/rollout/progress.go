@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -123,6 +124,11 @@ func (r *Rollout) Weight() manifest.Weight {
 	return steps[min(r.Step, len(steps))-1]
 }
 
+const (
+	gradually = manifest.Gradual
+	full      = manifest.Full
+)
+
 // enter begins another phase.
 func (r *Rollout) enter(phase Phase, now time.Time) {
 	r.leave(now)
@@ -196,3 +202,15 @@ func (r *Rollout) clone() *Rollout {
 func plus(a, b analysis.Sample) analysis.Sample {
 	return analysis.Sample{Requests: a.Requests + b.Requests, Errors: a.Errors + b.Errors, Slow: a.Slow + b.Slow}
 }
+
+// maxPhases bounds what is noted of the time that a rollout takes.
+const maxPhases = 500
+
+func (r *Rollout) timed(name string, took time.Duration) {
+	if len(r.Phases) >= maxPhases {
+		return
+	}
+	r.Phases = append(r.Phases, module.PhaseTime{Name: name, Micros: took.Microseconds()})
+}
+
+func stepName(step int) string { return fmt.Sprintf("step %d", step) }

@@ -2,7 +2,9 @@ package rollout
 
 import (
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/sdk/manifest"
@@ -147,4 +149,19 @@ func copyOf[T any](p *T) *T {
 	}
 	c := *p
 	return &c
+}
+
+// brief cuts a reason to what a record can carry two hundred times, in one line.
+func brief(reason string) string {
+	const most = 500
+	reason = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, reason)
+	if len(reason) <= most {
+		return reason
+	}
+	return strings.ToValidUTF8(reason[:most], "") + "…"
 }

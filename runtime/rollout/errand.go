@@ -25,7 +25,7 @@ type returned struct {
 // errandOf names the working of a gate now.
 func (o *owner) errandOf(g gate) string {
 	ro := o.rec.Rollout
-	of := fmt.Sprintf("%s %d %s", ro.ID, ro.Entered.UnixNano(), g.name())
+	of := fmt.Sprintf("%s %s %d %d %s", ro.ID, ro.Phase, ro.Step, len(ro.Evidence), g.name()) // a step that is taken again has another entry
 	if p := o.running[ro.Candidate.Key]; p != nil && g.kind != atHook {
 		of += " " + p.id
 	}

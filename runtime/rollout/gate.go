@@ -36,6 +36,15 @@ func (g gate) name() string {
 	return g.kind + ":" + string(g.point)
 }
 
+// leave is what an operator calls the gate that an approval opens: its point, or
+// "freeze".
+func (g gate) leave() string {
+	if g.kind == atFreeze {
+		return g.kind
+	}
+	return string(g.point)
+}
+
 // gates are those that still hold the rollout up in its phase, in the order in which
 // they are worked through; none while its process comes up. The freeze is the last,
 // so that what waited for long does not widen into a window. A way back asks nobody

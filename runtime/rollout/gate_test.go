@@ -136,17 +136,73 @@ func TestNothingWidensInAFreezeUntilItEndsOrIsApproved(t *testing.T) {
 		if until := w.status().Rollout.Waiting.Deadline; until.IsZero() {
 			t.Error("nobody knows how long")
 		}
-		for _, phase := range []rollout.Phase{rollout.Checking, rollout.Shifting} { // an approval is for one step
-			if err := w.engine.Approve(t.Context(), by(bob)); err != nil {
-				t.Fatal(err)
-			}
-			w.pass(time.Minute)
-			w.wantPhase(phase, "")
-			w.wantWaiting("freeze", "")
-		}
-		w.wantSplit(map[string]manifest.Weight{"1.0.0": 9900, "1.1.0": 100})
 		w.pass(30 * time.Minute)
 		w.wantPhase(rollout.Promoted, "")
+	})
+}
+
+func TestAnApprovalLetsOneRolloutThroughAFreeze(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		_ = w.offer("1.1.0", like(manifest.Gradual, frozen))
+		w.wantWaiting("freeze", "")
+		if err := w.engine.Approve(t.Context(), by(bob)); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(time.Second)
+		w.wantSplit(map[string]manifest.Weight{"1.0.0": 9900, "1.1.0": 100})
+		w.crashHost()
+		w.pass(time.Minute)
+		w.wantPhase(rollout.Promoted, "")
+		_ = w.offer("1.2.0", like(manifest.Gradual, frozen)) // and no other one
+		w.pass(time.Minute)
+		w.wantWaiting("freeze", "")
+	})
+}
+
+func TestAFreezeThatCannotBeReadHoldsUntilItIsApproved(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		_ = w.offer("1.1.0", like(manifest.Gradual, func(p *rollout.Policy) { p.Freeze = []policy.Window{"Fri 16:00 - Mon 08:00 Mars/Olympus"} }))
+		w.pass(1000 * time.Hour)
+		w.wantPhase(rollout.Pending, "")
+		w.wantWaiting("freeze", "")
+		if message := w.status().Rollout.Waiting.Message; !strings.Contains(message, "Mars/Olympus is no time zone") || !strings.Contains(message, "segue approve hello") {
+			t.Errorf("it waits: %s", message)
+		}
+		if err := w.engine.Approve(t.Context(), by(bob)); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(time.Minute)
+		w.wantPhase(rollout.Promoted, "")
+	})
+}
+
+func TestAnApprovalForOnePointOpensNoOther(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		_ = w.offer("1.1.0", like(manifest.Gradual, frozen, approvals(policy.BeforeStart, policy.BeforeTraffic)))
+		approve := func(point string) error {
+			of := by(alice)
+			of.Point = point
+			err := w.engine.Approve(t.Context(), of)
+			w.pass(time.Second)
+			return err
+		}
+		wantConflict(t, approve("freeze"), `point "freeze": is not what hello-2 to 1.1.0 waits for: that is before_start`, "`segue approve hello before_start` approves that")
+		if err := approve("before_start"); err != nil {
+			t.Fatal(err)
+		}
+		wantConflict(t, approve("before_start"), "that is freeze", "approve by user:alice")
+		if err := approve("freeze"); err != nil {
+			t.Fatal(err)
+		}
+		wantConflict(t, approve("each_step"), "that is before_traffic")
+		w.wantWaiting("approval", policy.BeforeTraffic)
+		if err := approve("before_traffic"); err != nil {
+			t.Fatal(err)
+		}
+		w.wantPhase(rollout.Shifting, "")
 	})
 }
 

@@ -31,7 +31,8 @@ type Rollout struct {
 	Condemns module.Digest `json:"condemns,omitempty"`
 	Stepped  bool          `json:"stepped,omitempty"`
 
-	// Passed are the gates of the phase, or of the step, that are open (see gate.go).
+	// Passed are the gates of the phase, or of the step, that are open (see gate.go);
+	// a freeze that was approved is open until the end.
 	Passed []string `json:"passed,omitempty"`
 	// Paused is set while an operator holds the rollout where it is.
 	Paused *Act `json:"paused,omitempty"`
@@ -139,8 +140,15 @@ func (r *Rollout) enter(phase Phase, now time.Time) {
 // what stable has shown until now what counts as slow.
 func (r *Rollout) enterStep(step int, now time.Time) {
 	r.enter(Shifting, now)
-	r.Passed, r.Step, r.StepStarted = nil, step, now
+	r.Step, r.StepStarted = step, now
+	r.shut()
 	r.freeze(r.Weight())
+}
+
+// shut closes the gates that the next phase or step has again. The leave to go on in a
+// freeze is for the whole rollout.
+func (r *Rollout) shut() {
+	r.Passed = slices.DeleteFunc(r.Passed, func(name string) bool { return name != atFreeze })
 }
 
 // freeze begins an entry of evidence. Where nothing new is known of stable's latency

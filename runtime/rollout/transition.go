@@ -55,8 +55,11 @@ type (
 		Reason string
 	}
 	resume  struct{ Actor module.Actor }
-	approve struct{ Actor module.Actor }
-	back    struct {
+	approve struct {
+		Actor module.Actor
+		Point string // that it is for; empty for whichever is waited for
+	}
+	back struct {
 		Actor   module.Actor
 		Reason  string
 		Warm    bool
@@ -156,7 +159,7 @@ func (r *Record) advance(now time.Time) {
 	}
 	switch ro.Phase {
 	case Pending:
-		ro.Passed = nil
+		ro.shut()
 		ro.enter(Starting, now)
 	case Checking:
 		if r.Stable == nil || ro.strategy() != gradually {

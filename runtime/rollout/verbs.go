@@ -50,6 +50,24 @@ func (r *Record) pause(ev pause, now time.Time) error {
 	return nil
 }
 
+// unpause ends a pause. Nothing that goes by time has passed in it: a step has as much
+// left of its hold, and an approval of its time, as when it began.
+func (r *Rollout) unpause(now time.Time) {
+	if paused := now.Sub(later(r.Paused.At, r.Entered)); paused > 0 {
+		r.Entered = r.Entered.Add(paused)
+		r.timed("paused", paused)
+	}
+	r.Since = r.Since.Add(max(0, now.Sub(later(r.Paused.At, r.Since))))
+	r.Paused = nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 // resume ends a pause; or, where a step waits for evidence, takes the operator's word
 // for it.
 func (r *Record) resume(ev resume, now time.Time) error {
@@ -58,7 +76,7 @@ func (r *Record) resume(ev resume, now time.Time) error {
 	}
 	ro := r.Rollout
 	if ro.Paused != nil {
-		ro.Paused = nil
+		ro.unpause(now)
 		r.did("resume", ev.Actor, "", now)
 		r.advance(now)
 		return nil
@@ -81,6 +99,10 @@ func (r *Record) approve(ev approve, now time.Time) error {
 	g, ok := ro.nextGate(now)
 	if !ok || g.kind != atApproval && g.kind != atFreeze {
 		return &module.Error{Kind: module.Conflict, Msg: fmt.Sprintf("%s to %s waits for no approval%s%s", ro.ID, ro.Candidate.Version, ro.lastAct(now), r.waitsFor(ro.waiting(now)))}
+	}
+	if is := g.leave(); ev.Point != "" && ev.Point != is {
+		return &module.Error{Kind: module.Conflict, Field: "point", Value: ev.Point, Msg: fmt.Sprintf("is not what %s to %s waits for: that is %s%s", ro.ID, ro.Candidate.Version, is, ro.lastAct(now)),
+			Hint: fmt.Sprintf("`segue approve %s %s` approves that", r.Module, is)}
 	}
 	r.did("approve", ev.Actor, g.name(), now)
 	r.open(opened{Gate: g.name()}, now)
@@ -108,8 +130,12 @@ func (r *Record) remove(ev remove, now time.Time) error {
 // it is warm at once, else by a rollout of its own; step by step where that is asked.
 func (r *Record) goBack(ev back, now time.Time) error {
 	if r.Rollout.Active() {
+		end := RolledBack
+		if r.Rollout.Condemns != "" { // the way back itself is called off; where it leads to is not at fault
+			end = Aborted
+		}
 		r.did("rollback", ev.Actor, "", now)
-		r.takeBack(RolledBack, module.Quarantined, ev.Reason, now)
+		r.takeBack(end, module.Quarantined, ev.Reason, now)
 		return nil
 	}
 	if r.Previous == nil || r.Stable == nil {

@@ -38,9 +38,9 @@ func fromOf(r *module.RolloutStatus) string {
 func rolloutRows(t *table, r *module.RolloutStatus) {
 	t.row("phase", r.Phase)
 	t.row("", outcome(r))
-	if text := waits(r); text != "" {
+	if text := waitsFor(r); text != "" {
 		t.row("waits", text)
-		t.optional("", r.Waiting.Message)
+		t.row("", waitsSince(r.Waiting))
 	}
 	if r.From != "" { // a first release is compared with nobody
 		t.row("verdict", string(r.Verdict))

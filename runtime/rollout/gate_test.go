@@ -160,6 +160,38 @@ func TestAnApprovalLetsOneRolloutThroughAFreeze(t *testing.T) {
 	})
 }
 
+func TestWhatIsWaitedForIsToldWithTheCommandThatMovesIt(t *testing.T) {
+	message := func(w *world, kind string) string {
+		w.t.Helper()
+		w.wantWaiting(kind, policy.Point(w.status().Rollout.Waiting.Point))
+		return w.status().Rollout.Waiting.Message
+	}
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		_ = w.offer("1.1.0", like(manifest.Gradual, frozen, approvals(policy.BeforeTraffic), func(p *rollout.Policy) { p.Unproven = manifest.Wait }))
+		told := map[string]string{module.ForFreeze: message(w, module.ForFreeze)}
+		_ = w.engine.Approve(t.Context(), by(alice))
+		w.pass(time.Second)
+		told[module.ForApproval] = message(w, module.ForApproval)
+		_ = w.engine.Pause(t.Context(), by(alice))
+		told[module.ForPause] = message(w, module.ForPause)
+		w.wantEvent(module.RolloutPaused, "segue resume hello")
+		_ = w.engine.Resume(t.Context(), by(alice))
+		_ = w.engine.Approve(t.Context(), by(alice))
+		w.pass(time.Second)
+		if hold := message(w, module.ForHold); hold != "the step lasts at least 10s; it goes on by itself" {
+			t.Errorf("a hold: %s", hold)
+		}
+		w.pass(time.Minute)
+		told[module.ForEvidence] = message(w, module.ForEvidence)
+		for kind, command := range map[string]string{module.ForFreeze: "approve", module.ForApproval: "approve", module.ForPause: "resume", module.ForEvidence: "resume"} {
+			if !strings.Contains(told[kind], "`segue "+command+" hello`") {
+				t.Errorf("%s: %s", kind, told[kind])
+			}
+		}
+	})
+}
+
 func TestAFreezeThatCannotBeReadHoldsUntilItIsApproved(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.activate("1.0.0")

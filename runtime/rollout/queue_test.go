@@ -78,7 +78,7 @@ func TestAnOfferIsAnsweredWithTheRolloutThatBringsIt(t *testing.T) {
 			if s.ID != "" || s.Phase != string(rollout.Pending) || s.Over() || s.Actor != "user:alice" {
 				t.Errorf("what is queued: %+v, %v", s, err)
 			}
-			if q := s.Waiting; q == nil || q.For != "queue" || !q.Since.After(since) || q.Message != "hello@1.2.0 waits for the end of the rollout to 1.1.0" {
+			if q := s.Waiting; q == nil || q.For != module.ForQueue || !q.Since.After(since) || q.Message != "the rollout to 1.1.0 must end first; then it begins by itself" {
 				t.Errorf("what is queued waits for %+v", q)
 			}
 		}

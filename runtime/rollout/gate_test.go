@@ -333,6 +333,34 @@ func TestACandidateThatIsStartedAgainIsCheckedAgain(t *testing.T) {
 	})
 }
 
+// A refused offer may have cost the candidate its process; the next must show anew what
+// that had shown.
+func TestACandidateThatARefusedOfferEndedIsCheckedAgain(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		w.rehearsal = module.Comparison{Requests: 3}
+		_ = w.offer("1.1.0", like(manifest.Gradual, approvals(policy.BeforeTraffic), func(p *rollout.Policy) {
+			p.Checks, p.Rehearsal.Requests = []policy.Check{{Path: "/a"}}, new(3)
+		}))
+		w.pass(time.Second)
+		w.wantWaiting("approval", policy.BeforeTraffic)
+		was := w.instance("1.1.0")
+		w.setSaveErr(errFull)
+		if err := w.offer("1.2.0", gradual); module.KindOf(err) != module.Unavailable {
+			t.Fatalf("the offer: %v", err)
+		}
+		w.setSaveErr(nil)
+		w.pass(5 * time.Second)
+		w.wantWaiting("approval", policy.BeforeTraffic)
+		if is := w.instance("1.1.0"); is == nil || is == was {
+			t.Fatalf("the candidate was not started anew: %v", is)
+		}
+		if len(w.checked) != 2 {
+			t.Errorf("checked %v", w.checked)
+		}
+	})
+}
+
 func TestAHookThatTheHostDiedInIsAskedAgain(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.activate("1.0.0")

@@ -212,13 +212,24 @@ func plus(a, b analysis.Sample) analysis.Sample {
 }
 
 // maxPhases bounds what is noted of the time that a rollout takes.
-const maxPhases = 500
+const maxPhases = 200
 
 func (r *Rollout) timed(name string, took time.Duration) {
 	if len(r.Phases) >= maxPhases {
 		return
 	}
 	r.Phases = append(r.Phases, module.PhaseTime{Name: name, Micros: took.Microseconds()})
+}
+
+// saved adds to what the rollout's saves have taken, all together.
+func (r *Rollout) saved(took time.Duration) {
+	const name = "save"
+	i := slices.IndexFunc(r.Phases, func(p module.PhaseTime) bool { return p.Name == name })
+	if i < 0 {
+		r.timed(name, took)
+		return
+	}
+	r.Phases[i].Micros += took.Microseconds()
 }
 
 func stepName(step int) string { return fmt.Sprintf("step %d", step) }

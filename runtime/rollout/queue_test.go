@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"fmt"
 	"errors"
 	"testing"
 	"time"
@@ -178,6 +179,28 @@ func TestEveryRolloutThatEndedIsInTheHistory(t *testing.T) {
 		w.pass(time.Second)
 		if left := w.saved["hello"].Record.Unfiled; len(left) != 0 {
 			t.Errorf("still to be filed: %d", len(left))
+		}
+	})
+}
+
+func TestWhatTheHistoryNeverTookIsLostWithAWord(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.mu.Lock()
+		w.fileErr = errFull
+		w.mu.Unlock()
+		w.activate("1.0.0")
+		for n := range 21 {
+			_ = w.offer(fmt.Sprintf("1.%d.0", n+1), gradual)
+			w.pass(time.Second)
+			_ = w.engine.Abort(t.Context(), by(alice))
+			w.pass(time.Second)
+		}
+		var lost []any
+		for _, line := range w.logs.FilterMessageSnippet("lost to the history").All() {
+			lost = append(lost, line.ContextMap()["rollout"])
+		}
+		if fmt.Sprint(lost) != "[hello-1 hello-2]" {
+			t.Errorf("lost %v", lost)
 		}
 	})
 }

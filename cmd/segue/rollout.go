@@ -93,7 +93,10 @@ func comparisonRows(t *table, what string, c *module.Comparison) {
 		return
 	}
 	text := counted(c.Requests, "request") + ", every answer as stable's"
-	if c.Different > 0 {
+	switch {
+	case c.Message != "":
+		text = c.Message
+	case c.Different > 0:
 		text = fmt.Sprintf("%s, %d answered otherwise than by stable", counted(c.Requests, "request"), c.Different)
 	}
 	t.row(what, text)

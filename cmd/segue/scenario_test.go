@@ -184,6 +184,7 @@ func waiting(rt *apitest.Runtime) {
 	rt.Put(m)
 	paused := *r
 	paused.Module, paused.Waiting = "billing", &module.Waiting{For: module.ForPause, Actor: "user:ann", Since: now.Add(-2*time.Minute - time.Second), Message: "paused by user:ann: month's end; `segue resume billing` lets it go on"}
+	paused.Rehearsal = &module.Comparison{Message: "nothing recorded yet to rehearse with"}
 	rt.Put(module.Status{Name: "billing", State: module.RollingOut, Rollout: &paused})
 }
 

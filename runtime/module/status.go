@@ -184,6 +184,7 @@ type Comparison struct {
 	Requests  uint64       `json:"requests"`
 	Different uint64       `json:"different"`
 	Examples  []Difference `json:"examples,omitempty"` // the first few
+	Message   string       `json:"message,omitempty"`  // why nothing was compared
 }
 
 // Difference is one answer that was not as stable's.

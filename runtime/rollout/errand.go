@@ -108,5 +108,9 @@ func (o *owner) cameBack(ctx context.Context, m returned) {
 		_ = o.decide(ctx, ev, nil)
 		return
 	}
+	if m.seen != nil && m.seen.Requests == 0 {
+		m.seen.Message = "nothing recorded yet to rehearse with"
+		o.tell(module.Event{Type: module.RolloutContinued, Reason: m.seen.Message, Message: fmt.Sprintf("%s: %s; it goes on without", ro.Candidate.Release, m.seen.Message)}, &o.rec)
+	}
 	_ = o.decide(ctx, opened{Gate: g.name(), Rehearsal: m.seen, Signs: ro.differs(m.seen, "rehearsed", time.Now())}, nil)
 }

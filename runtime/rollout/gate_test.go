@@ -314,6 +314,19 @@ func TestChecksAndRehearsalArePassedOnceAndShown(t *testing.T) {
 	})
 }
 
+func TestARehearsalOfNothingIsToldAndHoldsUpNothing(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		_ = w.offer("1.1.0", like(manifest.Gradual, func(p *rollout.Policy) { p.Rehearsal.Requests = new(20) }))
+		w.pass(time.Minute)
+		const words = "nothing recorded yet to rehearse with"
+		if ro := w.wantPhase(rollout.Promoted, ""); ro.Rehearsal == nil || ro.Rehearsal.Message != words {
+			t.Errorf("the rehearsal is %+v", ro.Rehearsal)
+		}
+		w.wantEvent(module.RolloutContinued, words+"; it goes on without")
+	})
+}
+
 func TestACandidateThatIsStartedAgainIsCheckedAgain(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.activate("1.0.0")

@@ -1,8 +1,8 @@
 package rollout_test
 
 import (
-	"fmt"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 

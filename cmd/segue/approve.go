@@ -9,10 +9,13 @@ import (
 
 func approveCommand() *cobra.Command {
 	return rolloutCommand(&cobra.Command{
-		Use:   "approve",
+		Use:   "approve NAME [POINT]",
 		Short: "Give the approval that a rollout waits for",
 		Long: `Gives the approval that the rollout waits for; segue.yaml says at which points one is
-asked for (rollout.approvals). To say no, abort it.`,
-		Example: "  segue approve hello",
+asked for (rollout.approvals). In a freeze it lets the rollout through, to its end. With
+POINT (before_start, before_traffic, each_step, or freeze) it approves that alone, and is
+refused where the rollout waits for something else by now. To say no, abort it.`,
+		Example: `  segue approve hello
+  segue approve hello before_traffic`,
 	}, verb{"approve", (*client.Client).Approve, always("it is approved and goes on")}, new(api.Order))
 }

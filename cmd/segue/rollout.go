@@ -38,9 +38,9 @@ func fromOf(r *module.RolloutStatus) string {
 func rolloutRows(t *table, r *module.RolloutStatus) {
 	t.row("phase", r.Phase)
 	t.row("", outcome(r))
-	if text := waits(r); text != "" {
+	if text := waitsFor(r); text != "" {
 		t.row("waits", text)
-		t.optional("", r.Waiting.Message)
+		t.row("", waitsSince(r.Waiting))
 	}
 	if r.From != "" { // a first release is compared with nobody
 		t.row("verdict", string(r.Verdict))
@@ -93,7 +93,10 @@ func comparisonRows(t *table, what string, c *module.Comparison) {
 		return
 	}
 	text := counted(c.Requests, "request") + ", every answer as stable's"
-	if c.Different > 0 {
+	switch {
+	case c.Message != "":
+		text = c.Message
+	case c.Different > 0:
 		text = fmt.Sprintf("%s, %d answered otherwise than by stable", counted(c.Requests, "request"), c.Different)
 	}
 	t.row(what, text)

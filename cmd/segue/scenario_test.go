@@ -135,10 +135,10 @@ func take(rt *apitest.Runtime) func(apitest.Offer) (module.RolloutStatus, error)
 			tell(module.RolloutStep, "hello@1.1.0 has 1% of the traffic", "")
 			r.Phase, r.Step = "shifting", 1
 		case "waiting":
-			r.Phase, r.Waiting = "checking", &module.Waiting{For: "approval", Point: "before_traffic", Since: noon}
-			tell(module.RolloutWaiting, "hello@1.1.0 waits for approval at before_traffic", "")
+			r.Phase, r.Waiting = "checking", &module.Waiting{For: module.ForApproval, Point: "before_traffic", Since: noon, Message: "an operator must approve (before traffic): `segue approve hello`"}
+			tell(module.RolloutWaiting, "hello@1.1.0 waits (approval): an operator must approve (before traffic): `segue approve hello`", "")
 			tell(module.RolloutContinued, "hello@1.1.0 is approved by user:ann", "")
-			tell(module.RolloutPaused, "hello@1.1.0 is paused by user:ann", "the database is being moved")
+			tell(module.RolloutPaused, "hello@1.1.0 is paused by user:ann; `segue resume hello` lets it go on", "the database is being moved")
 		case "silent":
 			r.Phase, r.Reason, r.Ended = "failed", "it was never ready", time.Now()
 		case "joined":
@@ -170,7 +170,7 @@ func waiting(rt *apitest.Runtime) {
 	m, _ := rt.Module(context.Background(), "hello")
 	r := m.Rollout
 	r.Verdict, r.Rescued = module.Inconclusive, 7
-	r.Waiting = &module.Waiting{For: "approval", Point: "each_step", Since: now.Add(-3*time.Minute - time.Second), Message: "step 2 has passed\x1b[2J"}
+	r.Waiting = &module.Waiting{For: module.ForApproval, Point: "each_step", Since: now.Add(-3*time.Minute - time.Second), Message: "an operator must approve\x1b[2J (each step): `segue approve hello`"}
 	r.CandidateSample.Slow = 2
 	r.Evidence = module.Evidence{Errors: 0.129, Signs: []module.Sign{{Kind: "crash", Weight: manifest.Full / 2, Message: "it was killed by signal 9\x1b[2J", At: now.Add(-time.Minute - time.Second)}}}
 	r.Preview = &module.Preview{Host: "preview.example", Header: "Segue-Preview: t0ken"}
@@ -183,7 +183,8 @@ func waiting(rt *apitest.Runtime) {
 	m.Queued = &module.Queued{Version: "1.2.0", Digest: digestOf("c"), Actor: "user:ann", Since: now.Add(-time.Hour - time.Second)}
 	rt.Put(m)
 	paused := *r
-	paused.Module, paused.Waiting = "billing", &module.Waiting{For: "pause", Actor: "user:ann", Since: now.Add(-2*time.Minute - time.Second), Message: "month's end"}
+	paused.Module, paused.Waiting = "billing", &module.Waiting{For: module.ForPause, Actor: "user:ann", Since: now.Add(-2*time.Minute - time.Second), Message: "paused by user:ann: month's end; `segue resume billing` lets it go on"}
+	paused.Rehearsal = &module.Comparison{Message: "nothing recorded yet to rehearse with"}
 	rt.Put(module.Status{Name: "billing", State: module.RollingOut, Rollout: &paused})
 }
 
@@ -212,7 +213,7 @@ func queue(rt *apitest.Runtime) func(apitest.Offer) (module.RolloutStatus, error
 		running := rolloutOf("1.1.0", "shifting", 1)
 		rt.Put(module.Status{Name: "hello", State: module.RollingOut, Stable: stable(noon), Rollout: running, Queued: q})
 		answer := module.RolloutStatus{Module: "hello", To: "1.2.0", Digest: q.Digest, Phase: "pending", Started: now,
-			Waiting: &module.Waiting{For: "queue", Since: now, Message: "hello@1.2.0 waits for the end of the rollout to 1.1.0"}}
+			Waiting: &module.Waiting{For: module.ForQueue, Since: now, Message: "the rollout to 1.1.0 must end first; then it begins by itself"}}
 		own := rolloutOf("1.2.0", "promoted", 3)
 		own.ID, own.Digest, own.Started, own.Ended = "hello-3", q.Digest, now.Add(time.Second), now.Add(2*time.Second)
 		next := module.Status{Name: "hello", State: module.Active, Stable: stable(noon), Rollout: running}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -25,15 +26,24 @@ type verb struct {
 }
 
 // verbCommand completes a command that changes one module. What the command's flags
-// say stands in o.
+// say stands in o. It takes NAME, unless its Use names what it takes; a second one is
+// a point.
 func verbCommand(cmd *cobra.Command, v verb, o *api.Order) *cobra.Command {
-	cmd.Use += " NAME"
-	cmd.Args = takes("NAME")
+	names := []string{"NAME"}
+	if _, own, ok := strings.Cut(cmd.Use, " "); ok {
+		names = strings.Fields(own)
+	} else {
+		cmd.Use += " NAME"
+	}
+	cmd.Args = takes(names...)
 	cmd.RunE = withClient(func(cmd *cobra.Command, c *client.Client, args []string) error {
 		if flag := cmd.Flags().Lookup("rollout"); flag != nil && flag.Changed && o.Rollout == "" {
 			return usagef(cmd, "--rollout is empty")
 		}
 		o.Module = args[0]
+		if len(args) > 1 {
+			o.Point = args[1]
+		}
 		if err := v.do(c, cmd.Context(), *o); err != nil {
 			return err
 		}

@@ -107,13 +107,6 @@ func (d deployment) say(format string, args ...any) {
 	}
 }
 
-// sayMoves says what lets a rollout that waits go on.
-func (d deployment) sayMoves(status module.RolloutStatus) {
-	for _, move := range moves(&status) {
-		d.say("          %s", printable(move))
-	}
-}
-
 // observed is an event, or why there are no more.
 type observed struct {
 	event module.Event
@@ -158,9 +151,6 @@ func (d deployment) watch(ctx context.Context, status module.RolloutStatus, afte
 				return ended(status, phase, next.event), nil
 			}
 			d.say("%s  %s%s", next.event.Time.Local().Format("15:04:05"), printable(eventText(next.event)), seen(status))
-			if next.event.Type == module.RolloutWaiting || next.event.Type == module.RolloutPaused {
-				d.sayMoves(status)
-			}
 		}
 	}
 }

@@ -34,7 +34,10 @@ func orderOf(query url.Values, params []string) (o Order, err error) {
 	if err := knownParams(query, params...); err != nil {
 		return o, err
 	}
-	o.Rollout, o.Reason = query.Get("rollout"), query.Get("reason")
+	o.Rollout, o.Reason, o.Point = query.Get("rollout"), query.Get("reason"), query.Get("point")
+	if query.Has("point") && o.Point == "" {
+		return o, &module.Error{Kind: module.Invalid, Field: "point", Msg: "names none", Hint: "give the point that is approved, or leave it out"}
+	}
 	if query.Has("rollout") && o.Rollout == "" {
 		return o, &module.Error{Kind: module.Invalid, Field: "rollout", Msg: "names none", Hint: "give the id of the rollout that is meant, or leave it out"}
 	}

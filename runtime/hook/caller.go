@@ -84,10 +84,10 @@ func proxy(req *http.Request) (*url.URL, error) {
 }
 
 // Call tells the hook at the address that a rollout has come to a point, and blocks
-// until it consents, which is nil, or refuses, or ctx ends. A refusal is a module.Error
-// of kind Invalid. Otherwise it is one of kind Timeout, where ctx's deadline passed
-// while the hook was to answer, or Unavailable; where ctx was cancelled, the cause is in
-// the chain.
+// until it consents, which is nil, or refuses, or shows that it is not set up to be
+// asked, or ctx ends. A refusal is a module.Error of kind Invalid. Otherwise it is one of
+// kind Timeout, where ctx's deadline passed while the hook was to answer, or Unavailable;
+// where ctx was cancelled, the cause is in the chain.
 func (c *Caller) Call(ctx context.Context, to string, point policy.Point, status module.RolloutStatus) error {
 	field := "hooks." + string(point)
 	at, err := parse(to)
@@ -111,7 +111,10 @@ func (c *Caller) Call(ctx context.Context, to string, point policy.Point, status
 			return nil
 		}
 		if out.refused != "" {
-			return &module.Error{Kind: module.Invalid, Field: field, Value: at.shown, Msg: out.refused, Hint: out.hint}
+			return &module.Error{Kind: module.Invalid, Field: field, Value: at.shown, Msg: out.refused}
+		}
+		if out.hint != "" {
+			return &module.Error{Kind: module.Unavailable, Field: field, Value: at.shown, Msg: out.failed, Hint: out.hint}
 		}
 		kind := module.Timeout
 		if ctx.Err() == nil {
@@ -159,10 +162,10 @@ func wait(ctx context.Context, pause time.Duration) {
 // outcome is what one try came to: consent, a refusal, or neither.
 type outcome struct {
 	consent bool
-	refused string // in words
-	hint    string
+	refused string        // in words
 	failed  string        // in words
 	wish    time.Duration // not to be asked again before
+	hint    string        // what helps where asking again does not
 }
 
 // try sends the request once.
@@ -194,21 +197,31 @@ func (c *Caller) try(ctx context.Context, to address, key string, body []byte) o
 	late := time.AfterFunc(forWords, cancel)
 	defer late.Stop()
 	words := with(answered(resp), told(to.secret.Replace(firstLine(resp.Body))))
-	if undecided[resp.StatusCode] {
+	switch {
+	case refusals[resp.StatusCode]:
+		return outcome{refused: words}
+	case resp.StatusCode/100 == 5 || passing[resp.StatusCode]:
 		return outcome{failed: words, wish: wish(resp)}
 	}
-	return outcome{refused: words}
+	return outcome{failed: words, hint: "see to it that the address is a hook's, and what it asks for"}
 }
 
-// undecided are the answers by which a hook, or what stands before it, says that nobody
-// has looked at the question.
-var undecided = map[int]bool{
-	http.StatusProxyAuthRequired:  true,
-	http.StatusRequestTimeout:     true,
-	http.StatusTooManyRequests:    true,
-	http.StatusBadGateway:         true,
-	http.StatusServiceUnavailable: true,
-	http.StatusGatewayTimeout:     true,
+// refusals are the answers by which a hook says no: it has looked at the rollout. With
+// any other it, or what stands before it, says something of itself.
+var refusals = map[int]bool{
+	http.StatusForbidden:           true,
+	http.StatusConflict:            true,
+	http.StatusPreconditionFailed:  true,
+	http.StatusUnprocessableEntity: true,
+}
+
+// passing are the answers, beside those of 500 and above, that may be others soon.
+var passing = map[int]bool{
+	http.StatusNotFound:          true, // it is being deployed itself
+	http.StatusProxyAuthRequired: true,
+	http.StatusRequestTimeout:    true,
+	http.StatusTooEarly:          true,
+	http.StatusTooManyRequests:   true,
 }
 
 // answered is an answer's status in words. The server's own are not told: they may be
@@ -221,9 +234,9 @@ func answered(resp *http.Response) string {
 	return text
 }
 
-// redirected refuses an answer that leads elsewhere.
+// redirected follows no answer that leads elsewhere.
 func redirected(resp *http.Response) outcome {
-	out := outcome{refused: answered(resp) + ", and a hook's redirects are not followed", hint: "write the address that it leads to"}
+	out := outcome{failed: answered(resp) + ", and a hook's redirects are not followed", hint: "write the address that it leads to"}
 	if to, err := resp.Location(); err == nil {
 		out.hint += ", on " + told(origin(to))
 	}

@@ -129,19 +129,11 @@ func TestARefusalIsToldInTheHooksOwnWords(t *testing.T) {
 		want    string
 	}{
 		"a conflict": {answers(409, "the database is not migrated\nask Alice"), "answered 409 Conflict: the database is not migrated"},
-		"an error":   {answers(500, "boom"), "answered 500 Internal Server Error: boom"},
-		"no words":   {answers(404, ""), "answered 404 Not Found"},
-		"no known status": {
-			answers(499, "\n\n  { \n\"error\": \"closed\"\n}"), `answered 499: "error": "closed"`,
+		"no words":   {answers(412, ""), "answered 412 Precondition Failed"},
+		"its own words": {
+			answers(422, "\n\n  { \n\"error\": \"closed\"\n}"), `answered 422 Unprocessable Entity: "error": "closed"`,
 		},
 		"what drives a terminal": {answers(403, "no \x1b[31mway\x00\u202e\xff"), "answered 403 Forbidden: no [31mway �"},
-		"a redirect elsewhere": {
-			func(w http.ResponseWriter, r *http.Request) {
-				http.Redirect(w, r, "https://user:pw@evil.example/x?token=s3cret", http.StatusTemporaryRedirect)
-			},
-			"answered 307 Temporary Redirect, and a hook's redirects are not followed; write the address that it leads to, on https://evil.example",
-		},
-		"a redirect to nowhere": {answers(302, ""), "answered 302 Found, and a hook's redirects are not followed; write the address that it leads to"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			address, calls := serve(t, c.handler)
@@ -159,8 +151,39 @@ func TestARefusalIsToldInTheHooksOwnWords(t *testing.T) {
 	}
 }
 
+// A hook that is not set up as it should says nothing of the release.
+func TestAHookThatIsMisconfiguredIsNobodysRefusalAndAskedOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		handler http.HandlerFunc
+		want    string
+	}{
+		"a bad request":    {answers(400, "no such field"), "answered 400 Bad Request: no such field; see to it that the address is a hook's, and what it asks for"},
+		"no credentials":   {answers(401, "who are you"), "answered 401 Unauthorized: who are you; see to it"},
+		"a wrong method":   {answers(405, ""), "answered 405 Method Not Allowed; see to it"},
+		"no known status":  {answers(499, ""), "answered 499; see to it"},
+		"an address moved": {answers(301, ""), "answered 301 Moved Permanently, and a hook's redirects are not followed; write the address that it leads to"},
+		"a redirect elsewhere": {
+			func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, "https://user:pw@evil.example/x?token=s3cret", http.StatusTemporaryRedirect)
+			},
+			"answered 307 Temporary Redirect, and a hook's redirects are not followed; write the address that it leads to, on https://evil.example",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			address, calls := serve(t, c.handler)
+			err := call(t, address+"/gate", patience)
+			if module.KindOf(err) != module.Unavailable || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v (%s), want %s", err, module.KindOf(err), c.want)
+			}
+			if calls.Load() != 1 {
+				t.Errorf("called %d times", calls.Load())
+			}
+		})
+	}
+}
+
 func TestARefusalsWordsAreBounded(t *testing.T) {
-	address, _ := serve(t, answers(400, strings.Repeat("ä", 1<<20)))
+	address, _ := serve(t, answers(409, strings.Repeat("ä", 1<<20)))
 	err := call(t, address, patience)
 	told, _ := errors.AsType[*module.Error](err)
 	_, words, _ := strings.Cut(told.Msg, ": ")
@@ -186,7 +209,7 @@ func TestARefusalIsNotHeldUpByWordsThatNeverEnd(t *testing.T) {
 
 func TestAHookThatCannotAnswerIsCalledAgainWithTheSameKey(t *testing.T) {
 	t.Parallel()
-	for _, code := range []int{502, 503, 504, 407, 408, 429} {
+	for _, code := range []int{500, 502, 503, 504, 404, 407, 408, 425, 429} {
 		var mu sync.Mutex
 		keys := map[string]int{}
 		address, calls := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -316,7 +339,7 @@ func TestTheSecretsOfAnAddressAreToldNowhere(t *testing.T) {
 				" "+strings.TrimPrefix(r.URL.RawQuery, "token=")+" "+r.Header.Get("Authorization")+" "+path.Base(r.URL.Path))
 		}
 	}
-	refuses, _ := serve(t, echo(400))
+	refuses, _ := serve(t, echo(409))
 	busy, _ := serve(t, echo(503))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

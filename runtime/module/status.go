@@ -135,9 +135,7 @@ type RolloutStatus struct {
 
 // Waiting is what a rollout waits for.
 type Waiting struct {
-	// For is "pause", "approval", "hook", "freeze", "checks", "rehearsal", "evidence",
-	// "hold", or "queue" of a release that has no rollout yet.
-	For      string    `json:"for"`
+	For      string    `json:"for"`             // one of the words below
 	Point    string    `json:"point,omitempty"` // of a hook or an approval
 	Since    time.Time `json:"since"`
 	Deadline time.Time `json:"deadline,omitzero"` // when it is given up, or goes on
@@ -145,6 +143,19 @@ type Waiting struct {
 	// Message says in words what it waits for and what would move it.
 	Message string `json:"message"`
 }
+
+// What a rollout may wait for.
+const (
+	ForPause     = "pause"     // for the end of it
+	ForChecks    = "checks"    // for the candidate to pass them
+	ForRehearsal = "rehearsal" // for stable's recent requests to be replayed
+	ForHold      = "hold"      // for the least time that it is looked at
+	ForEvidence  = "evidence"  // for the proof that it is no worse
+	ForHook      = "hook"      // for its consent
+	ForApproval  = "approval"  // for an operator's
+	ForFreeze    = "freeze"    // for the end of a window, or an operator
+	ForQueue     = "queue"     // for the end of another rollout; it has none of its own yet
+)
 
 // Evidence is how much of what it takes to fail has come together, 0 to 1 each.
 type Evidence struct {
@@ -173,6 +184,7 @@ type Comparison struct {
 	Requests  uint64       `json:"requests"`
 	Different uint64       `json:"different"`
 	Examples  []Difference `json:"examples,omitempty"` // the first few
+	Message   string       `json:"message,omitempty"`  // why nothing was compared
 }
 
 // Difference is one answer that was not as stable's.

@@ -13,7 +13,10 @@
 //     manifest; nothing else can come from one.
 //   - An error about a hook does not tell the secrets of its URL; Redacted is a policy
 //     that may be shown.
+//   - What freezes is read once, and then kept by its text; a window that cannot be
+//     read freezes. The zones of windows are the machine's: a program that may run where
+//     there are none imports time/tzdata, as segue does.
 //
-// Every value is immutable once made. There are no goroutines, no locks and no clocks:
-// time comes in as an argument.
+// Every value is immutable once made. There are no goroutines and no clocks: time comes
+// in as an argument. The windows that were read are shared, and no lock is held on them.
 package policy

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -23,21 +24,47 @@ func (w Window) Validate() error {
 
 // Frozen reports whether now lies in the window, and until when that lasts. Where
 // clocks change a window begins with the first moment that bears its time, and ends
-// with the last. A window that is not valid freezes nothing.
+// with the last. A window that cannot be read here (its zone is not known on this
+// machine, for one) freezes always, without an end.
 func (w Window) Frozen(now time.Time) (until time.Time, frozen bool) {
-	parsed, err := w.parse()
+	parsed, err := w.read()
 	if err != nil {
-		return time.Time{}, false
+		return time.Time{}, true
 	}
 	return parsed.frozen(now)
+}
+
+// reading is what came of reading a window.
+type reading struct {
+	window window
+	err    error
+}
+
+// readings are the windows that were asked whether they freeze, by text: to read one
+// may take a look at the machine's files. There are as many as operators ever wrote.
+var readings sync.Map
+
+// read is parse, once in the process's life for each text.
+func (w Window) read() (window, error) {
+	if known, ok := readings.Load(w); ok {
+		r := known.(reading)
+		return r.window, r.err
+	}
+	parsed, err := w.parse()
+	readings.Store(w, reading{parsed, err})
+	return parsed, err
 }
 
 // horizon is how far ahead the end of a freeze is looked for.
 const horizon = 366 * 24 * time.Hour
 
 // Frozen reports whether nothing may widen by itself now, and until when that lasts;
-// windows that touch or overlap are one. What is frozen for good says a year.
+// windows that touch or overlap are one. What is frozen for good says a year. Where a
+// window cannot be read it is frozen without an end, and Unreadable says why.
 func (p Policy) Frozen(now time.Time) (until time.Time, frozen bool) {
+	if p.Unreadable() != nil {
+		return time.Time{}, true
+	}
 	until = now
 	for grown := true; grown && until.Sub(now) < horizon; {
 		grown = false
@@ -53,6 +80,17 @@ func (p Policy) Frozen(now time.Time) (until time.Time, frozen bool) {
 	return until, true
 }
 
+// Unreadable is what is wrong with the first window that cannot be read here; nil where
+// all can.
+func (p Policy) Unreadable() error {
+	for _, w := range p.Freeze {
+		if _, err := w.read(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // edge is one end of a window: a date or a day of the week, and a time of day.
 type edge struct {
 	date   time.Time // its year, month and day; zero where weekly
@@ -64,10 +102,13 @@ type edge struct {
 type window struct {
 	weekly     bool
 	begin, end edge
-	zone       *time.Location
+	zone       *time.Location // nil is the machine's own
 }
 
 func (w window) frozen(now time.Time) (until time.Time, frozen bool) {
+	if w.zone == nil {
+		w.zone = time.Local
+	}
 	if !w.weekly {
 		begin, end := moment(w.begin.date, w.begin.minute, w.zone, false), moment(w.end.date, w.end.minute, w.zone, true)
 		return end, !now.Before(begin) && now.Before(end)
@@ -130,7 +171,7 @@ func (w Window) parse() (window, error) {
 		return bad("is no window of time")
 	}
 	from, to := words[:dash], words[dash+1:]
-	zone := time.Local
+	var zone *time.Location
 	if name := to[len(to)-1]; len(to) > 1 && !isTime(name) {
 		var err error
 		if zone, err = time.LoadLocation(name); err != nil || name == "Local" {

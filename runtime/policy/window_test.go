@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,7 +60,6 @@ func TestAWindowFreezesFromItsBeginningUntilItsEnd(t *testing.T) {
 		{"2026-12-24 12:00 - 2026-12-26 08:30 UTC", "2026-12-24T12:00:00Z", "2026-12-26T08:30:00Z"},
 		{"2026-12-24 12:00 - 2026-12-24 UTC", "2026-12-24T12:00:00Z", "2026-12-25T00:00:00Z"},
 		{"2026-12-24 - 2026-12-24 UTC", "2026-12-24T12:00:00Z", "2026-12-25T00:00:00Z"},
-		{"never", "2026-12-24T12:00:00Z", ""},
 	} {
 		until, frozen := c.window.Frozen(at(t, c.now))
 		if frozen != (c.until != "") {
@@ -91,9 +91,45 @@ func TestAWindowThatIsNoneIsRefused(t *testing.T) {
 		if module.KindOf(err) != module.Invalid {
 			t.Errorf("%q: got %v", text, err)
 		}
-		if _, frozen := text.Frozen(time.Now()); frozen {
-			t.Errorf("%q freezes", text)
+		if until, frozen := text.Frozen(time.Now()); !frozen || !until.IsZero() {
+			t.Errorf("%q freezes %v until %v, want always", text, frozen, until)
 		}
+	}
+}
+
+func TestAWindowThatCannotBeReadFreezesAndSaysWhy(t *testing.T) {
+	p := policy.Policy{Freeze: []policy.Window{"2026-12-24 - 2027-01-02 UTC", "Fri 16:00 - Mon 08:00 Mars/Olympus"}}
+	for _, now := range []string{"2026-06-02T12:00:00Z", "2026-12-25T12:00:00Z"} {
+		if until, frozen := p.Frozen(at(t, now)); !frozen || !until.IsZero() {
+			t.Errorf("%s: frozen %v until %v", now, frozen, until)
+		}
+	}
+	if err := p.Unreadable(); err == nil || !strings.Contains(err.Error(), "Mars/Olympus is no time zone") {
+		t.Errorf("the reason is %v", err)
+	}
+	p.Freeze = p.Freeze[:1]
+	if _, frozen := p.Frozen(at(t, "2026-06-02T12:00:00Z")); frozen || p.Unreadable() != nil {
+		t.Error("a window that can be read is taken for one that cannot")
+	}
+}
+
+// What a rollout asks of its freeze on each turn must cost no look at the disk.
+func TestAWindowIsReadOnce(t *testing.T) {
+	p := policy.Policy{Freeze: []policy.Window{"Fri 16:00 - Mon 08:00 Asia/Kathmandu"}}
+	now := at(t, "2026-06-06T12:00:00Z")
+	if _, frozen := p.Frozen(now); !frozen {
+		t.Fatal("it does not freeze")
+	}
+	if n := testing.AllocsPerRun(100, func() { p.Frozen(now) }); n > 4 {
+		t.Errorf("%v allocations for one look", n)
+	}
+}
+
+func BenchmarkFrozen(b *testing.B) {
+	p := policy.Policy{Freeze: []policy.Window{"Fri 16:00 - Mon 08:00 Asia/Kathmandu"}}
+	now := time.Now()
+	for b.Loop() {
+		p.Frozen(now)
 	}
 }
 

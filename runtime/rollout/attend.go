@@ -9,20 +9,22 @@ import (
 )
 
 // attend sees to what the rollout waits for, and to what waits for its end. It never
-// blocks. The loop calls it whenever something has happened.
+// blocks. The loop calls it whenever something has happened. All of it goes by one look
+// at the clock, so that what was too early for goOn is later than now for alarm.
 func (o *owner) attend(ctx context.Context) {
-	for ctx.Err() == nil && o.goOn(ctx) {
+	now := time.Now()
+	for ctx.Err() == nil && o.goOn(ctx, now) {
 	}
 	o.aim()
-	o.tellWaiting()
-	o.fileNext(ctx)
-	o.alarm()
+	o.tellWaiting(now)
+	o.fileNext(ctx, now)
+	o.alarm(now)
 }
 
 // goOn does the next thing that can be done now; it reports whether the record has
 // changed, so that there may be more.
-func (o *owner) goOn(ctx context.Context) bool {
-	ro, now := o.rec.Rollout, time.Now()
+func (o *owner) goOn(ctx context.Context, now time.Time) bool {
+	ro := o.rec.Rollout
 	if !ro.Active() {
 		o.callOff("")
 		return o.dequeue(ctx, now)
@@ -78,9 +80,9 @@ func (o *owner) dequeue(ctx context.Context, now time.Time) bool {
 	return true
 }
 
-// alarm sets the timers for what happens by itself.
-func (o *owner) alarm() {
-	now := time.Now()
+// alarm sets the timers for what happens by itself after now. What was due at now has
+// been seen to, or waits for something else.
+func (o *owner) alarm(now time.Time) {
 	var at time.Time
 	sooner := func(t time.Time) {
 		if t.After(now) && (at.IsZero() || t.Before(at)) {
@@ -104,7 +106,7 @@ func (o *owner) alarm() {
 	if at.IsZero() {
 		o.wake.Stop()
 	} else {
-		o.wake.Reset(at.Sub(now))
+		o.wake.Reset(time.Until(at)) // at once where that has passed meanwhile
 	}
 	if candidate, _ := o.sides(); candidate == nil {
 		o.look.Stop()
@@ -126,9 +128,8 @@ func (o *owner) pace() time.Duration {
 }
 
 // tellWaiting tells what the rollout waits for, once.
-func (o *owner) tellWaiting() {
+func (o *owner) tellWaiting(now time.Time) {
 	ro := o.rec.Rollout
-	now := time.Now()
 	w := ro.waiting(now)
 	key := ""
 	if w != nil && w.For != atPause && w.For != atHold {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/segue-run/segue/runtime/module"
@@ -74,13 +75,14 @@ func (o *owner) decide(ctx context.Context, ev any, audit *module.AuditRecord) (
 			unsaved = &module.Error{Kind: module.Unavailable, Msg: "it is done, but could not be saved yet", Err: errors.Join(errUnsaved, err), Hint: "it is tried again every second; until then a crash of the runtime would undo it"}
 		}
 		if rec.Rollout != nil {
-			rec.Rollout.timed("save", time.Since(saving))
+			rec.Rollout.saved(time.Since(saving))
 		}
 	}
 	o.rec = rec
 	o.aim()
 	o.follow(ctx, want, o.rec)
 	o.keepClaims()
+	o.logLost(old, rec, ev)
 	if audit != nil {
 		o.audit(ctx, *audit)
 	}
@@ -117,6 +119,10 @@ func (o *owner) unsaveable(ctx context.Context, ev any, cause error) error {
 	case warmed, opened, elapsed:
 		_ = o.decide(ctx, spoiled{Reason: err.Error(), Blameless: true}, nil)
 	default:
+		if ro := o.rec.Rollout; ro.Active() && ro.Phase == Checking && o.running[ro.Candidate.Key] == nil {
+			o.rec.Rollout = ro.clone() // its process is gone with what it has passed
+			o.rec.Rollout.Passed = slices.DeleteFunc(o.rec.Rollout.Passed, ofProcess)
+		}
 		o.follow(ctx, desired(o.rec, time.Now()), o.rec)
 	}
 	return err

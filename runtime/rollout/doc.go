@@ -38,8 +38,9 @@
 //   - Weights sum to 10000 whenever a module has traffic.
 //   - A candidate that fails never displaces stable, and is not tried again until
 //     its bytes change or an operator says so.
-//   - Every rollout that ended is in the record until the history has it. A crash of the
-//     host in between files it, and calls the hook of its end, once more.
+//   - Every rollout that ended is in the record until the history has it, or until twenty
+//     later ones wait for that as well: then it is given up, and the log says so. A crash
+//     of the host in between files it, and calls the hook of its end, once more.
 //
 // Goroutines: Engine.Run starts an owner a module. An owner starts one goroutine for
 // each process that comes up, is watched, or is retired, one for the gate that it works,

@@ -25,7 +25,7 @@ type returned struct {
 // errandOf names the working of a gate now.
 func (o *owner) errandOf(g gate) string {
 	ro := o.rec.Rollout
-	of := fmt.Sprintf("%s %d %s", ro.ID, ro.Entered.UnixNano(), g.name())
+	of := fmt.Sprintf("%s %s %d %d %s", ro.ID, ro.Phase, ro.Step, len(ro.Evidence), g.name()) // a step that is taken again has another entry
 	if p := o.running[ro.Candidate.Key]; p != nil && g.kind != atHook {
 		of += " " + p.id
 	}
@@ -107,6 +107,10 @@ func (o *owner) cameBack(ctx context.Context, m returned) {
 		}
 		_ = o.decide(ctx, ev, nil)
 		return
+	}
+	if m.seen != nil && m.seen.Requests == 0 {
+		m.seen.Message = "nothing recorded yet to rehearse with"
+		o.tell(module.Event{Type: module.RolloutContinued, Reason: m.seen.Message, Message: fmt.Sprintf("%s: %s; it goes on without", ro.Candidate.Release, m.seen.Message)}, &o.rec)
 	}
 	_ = o.decide(ctx, opened{Gate: g.name(), Rehearsal: m.seen, Signs: ro.differs(m.seen, "rehearsed", time.Now())}, nil)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/segue-run/segue/runtime/module"
@@ -20,19 +21,33 @@ type concluded struct {
 // fileNext files the oldest rollout that is over, once that it is over is saved. It
 // leaves the record when it is filed, which is saved with the next decision: after a
 // crash of the host it is filed again, and its hook called again.
-func (o *owner) fileNext(ctx context.Context) {
-	if o.filing || o.unsaved || len(o.rec.Unfiled) == 0 || time.Now().Before(o.fileAt) {
+func (o *owner) fileNext(ctx context.Context, now time.Time) {
+	if o.filing || o.unsaved || len(o.rec.Unfiled) == 0 || now.Before(o.fileAt) {
 		return
 	}
 	o.filing = true
 	past := o.rec.Unfiled[0]
 	told := o.announced == past.ID+string(past.Phase)
 	o.workers.Go(func() {
+		err := o.cfg.History.File(ctx, *rolloutStatus(&past, past.Ended))
 		if !told {
 			o.announce(ctx, past)
 		}
-		o.post(concluded{past, o.cfg.History.File(ctx, *rolloutStatus(&past, past.Ended))})
+		o.post(concluded{past, err})
 	})
+}
+
+// logLost tells of rollouts that are given up because the history has taken none for so
+// long.
+func (o *owner) logLost(old, rec Record, ev any) {
+	if _, ok := ev.(filed); ok {
+		return
+	}
+	for _, was := range old.Unfiled {
+		if !slices.ContainsFunc(rec.Unfiled, func(is Rollout) bool { return is.ID == was.ID }) {
+			o.log.Error("rollout is lost to the history, which has taken none for too long", zap.String("rollout", was.ID), zap.String("phase", string(was.Phase)))
+		}
+	}
 }
 
 // announce calls the hook of the rollout's end, which can stop nothing.

@@ -1,9 +1,7 @@
 package rollout
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/segue-run/segue/runtime/module"
@@ -20,14 +18,14 @@ type gate struct {
 
 // The kinds of gates.
 const (
-	atPause     = "pause"     // until an operator resumes
-	atChecks    = "checks"    // until the candidate has answered them
-	atRehearsal = "rehearsal" // until stable's recent requests were replayed on it
-	atHold      = "hold"      // until it has been seen for long enough
-	atEvidence  = "evidence"  // until the step's hold has passed and it is proven no worse
-	atHook      = "hook"      // until it consents
-	atApproval  = "approval"  // until an operator approves
-	atFreeze    = "freeze"    // until the window has passed, or an operator approves
+	atPause     = module.ForPause     // until an operator resumes
+	atChecks    = module.ForChecks    // until the candidate has answered them
+	atRehearsal = module.ForRehearsal // until stable's recent requests were replayed on it
+	atHold      = module.ForHold      // until it has been seen for long enough
+	atEvidence  = module.ForEvidence  // until the step's hold has passed and it is proven no worse
+	atHook      = module.ForHook      // until it consents
+	atApproval  = module.ForApproval  // until an operator approves
+	atFreeze    = module.ForFreeze    // until the window has passed, or an operator approves
 )
 
 // name is what stands in Rollout.Passed once the gate is open.
@@ -36,6 +34,15 @@ func (g gate) name() string {
 		return g.kind
 	}
 	return g.kind + ":" + string(g.point)
+}
+
+// leave is what an operator calls the gate that an approval opens: its point, or
+// "freeze".
+func (g gate) leave() string {
+	if g.kind == atFreeze {
+		return g.kind
+	}
+	return string(g.point)
 }
 
 // gates are those that still hold the rollout up in its phase, in the order in which
@@ -134,64 +141,3 @@ func (r *Rollout) ends(g gate, now time.Time) time.Time {
 	}
 	return time.Time{}
 }
-
-// waiting says what the rollout waits for; nil while its process comes up and once it
-// is over.
-func (r *Rollout) waiting(now time.Time) *module.Waiting {
-	if !r.Active() {
-		return nil
-	}
-	gates := r.gates(now)
-	if len(gates) == 0 {
-		return nil
-	}
-	g := gates[0]
-	w := &module.Waiting{For: g.kind, Point: string(g.point), Since: r.Since, Deadline: r.ends(g, now)}
-	name := r.Candidate.Module
-	switch g.kind {
-	case atPause:
-		w.Since, w.Actor = r.Paused.At, r.Paused.Actor.String()
-		w.Message = "paused by " + w.Actor
-		if r.Paused.Reason != "" {
-			w.Message += ": " + r.Paused.Reason
-		}
-		w.Message += "; `segue resume " + name + "` lets it go on"
-	case atApproval:
-		w.Message = fmt.Sprintf("an operator must approve (%s): `segue approve %s`", words(g.point), name)
-	case atFreeze:
-		w.Message = fmt.Sprintf("frozen; it goes on by itself, or with `segue approve %s`", name)
-	case atHook:
-		w.Message = fmt.Sprintf("the hook (%s) must consent", words(g.point))
-	case atChecks:
-		w.Message = "the candidate must pass its checks"
-	case atRehearsal:
-		w.Message = "stable's recent requests are replayed on the candidate"
-	case atHold:
-		w.Message = "the candidate is looked at before it gets traffic"
-	case atEvidence:
-		w.Message = r.lacks(w, now)
-	}
-	return w
-}
-
-// lacks says what a step still needs.
-func (r *Rollout) lacks(w *module.Waiting, now time.Time) string {
-	if hold := r.Entered.Add(span(r.Policy.Hold)); now.Before(hold) {
-		w.For = atHold
-		return "the step lasts at least " + span(r.Policy.Hold).String()
-	}
-	missing := r.Missing
-	if missing == "" {
-		missing = "too few requests"
-	}
-	name := r.Candidate.Module
-	switch r.Policy.Unproven {
-	case manifest.Proceed:
-		return fmt.Sprintf("no proof yet that it is no worse (%s); at the step's limit it goes on without; `segue resume %s` lets it go on now", missing, name)
-	case manifest.GiveUp:
-		return fmt.Sprintf("no proof yet that it is no worse (%s); at the step's limit it is taken back; `segue resume %s` lets it go on now", missing, name)
-	}
-	return fmt.Sprintf("no proof yet that it is no worse (%s); it goes on when there is, or with `segue resume %s`", missing, name)
-}
-
-func words(p policy.Point) string { return strings.ReplaceAll(string(p), "_", " ") }

@@ -136,17 +136,105 @@ func TestNothingWidensInAFreezeUntilItEndsOrIsApproved(t *testing.T) {
 		if until := w.status().Rollout.Waiting.Deadline; until.IsZero() {
 			t.Error("nobody knows how long")
 		}
-		for _, phase := range []rollout.Phase{rollout.Checking, rollout.Shifting} { // an approval is for one step
-			if err := w.engine.Approve(t.Context(), by(bob)); err != nil {
-				t.Fatal(err)
-			}
-			w.pass(time.Minute)
-			w.wantPhase(phase, "")
-			w.wantWaiting("freeze", "")
-		}
-		w.wantSplit(map[string]manifest.Weight{"1.0.0": 9900, "1.1.0": 100})
 		w.pass(30 * time.Minute)
 		w.wantPhase(rollout.Promoted, "")
+	})
+}
+
+func TestAnApprovalLetsOneRolloutThroughAFreeze(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		_ = w.offer("1.1.0", like(manifest.Gradual, frozen))
+		w.wantWaiting("freeze", "")
+		if err := w.engine.Approve(t.Context(), by(bob)); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(time.Second)
+		w.wantSplit(map[string]manifest.Weight{"1.0.0": 9900, "1.1.0": 100})
+		w.crashHost()
+		w.pass(time.Minute)
+		w.wantPhase(rollout.Promoted, "")
+		_ = w.offer("1.2.0", like(manifest.Gradual, frozen)) // and no other one
+		w.pass(time.Minute)
+		w.wantWaiting("freeze", "")
+	})
+}
+
+func TestWhatIsWaitedForIsToldWithTheCommandThatMovesIt(t *testing.T) {
+	message := func(w *world, kind string) string {
+		w.t.Helper()
+		w.wantWaiting(kind, policy.Point(w.status().Rollout.Waiting.Point))
+		return w.status().Rollout.Waiting.Message
+	}
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		_ = w.offer("1.1.0", like(manifest.Gradual, frozen, approvals(policy.BeforeTraffic), func(p *rollout.Policy) { p.Unproven = manifest.Wait }))
+		told := map[string]string{module.ForFreeze: message(w, module.ForFreeze)}
+		_ = w.engine.Approve(t.Context(), by(alice))
+		w.pass(time.Second)
+		told[module.ForApproval] = message(w, module.ForApproval)
+		_ = w.engine.Pause(t.Context(), by(alice))
+		told[module.ForPause] = message(w, module.ForPause)
+		w.wantEvent(module.RolloutPaused, "segue resume hello")
+		_ = w.engine.Resume(t.Context(), by(alice))
+		_ = w.engine.Approve(t.Context(), by(alice))
+		w.pass(time.Second)
+		if hold := message(w, module.ForHold); hold != "the step lasts at least 10s; it goes on by itself" {
+			t.Errorf("a hold: %s", hold)
+		}
+		w.pass(time.Minute)
+		told[module.ForEvidence] = message(w, module.ForEvidence)
+		for kind, command := range map[string]string{module.ForFreeze: "approve", module.ForApproval: "approve", module.ForPause: "resume", module.ForEvidence: "resume"} {
+			if !strings.Contains(told[kind], "`segue "+command+" hello`") {
+				t.Errorf("%s: %s", kind, told[kind])
+			}
+		}
+	})
+}
+
+func TestAFreezeThatCannotBeReadHoldsUntilItIsApproved(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		_ = w.offer("1.1.0", like(manifest.Gradual, func(p *rollout.Policy) { p.Freeze = []policy.Window{"Fri 16:00 - Mon 08:00 Mars/Olympus"} }))
+		w.pass(1000 * time.Hour)
+		w.wantPhase(rollout.Pending, "")
+		w.wantWaiting("freeze", "")
+		if message := w.status().Rollout.Waiting.Message; !strings.Contains(message, "Mars/Olympus is no time zone") || !strings.Contains(message, "segue approve hello") {
+			t.Errorf("it waits: %s", message)
+		}
+		if err := w.engine.Approve(t.Context(), by(bob)); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(time.Minute)
+		w.wantPhase(rollout.Promoted, "")
+	})
+}
+
+func TestAnApprovalForOnePointOpensNoOther(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		_ = w.offer("1.1.0", like(manifest.Gradual, frozen, approvals(policy.BeforeStart, policy.BeforeTraffic)))
+		approve := func(point string) error {
+			of := by(alice)
+			of.Point = point
+			err := w.engine.Approve(t.Context(), of)
+			w.pass(time.Second)
+			return err
+		}
+		wantConflict(t, approve("freeze"), `point "freeze": is not what hello-2 to 1.1.0 waits for: that is before_start`, "`segue approve hello before_start` approves that")
+		if err := approve("before_start"); err != nil {
+			t.Fatal(err)
+		}
+		wantConflict(t, approve("before_start"), "that is freeze", "approve by user:alice")
+		if err := approve("freeze"); err != nil {
+			t.Fatal(err)
+		}
+		wantConflict(t, approve("each_step"), "that is before_traffic")
+		w.wantWaiting("approval", policy.BeforeTraffic)
+		if err := approve("before_traffic"); err != nil {
+			t.Fatal(err)
+		}
+		w.wantPhase(rollout.Shifting, "")
 	})
 }
 
@@ -226,6 +314,19 @@ func TestChecksAndRehearsalArePassedOnceAndShown(t *testing.T) {
 	})
 }
 
+func TestARehearsalOfNothingIsToldAndHoldsUpNothing(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		_ = w.offer("1.1.0", like(manifest.Gradual, func(p *rollout.Policy) { p.Rehearsal.Requests = new(20) }))
+		w.pass(time.Minute)
+		const words = "nothing recorded yet to rehearse with"
+		if ro := w.wantPhase(rollout.Promoted, ""); ro.Rehearsal == nil || ro.Rehearsal.Message != words {
+			t.Errorf("the rehearsal is %+v", ro.Rehearsal)
+		}
+		w.wantEvent(module.RolloutContinued, words+"; it goes on without")
+	})
+}
+
 func TestACandidateThatIsStartedAgainIsCheckedAgain(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.activate("1.0.0")
@@ -240,6 +341,34 @@ func TestACandidateThatIsStartedAgainIsCheckedAgain(t *testing.T) {
 		w.pass(time.Second)
 		w.wantWaiting("approval", policy.BeforeTraffic)
 		if len(w.checked) != 3 {
+			t.Errorf("checked %v", w.checked)
+		}
+	})
+}
+
+// A refused offer may have cost the candidate its process; the next must show anew what
+// that had shown.
+func TestACandidateThatARefusedOfferEndedIsCheckedAgain(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		w.rehearsal = module.Comparison{Requests: 3}
+		_ = w.offer("1.1.0", like(manifest.Gradual, approvals(policy.BeforeTraffic), func(p *rollout.Policy) {
+			p.Checks, p.Rehearsal.Requests = []policy.Check{{Path: "/a"}}, new(3)
+		}))
+		w.pass(time.Second)
+		w.wantWaiting("approval", policy.BeforeTraffic)
+		was := w.instance("1.1.0")
+		w.setSaveErr(errFull)
+		if err := w.offer("1.2.0", gradual); module.KindOf(err) != module.Unavailable {
+			t.Fatalf("the offer: %v", err)
+		}
+		w.setSaveErr(nil)
+		w.pass(5 * time.Second)
+		w.wantWaiting("approval", policy.BeforeTraffic)
+		if is := w.instance("1.1.0"); is == nil || is == was {
+			t.Fatalf("the candidate was not started anew: %v", is)
+		}
+		if len(w.checked) != 2 {
 			t.Errorf("checked %v", w.checked)
 		}
 	})

@@ -37,9 +37,9 @@ func (v *view) brings(of Offer) module.RolloutStatus {
 	rel, now := of.Plan.Release, time.Now()
 	if q := v.rec.Queued; q != nil && q.Plan.Digest == rel.Digest {
 		s := *rolloutStatus(&Rollout{Candidate: q.Plan, Policy: q.Policy, Phase: Pending, Verdict: module.Pending, Actor: q.Actor, Started: q.Since}, now)
-		s.Waiting = &module.Waiting{For: "queue", Since: q.Since, Message: fmt.Sprintf("%s waits for the end of another rollout", rel)}
+		s.Waiting = &module.Waiting{For: module.ForQueue, Since: q.Since, Message: "another rollout must end first; then it begins by itself"}
 		if ro := v.rec.Rollout; ro != nil {
-			s.Waiting.Message = fmt.Sprintf("%s waits for the end of the rollout to %s", rel, ro.Candidate.Version)
+			s.Waiting.Message = fmt.Sprintf("the rollout to %s must end first; then it begins by itself", ro.Candidate.Version)
 		}
 		return s
 	}

@@ -16,6 +16,9 @@ type Order struct {
 	// happens, where that one is not under way when its turn comes. Empty for whichever
 	// is.
 	Rollout string
+	// Point is what an Approve is for: a point, or "freeze". It is a Conflict where
+	// something else is waited for. Empty for whatever is.
+	Point   string
 	Reason  string // in the actor's words, may be empty; of Pause and Remove
 	Stepped bool   // of Rollback
 }
@@ -44,10 +47,10 @@ func (e *Engine) Resume(ctx context.Context, of Order) error {
 	return e.ask(ctx, "resume", of, resume{Actor: of.Actor})
 }
 
-// Approve gives the approval that the rollout under way waits for, or ends the freeze
-// for what would widen next.
+// Approve gives the approval that the rollout under way waits for, or lets it through
+// the freeze, and through any other until its end.
 func (e *Engine) Approve(ctx context.Context, of Order) error {
-	return e.ask(ctx, "approve", of, approve{Actor: of.Actor})
+	return e.ask(ctx, "approve", of, approve{Actor: of.Actor, Point: of.Point})
 }
 
 // Rollback takes back the candidate of the rollout under way, or goes back to the

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -30,7 +31,8 @@ type Rollout struct {
 	Condemns module.Digest `json:"condemns,omitempty"`
 	Stepped  bool          `json:"stepped,omitempty"`
 
-	// Passed are the gates of the phase, or of the step, that are open (see gate.go).
+	// Passed are the gates of the phase, or of the step, that are open (see gate.go);
+	// a freeze that was approved is open until the end.
 	Passed []string `json:"passed,omitempty"`
 	// Paused is set while an operator holds the rollout where it is.
 	Paused *Act `json:"paused,omitempty"`
@@ -123,6 +125,11 @@ func (r *Rollout) Weight() manifest.Weight {
 	return steps[min(r.Step, len(steps))-1]
 }
 
+const (
+	gradually = manifest.Gradual
+	full      = manifest.Full
+)
+
 // enter begins another phase.
 func (r *Rollout) enter(phase Phase, now time.Time) {
 	r.leave(now)
@@ -133,8 +140,15 @@ func (r *Rollout) enter(phase Phase, now time.Time) {
 // what stable has shown until now what counts as slow.
 func (r *Rollout) enterStep(step int, now time.Time) {
 	r.enter(Shifting, now)
-	r.Passed, r.Step, r.StepStarted = nil, step, now
+	r.Step, r.StepStarted = step, now
+	r.shut()
 	r.freeze(r.Weight())
+}
+
+// shut closes the gates that the next phase or step has again. The leave to go on in a
+// freeze is for the whole rollout.
+func (r *Rollout) shut() {
+	r.Passed = slices.DeleteFunc(r.Passed, func(name string) bool { return name != atFreeze })
 }
 
 // freeze begins an entry of evidence. Where nothing new is known of stable's latency
@@ -196,3 +210,26 @@ func (r *Rollout) clone() *Rollout {
 func plus(a, b analysis.Sample) analysis.Sample {
 	return analysis.Sample{Requests: a.Requests + b.Requests, Errors: a.Errors + b.Errors, Slow: a.Slow + b.Slow}
 }
+
+// maxPhases bounds what is noted of the time that a rollout takes.
+const maxPhases = 200
+
+func (r *Rollout) timed(name string, took time.Duration) {
+	if len(r.Phases) >= maxPhases {
+		return
+	}
+	r.Phases = append(r.Phases, module.PhaseTime{Name: name, Micros: took.Microseconds()})
+}
+
+// saved adds to what the rollout's saves have taken, all together.
+func (r *Rollout) saved(took time.Duration) {
+	const name = "save"
+	i := slices.IndexFunc(r.Phases, func(p module.PhaseTime) bool { return p.Name == name })
+	if i < 0 {
+		r.timed(name, took)
+		return
+	}
+	r.Phases[i].Micros += took.Microseconds()
+}
+
+func stepName(step int) string { return fmt.Sprintf("step %d", step) }

@@ -2,6 +2,7 @@ package rollout_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -78,7 +79,7 @@ func TestAnOfferIsAnsweredWithTheRolloutThatBringsIt(t *testing.T) {
 			if s.ID != "" || s.Phase != string(rollout.Pending) || s.Over() || s.Actor != "user:alice" {
 				t.Errorf("what is queued: %+v, %v", s, err)
 			}
-			if q := s.Waiting; q == nil || q.For != "queue" || !q.Since.After(since) || q.Message != "hello@1.2.0 waits for the end of the rollout to 1.1.0" {
+			if q := s.Waiting; q == nil || q.For != module.ForQueue || !q.Since.After(since) || q.Message != "the rollout to 1.1.0 must end first; then it begins by itself" {
 				t.Errorf("what is queued waits for %+v", q)
 			}
 		}
@@ -178,6 +179,28 @@ func TestEveryRolloutThatEndedIsInTheHistory(t *testing.T) {
 		w.pass(time.Second)
 		if left := w.saved["hello"].Record.Unfiled; len(left) != 0 {
 			t.Errorf("still to be filed: %d", len(left))
+		}
+	})
+}
+
+func TestWhatTheHistoryNeverTookIsLostWithAWord(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.mu.Lock()
+		w.fileErr = errFull
+		w.mu.Unlock()
+		w.activate("1.0.0")
+		for n := range 21 {
+			_ = w.offer(fmt.Sprintf("1.%d.0", n+1), gradual)
+			w.pass(time.Second)
+			_ = w.engine.Abort(t.Context(), by(alice))
+			w.pass(time.Second)
+		}
+		var lost []any
+		for _, line := range w.logs.FilterMessageSnippet("lost to the history").All() {
+			lost = append(lost, line.ContextMap()["rollout"])
+		}
+		if fmt.Sprint(lost) != "[hello-1 hello-2]" {
+			t.Errorf("lost %v", lost)
 		}
 	})
 }

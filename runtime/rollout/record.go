@@ -1,10 +1,14 @@
 package rollout
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/policy"
 	"github.com/segue-run/segue/sdk/manifest"
 )
 
@@ -67,6 +71,9 @@ type Decision struct {
 const (
 	// maxDecisions bounds the record; the oldest digests are forgotten first.
 	maxDecisions = 200
+	// maxReason is how much of why a decision keeps, in bytes, but for the mark that it
+	// was cut; the rollout has the whole.
+	maxReason = 93
 	// maxUnfiled bounds what waits for a history that takes nothing; the oldest are
 	// given up.
 	maxUnfiled = 20
@@ -93,7 +100,7 @@ func (r *Record) decide(rel module.Release, state module.ReleaseState, reason st
 		}
 		rest = append(rest, d)
 	}
-	fresh := Decision{Version: rel.Version, Digest: rel.Digest, State: state, Reason: brief(reason), At: at, Served: served}
+	fresh := Decision{Version: rel.Version, Digest: rel.Digest, State: state, Reason: module.Clip(brief(reason), maxReason), At: at.Truncate(time.Second), Served: served}
 	r.Decisions = append([]Decision{fresh}, rest...)
 	for i := len(r.Decisions) - 1; len(r.Decisions) > maxDecisions && i > 0; i-- {
 		if !r.uses(r.Decisions[i].Digest) {
@@ -122,9 +129,15 @@ func (r *Record) needed() []module.Digest {
 // uses reports whether the artifact is needed.
 func (r *Record) uses(d module.Digest) bool { return slices.Contains(r.needed(), d) }
 
-// file keeps the rollout, which is over, for the history.
+// file keeps the rollout, which is over, for the history: what that shows of it, and what
+// the hook of its end takes.
 func (r *Record) file() {
 	past := r.Rollout.clone()
+	past.Candidate.Routes, past.Candidate.Health = nil, manifest.Health{}
+	how := past.Policy
+	past.Policy = Policy{Rollout: manifest.Rollout{Strategy: how.Strategy, Steps: how.Steps, Hold: how.Hold}, HookTimeout: how.HookTimeout}
+	past.Policy.Hooks = maps.Clone(how.Hooks)
+	maps.DeleteFunc(past.Policy.Hooks, func(p policy.Point, _ string) bool { return p != policy.AfterPromotion && p != policy.AfterRollback })
 	r.Unfiled = slices.DeleteFunc(r.Unfiled, func(u Rollout) bool { return u.ID == past.ID })
 	r.Unfiled = append(r.Unfiled, *past)
 	if over := len(r.Unfiled) - maxUnfiled; over > 0 {
@@ -147,4 +160,19 @@ func copyOf[T any](p *T) *T {
 	}
 	c := *p
 	return &c
+}
+
+// brief cuts a reason to what a record can carry, in one line.
+func brief(reason string) string {
+	const most = 500
+	reason = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, reason)
+	if len(reason) <= most {
+		return reason
+	}
+	return strings.ToValidUTF8(reason[:most], "") + "…"
 }

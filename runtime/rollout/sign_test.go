@@ -57,6 +57,26 @@ func TestABreachOfTheSandboxIsEnough(t *testing.T) {
 	})
 }
 
+// One that falls now and then, and for no weight, is nobody's to blame.
+func TestSignsThatWeighTooLittleEndARolloutWithoutBlame(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		_ = w.offer("1.1.0", like(manifest.Gradual, approvals(policy.BeforeTraffic), func(p *rollout.Policy) {
+			p.Signs, p.ApprovalTimeout = map[policy.Sign]manifest.Weight{}, new(manifest.Duration(1000*time.Hour))
+		}))
+		for range 20 { // two signs each
+			w.pass(time.Hour)
+			w.wantPhase(rollout.Checking, "")
+			w.instance("1.1.0").crash("exited with code 1")
+		}
+		w.pass(time.Second)
+		w.wantPhase(rollout.Failed, "40 signs were seen, which together weigh too little to decide; the last: had to be started again")
+		if got := w.state("1.1.0"); got != module.Failed {
+			t.Errorf("release is %s", got)
+		}
+	})
+}
+
 func TestACandidateThatFallsForNoWeightDoesNotFallForEver(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.activate("1.0.0")

@@ -85,7 +85,7 @@ func (o *owner) tellProgress(before *Rollout, rec Record) {
 	}
 	switch {
 	case before.Paused == nil && after.Paused != nil:
-		o.tell(module.Event{Type: module.RolloutPaused, Actor: after.Paused.Actor.String(), Reason: after.Paused.Reason, Message: fmt.Sprintf("%s is paused by %s", after.Candidate.Release, after.Paused.Actor)}, &rec)
+		o.tell(module.Event{Type: module.RolloutPaused, Actor: after.Paused.Actor.String(), Reason: after.Paused.Reason, Message: fmt.Sprintf("%s is paused by %s; `segue resume %s` lets it go on", after.Candidate.Release, after.Paused.Actor, rec.Module)}, &rec)
 	case before.Paused != nil && after.Paused == nil && after.Active():
 		o.tell(module.Event{Type: module.RolloutContinued, Actor: after.Last.Actor.String(), Message: fmt.Sprintf("%s goes on, by %s", after.Candidate.Release, after.Last.Actor)}, &rec)
 	}

@@ -55,8 +55,11 @@ type (
 		Reason string
 	}
 	resume  struct{ Actor module.Actor }
-	approve struct{ Actor module.Actor }
-	back    struct {
+	approve struct {
+		Actor module.Actor
+		Point string // that it is for; empty for whichever is waited for
+	}
+	back struct {
 		Actor   module.Actor
 		Reason  string
 		Warm    bool
@@ -156,7 +159,7 @@ func (r *Record) advance(now time.Time) {
 	}
 	switch ro.Phase {
 	case Pending:
-		ro.Passed = nil
+		ro.shut()
 		ro.enter(Starting, now)
 	case Checking:
 		if r.Stable == nil || ro.strategy() != gradually {
@@ -209,8 +212,11 @@ func (r *Record) open(ev opened, now time.Time) {
 	r.advance(now)
 }
 
-// maxSigns ends a rollout whose signs weigh too little to ever do so.
+// maxSigns ends a rollout, without blame, whose signs weigh too little to ever do so.
 const maxSigns = 40
+
+// maxSign is how much of its words a sign keeps, in bytes.
+const maxSign = 160
 
 // sign notes evidence beyond requests, one after the other, until the candidate must
 // go for it. What serves already is judged by the owner, who knows the way back.
@@ -220,15 +226,20 @@ func (r *Record) sign(ev signs, now time.Time) {
 		return
 	}
 	for _, s := range ev.Signs {
-		s.Message = brief(s.Message)
+		s.Message = module.Clip(brief(s.Message), maxSign)
 		ro.Signs = append(ro.Signs, s)
 		if !ro.Active() {
 			continue
 		}
-		if f := analysis.Weigh(ro.Signs); f.Verdict == module.Fail || len(ro.Signs) >= maxSigns {
-			r.spoil(f.Reason, false, now)
-			return
+		f := analysis.Weigh(ro.Signs)
+		if f.Verdict != module.Fail && len(ro.Signs) < maxSigns {
+			continue
 		}
+		if f.Verdict != module.Fail {
+			f.Reason = fmt.Sprintf("%d signs were seen, which together weigh too little to decide; the last: %s", len(ro.Signs), s.Message)
+		}
+		r.spoil(f.Reason, f.Verdict != module.Fail, now)
+		return
 	}
 	if ev.Fell && ro.Phase == Checking { // what was seen was another process
 		ro.Passed = slices.DeleteFunc(ro.Passed, ofProcess)

@@ -2,17 +2,9 @@ package rollout
 
 import (
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/segue-run/segue/runtime/module"
-	"github.com/segue-run/segue/sdk/manifest"
-)
-
-const (
-	gradually = manifest.Gradual
-	full      = manifest.Full
 )
 
 // did notes what an operator did to the rollout.
@@ -58,6 +50,24 @@ func (r *Record) pause(ev pause, now time.Time) error {
 	return nil
 }
 
+// unpause ends a pause. Nothing that goes by time has passed in it: a step has as much
+// left of its hold, and an approval of its time, as when it began.
+func (r *Rollout) unpause(now time.Time) {
+	if paused := now.Sub(later(r.Paused.At, r.Entered)); paused > 0 {
+		r.Entered = r.Entered.Add(paused)
+		r.timed("paused", paused)
+	}
+	r.Since = r.Since.Add(max(0, now.Sub(later(r.Paused.At, r.Since))))
+	r.Paused = nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 // resume ends a pause; or, where a step waits for evidence, takes the operator's word
 // for it.
 func (r *Record) resume(ev resume, now time.Time) error {
@@ -66,7 +76,7 @@ func (r *Record) resume(ev resume, now time.Time) error {
 	}
 	ro := r.Rollout
 	if ro.Paused != nil {
-		ro.Paused = nil
+		ro.unpause(now)
 		r.did("resume", ev.Actor, "", now)
 		r.advance(now)
 		return nil
@@ -89,6 +99,10 @@ func (r *Record) approve(ev approve, now time.Time) error {
 	g, ok := ro.nextGate(now)
 	if !ok || g.kind != atApproval && g.kind != atFreeze {
 		return &module.Error{Kind: module.Conflict, Msg: fmt.Sprintf("%s to %s waits for no approval%s%s", ro.ID, ro.Candidate.Version, ro.lastAct(now), r.waitsFor(ro.waiting(now)))}
+	}
+	if is := g.leave(); ev.Point != "" && ev.Point != is {
+		return &module.Error{Kind: module.Conflict, Field: "point", Value: ev.Point, Msg: fmt.Sprintf("is not what %s to %s waits for: that is %s%s", ro.ID, ro.Candidate.Version, is, ro.lastAct(now)),
+			Hint: fmt.Sprintf("`segue approve %s %s` approves that", r.Module, is)}
 	}
 	r.did("approve", ev.Actor, g.name(), now)
 	r.open(opened{Gate: g.name()}, now)
@@ -116,8 +130,12 @@ func (r *Record) remove(ev remove, now time.Time) error {
 // it is warm at once, else by a rollout of its own; step by step where that is asked.
 func (r *Record) goBack(ev back, now time.Time) error {
 	if r.Rollout.Active() {
+		end := RolledBack
+		if r.Rollout.Condemns != "" { // the way back itself is called off; where it leads to is not at fault
+			end = Aborted
+		}
 		r.did("rollback", ev.Actor, "", now)
-		r.takeBack(RolledBack, module.Quarantined, ev.Reason, now)
+		r.takeBack(end, module.Quarantined, ev.Reason, now)
 		return nil
 	}
 	if r.Previous == nil || r.Stable == nil {
@@ -137,80 +155,3 @@ func (r *Record) goBack(ev back, now time.Time) error {
 	}
 	return nil
 }
-
-// underWay is the refusal of a verb that needs a rollout, where there is none. It says
-// what became of the last one, by whom and when.
-func (r *Record) underWay(now time.Time) error {
-	if r.Rollout.Active() {
-		return nil
-	}
-	msg := fmt.Sprintf("module %s has no rollout under way", r.Module)
-	if ro := r.Rollout; ro != nil {
-		msg += fmt.Sprintf(": %s to %s was %s", ro.ID, ro.Candidate.Version, ended(ro.Phase))
-		if ro.Last != nil && ro.Last.At.Equal(ro.Ended) {
-			msg += " by " + ro.Last.Actor.String()
-		}
-		msg += " at " + clock(ro.Ended, now)
-	}
-	return &module.Error{Kind: module.Conflict, Msg: msg, Hint: "segue show " + r.Module + " tells where it stands"}
-}
-
-func ended(p Phase) string {
-	switch p {
-	case RolledBack, Failed:
-		return "taken back"
-	}
-	return string(p)
-}
-
-// lastAct says who did something to the rollout last, so that of two operators the
-// second one knows.
-func (r *Rollout) lastAct(now time.Time) string {
-	if r.Last == nil {
-		return ""
-	}
-	return fmt.Sprintf(" (%s by %s at %s)", r.Last.Verb, r.Last.Actor, clock(r.Last.At, now))
-}
-
-func (r *Record) waitsFor(w *module.Waiting) string {
-	if w == nil {
-		return ": it is " + string(r.Rollout.Phase)
-	}
-	return ": " + w.Message
-}
-
-// clock is a time of the day, with the day where that is not today.
-func clock(at, now time.Time) string {
-	at, now = at.UTC(), now.UTC()
-	if at.Format(time.DateOnly) == now.Format(time.DateOnly) {
-		return at.Format(time.TimeOnly)
-	}
-	return at.Format(time.DateTime)
-}
-
-// brief cuts a reason to what a record can carry two hundred times, in one line.
-func brief(reason string) string {
-	const most = 500
-	reason = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
-			return ' '
-		}
-		return r
-	}, reason)
-	if len(reason) <= most {
-		return reason
-	}
-	return strings.ToValidUTF8(reason[:most], "") + "…"
-}
-
-// maxPhases bounds what is noted of the time that a rollout takes.
-const maxPhases = 500
-
-func (r *Rollout) timed(name string, took time.Duration) {
-	if len(r.Phases) >= maxPhases {
-		return
-	}
-	r.Phases = append(r.Phases, module.PhaseTime{Name: name, Micros: took.Microseconds()})
-}
-
-func stepName(step int) string { return fmt.Sprintf("step %d", step) }

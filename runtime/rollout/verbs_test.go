@@ -47,6 +47,111 @@ func TestAPausedRolloutStaysWhereItIsAlsoAfterARestart(t *testing.T) {
 	})
 }
 
+func TestNothingRunsOutInAPause(t *testing.T) {
+	t.Run("an approval", func(t *testing.T) {
+		inWorld(t, func(t *testing.T, w *world) {
+			w.activate("1.0.0")
+			_ = w.offer("1.1.0", like(manifest.Gradual, approvals(policy.BeforeTraffic)))
+			w.pass(20 * time.Minute)
+			_ = w.engine.Pause(t.Context(), by(bob))
+			w.pass(25 * time.Hour)
+			_ = w.engine.Resume(t.Context(), by(bob))
+			w.pass(39 * time.Minute)
+			w.wantWaiting("approval", policy.BeforeTraffic)
+			w.pass(2 * time.Minute)
+			w.wantPhase(rollout.Failed, "nobody approved")
+		})
+	})
+	t.Run("a step", func(t *testing.T) {
+		inWorld(t, func(t *testing.T, w *world) {
+			w.activate("1.0.0")
+			_ = w.offer("1.1.0", gradual)
+			w.pass(4 * time.Second)
+			_ = w.engine.Pause(t.Context(), by(bob))
+			w.pass(time.Hour)
+			_ = w.engine.Resume(t.Context(), by(bob))
+			w.pass(5 * time.Second)
+			w.wantSplit(map[string]manifest.Weight{"1.0.0": 9900, "1.1.0": 100})
+			w.pass(2 * time.Second)
+			w.wantSplit(map[string]manifest.Weight{"1.0.0": 7500, "1.1.0": 2500})
+		})
+	})
+	t.Run("a step that a restart began again in the pause", func(t *testing.T) {
+		inWorld(t, func(t *testing.T, w *world) {
+			w.activate("1.0.0")
+			_ = w.offer("1.1.0", gradual)
+			w.pass(4 * time.Second)
+			_ = w.engine.Pause(t.Context(), by(bob))
+			w.pass(time.Hour)
+			w.crashHost()
+			w.pass(time.Hour)
+			_ = w.engine.Resume(t.Context(), by(bob))
+			w.pass(9 * time.Second)
+			w.wantSplit(map[string]manifest.Weight{"1.0.0": 9900, "1.1.0": 100})
+			w.pass(2 * time.Second)
+			w.wantSplit(map[string]manifest.Weight{"1.0.0": 7500, "1.1.0": 2500})
+		})
+	})
+}
+
+func TestWhatIsSeenInAPauseIsEvidence(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		_ = w.offer("1.1.0", like(manifest.Gradual, func(p *rollout.Policy) { p.Unproven = manifest.Wait }))
+		w.pass(time.Second)
+		_ = w.engine.Pause(t.Context(), by(bob))
+		w.serve("1.0.0", 40, 0, 0)
+		w.serve("1.1.0", 7, 0, 0)
+		w.pass(time.Hour)
+		_ = w.engine.Resume(t.Context(), by(bob))
+		w.pass(time.Second)
+		ro := w.status().Rollout
+		if got := ro.Samples[0]; got.Candidate.Requests != 7 || got.Stable.Requests != 40 {
+			t.Errorf("the step has seen %+v", got)
+		}
+	})
+}
+
+func TestAHookIsNotAskedAgainAfterAPause(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		w.hooks[policy.BeforeTraffic] = answer{after: 8 * time.Second}
+		_ = w.offer("1.1.0", like(manifest.Gradual, hooks(policy.BeforeTraffic)))
+		w.pass(time.Second)
+		_ = w.engine.Pause(t.Context(), by(bob))
+		w.pass(time.Second)
+		_ = w.engine.Resume(t.Context(), by(bob))
+		w.pass(time.Minute)
+		if w.wantPhase(rollout.Promoted, ""); len(w.called) != 1 || w.calledOff != 0 {
+			t.Errorf("called %v, %d called off", w.called, w.calledOff)
+		}
+	})
+}
+
+func TestARollbackOfAWayBackKeepsWhereItLedTo(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		w.activate("1.1.0")
+		stepped := by(alice)
+		stepped.Stepped = true
+		_ = w.engine.Rollback(t.Context(), stepped)
+		w.pass(time.Second)
+		w.wantSplit(map[string]manifest.Weight{"1.1.0": 9900, "1.0.0": 100})
+		if err := w.engine.Rollback(t.Context(), by(bob)); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(time.Second)
+		w.wantSplit(map[string]manifest.Weight{"1.1.0": 10000})
+		w.wantPhase(rollout.Aborted, "rolled back by user:bob")
+		if s := w.status(); s.Previous == nil || s.Previous.Version != "1.0.0" || w.state("1.0.0") != module.Stopped || w.state("1.1.0") != module.Serving {
+			t.Errorf("previous %+v, 1.0.0 is %s, 1.1.0 %s", s.Previous, w.state("1.0.0"), w.state("1.1.0"))
+		}
+		if err := w.engine.Rollback(t.Context(), by(bob)); err != nil { // there still is a way back
+			t.Error(err)
+		}
+	})
+}
+
 func TestAPausedCandidateIsJudgedAllTheSame(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.activate("1.0.0")

@@ -18,6 +18,9 @@ import (
 	"github.com/segue-run/segue/runtime/rollout"
 	"github.com/segue-run/segue/sdk/manifest"
 	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -28,6 +31,7 @@ type world struct {
 	t      *testing.T
 	engine *rollout.Engine
 	stop   func()
+	logs   *observer.ObservedLogs // errors, since the host's start
 
 	mu        sync.Mutex
 	behaviour map[string]behaviour // by version
@@ -49,6 +53,7 @@ type world struct {
 	shown     rollout.Split // what the data plane was told last
 	auditErr  error
 	events    []module.Event
+	dawdle    func(module.Event) // what telling an event waits for; nil for nothing
 	audits    []module.AuditRecord
 	journal   []string // what happened, in order
 	born      int      // how long the journal was when its end was set
@@ -102,7 +107,9 @@ func newWorld(t *testing.T) *world {
 }
 
 func (w *world) start() {
-	engine, err := rollout.New(rollout.Config{Instances: w, Traffic: w, Records: w, Claims: w, Log: w, History: w, Checks: w, DrainTimeout: time.Second})
+	core, logs := observer.New(zapcore.ErrorLevel)
+	w.logs = logs
+	engine, err := rollout.New(rollout.Config{Logger: zap.New(core), Instances: w, Traffic: w, Records: w, Claims: w, Log: w, History: w, Checks: w, DrainTimeout: time.Second})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -548,6 +555,12 @@ func (w *world) Claim(rel module.Release, routes []manifest.Route) error {
 func (w *world) Keep(string, ...module.Digest) {}
 
 func (w *world) Emit(ev module.Event) {
+	w.mu.Lock()
+	dawdle := w.dawdle
+	w.mu.Unlock()
+	if dawdle != nil {
+		dawdle(ev)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.events = append(w.events, ev)

@@ -193,13 +193,14 @@ func TestAFreezeHoldsWhatWidensAndNothingElse(t *testing.T) {
 	s := serving(t, instantly)
 	s.configure("rollout: {strategy: gradual, steps: [50%, 100%], hold: 100ms, limit: 200ms, " + frozen() + "}\n")
 	s.segue("deploy", release("1.1.0"))
-	for _, phase := range []string{"pending", "checking", "shifting"} {
-		st := s.awaitStatus("it waits, "+phase, func(st module.Status) bool { return waits("freeze", "")(st) && st.Rollout.Phase == phase })
-		if st.Rollout.Waiting.Deadline.IsZero() || (phase == "pending") != (st.Candidate == nil || st.Candidate.PID == 0) {
-			t.Errorf("status %s", describe(st))
-		}
-		s.segue("approve", "hello")
+	st := s.awaitStatus("it waits", waits("freeze", ""))
+	if st.Rollout.Phase != "pending" || st.Rollout.Waiting.Deadline.IsZero() || st.Candidate != nil && st.Candidate.PID != 0 {
+		t.Errorf("status %s", describe(st))
 	}
+	if out, code := s.try("approve", "hello", "before_traffic"); code != 1 || !strings.Contains(out, "that is freeze") {
+		t.Errorf("an approval of something else: exit code %d: %s", code, out)
+	}
+	s.segue("approve", "hello", "freeze") // lets it through to its end
 	s.awaitStable("1.1.0")
 	s.segue("rollback", "hello") // what goes back goes back
 	s.awaitStable("1.0.0")

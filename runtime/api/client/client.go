@@ -216,7 +216,7 @@ func (c *Client) change(ctx context.Context, method string, o api.Order, verb st
 		return err
 	}
 	query := url.Values{}
-	for name, value := range map[string]string{"rollout": o.Rollout, "reason": o.Reason} {
+	for name, value := range map[string]string{"rollout": o.Rollout, "reason": o.Reason, "point": o.Point} {
 		if value != "" {
 			query.Set(name, value)
 		}

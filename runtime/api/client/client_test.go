@@ -75,7 +75,7 @@ func TestVerbsReachTheirModule(t *testing.T) {
 	rt.Put(module.Status{Name: "hello", Rollout: &module.RolloutStatus{ID: "r1"}})
 	c := connected(t, rt)
 	want := []api.Order{
-		{Module: "hello", Rollout: "r1"}, {Module: "hello"}, {Module: "hello", Rollout: "r1", Reason: "a & b"}, {Module: "hello"}, {Module: "hello"},
+		{Module: "hello", Rollout: "r1"}, {Module: "hello"}, {Module: "hello", Rollout: "r1", Reason: "a & b"}, {Module: "hello"}, {Module: "hello", Point: "each_step"},
 		{Module: "hello", Stepped: true}, {Module: "hello"},
 	}
 	for i, verb := range []func(context.Context, api.Order) error{c.Promote, c.Abort, c.Pause, c.Resume, c.Approve, c.Rollback, c.Remove} {

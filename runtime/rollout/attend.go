@@ -25,7 +25,7 @@ func (o *owner) goOn(ctx context.Context) bool {
 	ro, now := o.rec.Rollout, time.Now()
 	if !ro.Active() {
 		o.callOff("")
-		return o.dequeue(ctx, now)
+		return o.endTrial(ctx, now) || o.dequeue(ctx, now)
 	}
 	g, waits := ro.nextGate(now)
 	if !waits {

@@ -23,6 +23,8 @@ type Lease struct {
 
 // trial is what is known of a request beyond that while a rollout is under way.
 type trial struct {
+	prev, next *trial // under target.mu; nil where it is not waited for as evidence
+
 	user     sticky.Place
 	failed   *Target      // whose failure this replay is to make good
 	preview  bool         // it was asked for
@@ -77,8 +79,14 @@ func (l *Lease) Answered(_ time.Duration, header http.Header) {
 
 // answer ends the wait for an answer, once.
 func (l *Lease) answer() {
-	if l.trial != nil && !l.trial.answered.Swap(true) && l.trial.counted {
+	if l.trial == nil || l.trial.answered.Swap(true) {
+		return
+	}
+	if l.trial.counted {
 		l.target.unanswered.Add(-1)
+	}
+	if l.dealt {
+		l.target.answered(l.trial)
 	}
 }
 

@@ -33,6 +33,10 @@ type Split struct {
 	// there is one are users kept on their side, and requests without an answer known by
 	// their age (Target.Overdue).
 	Rollout string
+	// Partial says that a side of the rollout is not among the shares though it was
+	// promised one: what the others get meanwhile is no evidence, for what ails them may be
+	// what the missing one has died of.
+	Partial bool
 	// Users, if not nil, keeps each user on one side of the rollout. Requests of users who
 	// cannot be told apart are dealt by chance.
 	Users *sticky.Users
@@ -176,9 +180,12 @@ func (s *shares) most(share *Share) int {
 	return s.Cap
 }
 
-// open reports whether every share could take a request of its own. Where one cannot,
-// what the others get is not chance any more.
+// open reports whether every share that was promised is there and could take a request
+// of its own. Where one cannot, what the others get is not chance any more.
 func (s *shares) open() bool {
+	if s.Partial {
+		return false
+	}
 	for i := range s.Shares {
 		if share := &s.Shares[i]; share.Weight > 0 && !share.Target.open(s.most(share)) {
 			return false

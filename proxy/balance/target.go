@@ -53,6 +53,7 @@ type Target struct {
 
 	mu       sync.Mutex
 	live     Lease // head of the ring of the leases in flight
+	due      trial // head of the ring of those that chance dealt and that have no answer
 	inFlight int
 	state    TargetState
 	onRetire []func()
@@ -73,6 +74,7 @@ type Target struct {
 func NewTarget(cfg TargetConfig) *Target {
 	t := &Target{cfg: cfg, state: TargetReady, retired: make(chan struct{})}
 	t.live.prev, t.live.next = &t.live, &t.live
+	t.due.prev, t.due.next = &t.due, &t.due
 	return t
 }
 
@@ -120,6 +122,10 @@ func (t *Target) admit(l *Lease, most int) bool {
 			t.unanswered.Add(1)
 		}
 		l.trial.began = int64(time.Since(epoch)) // under the lock: the ring is in this order
+		if l.dealt {
+			l.trial.prev, l.trial.next = t.due.prev, &t.due
+			l.trial.prev.next, l.trial.next.prev = l.trial, l.trial
+		}
 	}
 	t.inFlight++
 	l.prev, l.next = t.live.prev, &t.live
@@ -134,24 +140,28 @@ func (t *Target) open(most int) bool {
 
 // Overdue is how many requests wait for an answer for longer than that since they had
 // been sent, of those that chance has dealt to the target during a rollout. Its cost is
-// that of the requests that are older.
+// that of those that are older and have no answer yet.
 func (t *Target) Overdue(than time.Duration) int {
 	latest := int64(time.Since(epoch) - than)
 	n := 0
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for l := t.live.next; l != &t.live; l = l.next {
-		if l.trial == nil || !l.dealt {
-			continue
-		}
-		if l.trial.began > latest {
-			break
-		}
-		if sent := l.trial.sent.Load(); sent != 0 && sent < latest && !l.trial.answered.Load() {
+	for r := t.due.next; r != &t.due && r.began <= latest; r = r.next {
+		if sent := r.sent.Load(); sent != 0 && sent < latest {
 			n++
 		}
 	}
 	return n
+}
+
+// answered takes r out of those that have no answer.
+func (t *Target) answered(r *trial) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if r.next != nil {
+		r.prev.next, r.next.prev = r.next, r.prev
+		r.prev, r.next = nil, nil
+	}
 }
 
 // Rescued is how many of the target's failures, of which the client had got nothing, a

@@ -16,6 +16,7 @@ const (
 	RolloutWarming    EventType = "rollout.warming"     // it runs; probes must pass
 	RolloutStep       EventType = "rollout.step"        // the candidate's weight was set
 	RolloutPromoted   EventType = "rollout.promoted"    // the candidate is stable now
+	RolloutTried      EventType = "rollout.tried"       // what came without steps has stood its trial
 	RolloutRolledBack EventType = "rollout.rolled-back" // the candidate was taken back
 	RolloutFailed     EventType = "rollout.failed"      // the candidate never got traffic
 	RolloutAborted    EventType = "rollout.aborted"     // an operator or a newer offer ended it

@@ -27,7 +27,7 @@ func (o *owner) goOn(ctx context.Context, now time.Time) bool {
 	ro := o.rec.Rollout
 	if !ro.Active() {
 		o.callOff("")
-		return o.dequeue(ctx, now)
+		return o.endTrial(ctx, now) || o.dequeue(ctx, now)
 	}
 	g, waits := ro.nextGate(now)
 	if !waits {

@@ -79,8 +79,8 @@ func (o *owner) decide(ctx context.Context, ev any, audit *module.AuditRecord) (
 		}
 	}
 	o.rec = rec
-	o.aim()
 	o.follow(ctx, want, o.rec)
+	o.aim()
 	o.keepClaims()
 	o.logLost(old, rec, ev)
 	if audit != nil {

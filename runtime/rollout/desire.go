@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"slices"
 	"time"
 
 	"github.com/segue-run/segue/sdk/manifest"
@@ -18,15 +19,20 @@ type desire struct {
 	// preview and mirror are the keys of who gets the requests that ask for the
 	// preview, and copies of stable's; empty for nobody.
 	preview, mirror string
-	// rollout is the id of the one whose candidate is seen.
+	// heirs are the keys of who takes over what others cannot serve, or fail: the first
+	// that runs. The predecessor of what is on trial is one while it is warm.
+	heirs []string
+	// rollout is the id of the one whose candidate is seen, or on trial; entry is its
+	// newest entry of evidence.
 	rollout string
-	// cap bounds the candidate's requests without an answer; 0 does not.
-	cap int
+	entry   int
+	// most bounds the candidate's requests without an answer; 0 does not.
+	most int
 }
 
-// firstCap is how many requests of the first step of a gradual rollout the candidate
+// firstMost is how many requests of the first step of a gradual rollout the candidate
 // may have in flight: what hangs harms no more than these.
-const firstCap = 5
+const firstMost = 5
 
 // desired reads a record.
 func desired(r Record, now time.Time) desire {
@@ -47,8 +53,23 @@ func desired(r Record, now time.Time) desire {
 		if weight < manifest.Full {
 			d.shares[r.Stable.Key] = manifest.Full - weight
 		}
+		d.heirs = []string{r.Stable.Key}
+	}
+	if r.onTrial() {
+		d.rollout, d.entry = r.Rollout.ID, len(r.Rollout.Evidence)
+		if _, warm := d.plans[keyOf(r.Previous)]; warm {
+			d.heirs = []string{r.Previous.Key, r.Stable.Key}
+		}
 	}
 	return d
+}
+
+// keyOf is the plan's key; empty for none.
+func keyOf(p *Plan) string {
+	if p == nil {
+		return ""
+	}
+	return p.Key
 }
 
 // look lets a candidate be seen beside stable.
@@ -57,13 +78,13 @@ func (d *desire) look(r Record) {
 	if r.Stable == nil || ro.Phase != Checking && ro.Phase != Shifting {
 		return
 	}
-	d.preview, d.rollout = ro.Candidate.Key, ro.ID
+	d.preview, d.rollout, d.entry = ro.Candidate.Key, ro.ID, len(ro.Evidence)
 	if ro.Phase == Checking && ro.strategy() == manifest.Bluegreen && share(ro.Policy.Mirror.Share) > 0 {
 		d.mirror = ro.Candidate.Key
 	}
-	// What is beyond the cap goes to stable, and so would a user who is the candidate's.
+	// What is beyond goes to stable, and so would a user who is the candidate's.
 	if ro.Phase == Shifting && ro.Step == 1 && ro.Weight() < manifest.Full && !ro.sticky() {
-		d.cap = firstCap
+		d.most = firstMost
 	}
 }
 
@@ -78,8 +99,10 @@ func narrowed(old, now Record, at time.Time) desire {
 			d.plans[key] = plan
 		}
 	}
-	if _, stays := to.plans[from.preview]; stays { // seen as before, until now is saved
-		d.preview, d.mirror, d.cap, d.rollout = from.preview, from.mirror, from.cap, from.rollout
+	if from.rollout != "" {
+		if _, stays := to.plans[old.Rollout.Candidate.Key]; stays { // seen as before, until now is saved
+			d.preview, d.mirror, d.most, d.rollout, d.entry = from.preview, from.mirror, from.most, from.rollout, from.entry
+		}
 	}
 	heir := ""
 	for _, trusted := range []*Plan{old.Previous, old.Stable} { // the later wins
@@ -112,6 +135,11 @@ func narrowed(old, now Record, at time.Time) desire {
 	}
 	if len(to.shares) == 0 {
 		d.shares = map[string]manifest.Weight{}
+	}
+	for _, key := range append(from.heirs, heir) {
+		if _, stays := d.plans[key]; stays && !slices.Contains(d.heirs, key) {
+			d.heirs = append(d.heirs, key)
+		}
 	}
 	return d
 }

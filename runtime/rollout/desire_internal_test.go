@@ -45,7 +45,7 @@ func model() (events []any) {
 		offered{Plan: release("1.2.0"), Policy: like(manifest.Bluegreen, func(p *Policy) { p.Mirror.Share = new(manifest.Weight(100)) })},
 		offered{Plan: release("1.2.0"), Policy: like(manifest.Gradual, queue)},
 		dequeue{}, started{}, warmed{}, elapsed{}, doubted{Reason: "bad"}, spoiled{Reason: "bad"}, spoiled{Reason: "no disk", Blameless: true},
-		condemned{Reason: "bad"}, signs{Signs: []module.Sign{{Kind: "crash", Weight: 6000, Message: "crashed"}}, Fell: true},
+		condemned{Reason: "bad"}, tried{}, signs{Signs: []module.Sign{{Kind: "crash", Weight: 6000, Message: "crashed"}}, Fell: true},
 		opened{Gate: atEvidence}, opened{Gate: atChecks}, opened{Gate: atHold, Unproven: true}, opened{Gate: "hook:before_traffic"},
 		promote{}, abort{}, pause{}, resume{}, approve{}, back{}, back{Warm: true}, back{Warm: true, Failed: true}, back{Stepped: true}, back{Warm: true, Stepped: true}, remove{}, cooled{},
 	}
@@ -114,15 +114,20 @@ func check(t *testing.T, old, rec Record, ev any, at time.Time) {
 		if sum != 0 && sum != manifest.Full {
 			complain(fmt.Sprintf("weights sum to %d", sum))
 		}
-		for _, key := range []string{d.preview, d.mirror} {
+		for _, key := range append([]string{d.preview, d.mirror}, d.heirs...) {
 			if _, runs := d.plans[key]; key != "" && !runs {
-				complain(key + " is seen but may not run")
+				complain(key + " is seen, or an heir, but may not run")
 			}
 		}
 	}
 	for key := range between.plans {
 		if _, ran := from.plans[key]; !ran {
 			complain(key + " is started before the save")
+		}
+	}
+	for _, key := range between.heirs {
+		if !slices.Contains(from.heirs, key) && key != keyOf(old.Stable) && key != keyOf(old.Previous) {
+			complain(key + " is an heir before the save")
 		}
 	}
 	for key, weight := range between.shares {
@@ -134,7 +139,7 @@ func check(t *testing.T, old, rec Record, ev any, at time.Time) {
 	if between.preview != "" && between.preview != from.preview || between.mirror != "" && between.mirror != from.mirror {
 		complain("somebody is shown before the save")
 	}
-	if from.cap != 0 && between.cap == 0 && between.shares[from.preview] > 0 {
+	if from.most != 0 && between.most == 0 && between.shares[from.preview] > 0 {
 		complain("the cap is lifted before the save")
 	}
 	if old.Stable != nil && len(from.shares) > 0 && len(to.shares) > 0 && len(between.shares) == 0 {
@@ -167,6 +172,9 @@ func check(t *testing.T, old, rec Record, ev any, at time.Time) {
 	if old.Rollout.Active() && (began || !rec.Rollout.Active()) && !slices.ContainsFunc(rec.Unfiled, func(u Rollout) bool { return u.ID == old.Rollout.ID && !u.Active() }) {
 		complain("the end of a rollout is in no history")
 	}
+	if old.onTrial() && !rec.onTrial() && !slices.ContainsFunc(rec.Unfiled, func(u Rollout) bool { return u.ID == old.Rollout.ID && u.Verdict != module.Pending }) {
+		complain("the end of a trial is in no history")
+	}
 }
 
 // checkAlone holds one record to the rules.
@@ -183,7 +191,7 @@ func checkAlone(t *testing.T, rec Record, at time.Time) {
 	if rec.Stable != nil && ro.Active() && ro.Candidate.Key == rec.Stable.Key {
 		complain("the candidate and stable share a key")
 	}
-	if ro != nil && !ro.Active() && (ro.Paused != nil || ro.Ended.IsZero() || ro.Verdict == module.Pending) {
+	if ro != nil && !ro.Active() && (ro.Paused != nil || ro.Ended.IsZero() || (ro.Verdict == module.Pending) != rec.onTrial()) {
 		complain("it is over, and is not")
 	}
 	if ro.Active() && ro.Phase == Shifting && len(ro.Evidence) == 0 {
@@ -251,7 +259,7 @@ func shapeOf(r Record) string {
 		}
 	}
 	if ro := r.Rollout; ro != nil {
-		s += fmt.Sprintf("%s %s %d %s %v %v %v %d %d %v", ro.Phase, ro.Candidate.Version, ro.Step, ro.strategy(), ro.Passed, ro.Paused != nil, ro.Condemns, len(ro.Doubts), len(ro.Signs), len(ro.Policy.Checks) > 0)
+		s += fmt.Sprintf("%s %s %d %s %v %v %v %d %d %v %v", ro.Phase, ro.Candidate.Version, ro.Step, ro.strategy(), ro.Passed, ro.Paused != nil, ro.Condemns, len(ro.Doubts), len(ro.Signs), len(ro.Policy.Checks) > 0, r.onTrial())
 	}
 	if r.Queued != nil {
 		s += " then " + r.Queued.Plan.Version

@@ -81,5 +81,5 @@ func (o *owner) wasFiled(ctx context.Context, m concluded) {
 		o.fileAt = time.Now().Add(again)
 		return
 	}
-	_ = o.decide(ctx, filed{ID: m.past.ID, Phase: m.past.Phase}, nil)
+	_ = o.decide(ctx, filed{ID: m.past.ID, Phase: m.past.Phase, Verdict: m.past.Verdict}, nil)
 }

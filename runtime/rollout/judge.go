@@ -11,43 +11,69 @@ import (
 	"github.com/segue-run/segue/sdk/manifest"
 )
 
-// ledger is what has come together in the newest entry of evidence: what is finished.
-// The record has what is overdue beside.
+// ledger is what comes together in the newest entry of evidence.
 type ledger struct {
 	rollout string
 	entry   int // 1-based
-	step    analysis.Step
-	found   analysis.Finding // as of the last look
-	looked  analysis.Step    // what it was found of
-	quiet   int              // looks since then that saw nothing new
-	// begun is when the entry was; what was sent before is no evidence in it.
-	begun time.Time
-	saved time.Time     // when it was saved last, for its own sake
-	held  analysis.Step // what was saved then
+	// base is what the entry had before the lenses were in: what was seen before a
+	// restart of the host.
+	base              analysis.Step
+	candidate, stable *lens
+	found             analysis.Finding // as of the last look
+	looked            analysis.Step    // what it was found of
+	quiet             int              // looks since then that saw nothing new
+	saved             time.Time        // when it was saved last, for its own sake
+	held              analysis.Step    // what was saved then
+}
+
+// step is what is finished. The record has what is overdue beside.
+func (l *ledger) step() analysis.Step {
+	step := l.base
+	step.Candidate, step.Stable = plus(step.Candidate, l.candidate.sample()), plus(step.Stable, l.stable.sample())
+	return step
 }
 
 // keep is how much of what a step has shown may be lost with the host.
 const keep = time.Second
 
-// onTrial reports whether stable got all traffic at once, just now, and may still be
+// onTrial reports whether stable got all traffic at once, just now, and is still
 // judged: until the policy's hold has passed, and while there is a way back or has
 // never been one.
 func (o *owner) onTrial() bool {
-	ro := o.rec.Rollout
-	until, trial := ro.onTrial()
-	if !trial || o.rec.Stable == nil || o.rec.Stable.Key != ro.Candidate.Key || !time.Now().Before(until) {
+	if !o.rec.onTrial() {
 		return false
 	}
-	if ro.From.IsZero() {
+	if o.rec.Rollout.From.IsZero() {
 		return o.rec.Previous == nil
 	}
 	return o.rec.Previous != nil && o.running[o.rec.Previous.Key] != nil
+}
+
+// endTrial lets the trial end once its time is over, after a last look. It reports
+// whether it did something.
+func (o *owner) endTrial(ctx context.Context, now time.Time) bool {
+	until, trial := o.rec.Rollout.onTrial()
+	if !trial || now.Before(until) {
+		return false
+	}
+	o.judge(ctx)
+	if _, still := o.rec.Rollout.onTrial(); still {
+		_ = o.decide(ctx, tried{}, nil)
+	}
+	return true
 }
 
 // judged reports whether requests are evidence now.
 func (o *owner) judged() bool {
 	ro := o.rec.Rollout
 	return ro != nil && len(ro.Evidence) > 0 && (ro.Active() && ro.Phase == Shifting || o.onTrial())
+}
+
+// counting reports whether the ledger is of the entry that is judged now. It is not
+// until the data plane has been told of it.
+func (o *owner) counting() bool {
+	ro := o.rec.Rollout
+	return o.judged() && o.ledger.rollout == ro.ID && o.ledger.entry == len(ro.Evidence)
 }
 
 // sides are the processes that a verdict compares; nil where there is none.
@@ -68,41 +94,40 @@ func (o *owner) sides() (candidate, stable *process) {
 	return nil, nil
 }
 
-// aim looks at the two sides as the record's step says, and at nobody else. A step
-// that has just begun counts from here; one that a restart of the host cut off goes on
-// with what the record has.
+// aim looks at the two sides as the record's step says, and at nobody else. Call it
+// after the data plane was told of the step, from when on it counts.
 func (o *owner) aim() {
-	ro := o.rec.Rollout
+	if o.judged() && !o.counting() && o.told != nil && o.told.rollout == o.rec.Rollout.ID && o.told.entry == len(o.rec.Rollout.Evidence) {
+		o.open()
+		defer func() { o.ledger.candidate.begun.Store(new(time.Now())) }() // once both are in
+	}
 	var candidate, stable *process
-	if o.judged() {
+	if o.counting() {
 		candidate, stable = o.sides()
-		if o.ledger.rollout != ro.ID {
-			o.keys = &keys{}
-		}
-		if o.ledger.rollout != ro.ID || o.ledger.entry != len(ro.Evidence) {
-			begun := ro.Entered
-			if !ro.Active() {
-				begun = ro.Ended
-			}
-			step := ro.Evidence[len(ro.Evidence)-1]
-			o.ledger = ledger{rollout: ro.ID, entry: len(ro.Evidence), step: step, begun: begun, held: step, saved: time.Now()}
-			for _, p := range []*process{candidate, stable} {
-				if p != nil {
-					p.noted = p.tally.sample()
-				}
-			}
-		}
 	}
 	for _, p := range o.running {
 		switch p {
 		case candidate:
-			p.tally.look(&lens{o.ledger.begun, ro.SlowAbove, o.keys})
+			p.tally.through(o.ledger.candidate)
 		case stable:
-			p.tally.look(&lens{o.ledger.begun, ro.SlowAbove, o.keys})
+			p.tally.through(o.ledger.stable)
 		default:
-			p.tally.look(nil)
+			p.tally.through(nil)
 		}
 	}
+}
+
+// open begins the ledger of the newest entry of evidence. One that a restart of the host
+// cut off goes on with what the record has.
+func (o *owner) open() {
+	ro := o.rec.Rollout
+	if o.ledger.rollout != ro.ID {
+		o.keys = &keys{}
+	}
+	shared := &frame{slowAbove: ro.SlowAbove, keys: o.keys}
+	base := ro.Evidence[len(ro.Evidence)-1]
+	o.ledger = ledger{rollout: ro.ID, entry: len(ro.Evidence), base: base, held: base, saved: time.Now(),
+		candidate: &lens{frame: shared, eager: true}, stable: &lens{frame: shared}}
 }
 
 // observe notes in the record what has been seen until now.
@@ -124,35 +149,28 @@ func (o *owner) observe() {
 	if candidate != nil {
 		ro.seen(candidate)
 	}
-	if o.judged() && len(ro.Evidence) == o.ledger.entry && ro.ID == o.ledger.rollout {
-		o.take(candidate, &o.ledger.step.Candidate)
-		o.take(stable, &o.ledger.step.Stable)
-		step := o.ledger.step
-		late(candidate, &step.Candidate, ro.SlowAbove, time.Since(o.ledger.begun))
-		late(stable, &step.Stable, ro.SlowAbove, time.Since(o.ledger.begun))
+	if o.counting() {
+		step := o.ledger.step()
+		o.ledger.candidate.late(candidate, &step.Candidate)
+		o.ledger.stable.late(stable, &step.Stable)
 		ro.Evidence = slices.Clone(ro.Evidence)
 		ro.Evidence[len(ro.Evidence)-1] = step
 	}
 	o.rec.Rollout = &ro
 }
 
-// take adds what has finished since the last time.
-func (o *owner) take(p *process, to *analysis.Sample) {
-	if p == nil {
-		return
-	}
-	seen := p.tally.sample()
-	*to = plus(*to, since(seen, p.noted))
-	p.noted = seen
-}
-
 // late adds the requests of this step that are overdue: sent within it, and without an
 // answer for longer than what is slow.
-func late(p *process, to *analysis.Sample, slowAbove, age time.Duration) {
-	if p == nil || slowAbove <= 0 || age <= slowAbove {
+func (l *lens) late(p *process, to *analysis.Sample) {
+	begun := l.begun.Load()
+	if p == nil || begun == nil || l.slowAbove <= 0 || l.keys.full.Load() {
 		return
 	}
-	if n := p.target.Overdue(slowAbove) - p.target.Overdue(age); n > 0 {
+	age := time.Since(*begun)
+	if age <= l.slowAbove {
+		return
+	}
+	if n := p.target.Overdue(l.slowAbove) - p.target.Overdue(age); n > 0 {
 		to.Requests += uint64(n)
 		to.Slow += uint64(n)
 	}
@@ -200,7 +218,7 @@ func (r *Rollout) Finding() analysis.Finding {
 func (o *owner) judge(ctx context.Context) {
 	o.observe()
 	o.lookOut(ctx, false)
-	if candidate, _ := o.sides(); candidate == nil || !o.judged() || o.ledger.entry == 0 {
+	if candidate, _ := o.sides(); candidate == nil || !o.counting() {
 		return
 	}
 	ro := o.rec.Rollout
@@ -209,7 +227,7 @@ func (o *owner) judge(ctx context.Context) {
 		o.ledger.quiet = 0
 		o.ledger.found, o.ledger.looked = ro.Finding(), step
 		next := *ro
-		next.Errors, next.Slow, next.Missing = o.ledger.found.Errors, o.ledger.found.Slow, brief(o.ledger.found.Reason)
+		next.Errors, next.Slow, next.Missing = o.ledger.found.Errors, o.ledger.found.Slow, brief(o.missing())
 		o.rec.Rollout = &next
 	}
 	if now := time.Now(); o.ledger.held != step && now.Sub(o.ledger.saved) >= keep {
@@ -221,6 +239,14 @@ func (o *owner) judge(ctx context.Context) {
 	if found := o.ledger.found; found.Verdict == module.Fail {
 		o.against(ctx, found.Reason)
 	}
+}
+
+// missing says what the verdict lacks.
+func (o *owner) missing() string {
+	if o.keys.full.Load() {
+		return fmt.Sprintf("more than %d users had failures or slow answers, and nothing is counted any more; until then: %s", maxKeys, o.ledger.found.Reason)
+	}
+	return o.ledger.found.Reason
 }
 
 // against acts on a verdict against what is judged.
@@ -248,7 +274,7 @@ func (o *owner) fit() bool {
 // policy says. It reports whether it did something.
 func (o *owner) weighStep(ctx context.Context, now time.Time) bool {
 	ro := o.rec.Rollout
-	if now.Before(ro.Entered.Add(span(ro.Policy.Hold))) || !o.fit() {
+	if now.Before(ro.Entered.Add(span(ro.Policy.Hold))) || !o.fit() || !o.counting() {
 		return false
 	}
 	limit := !now.Before(ro.Entered.Add(span(ro.Policy.Limit)))

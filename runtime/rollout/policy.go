@@ -59,11 +59,15 @@ func (r *Rollout) limits() analysis.Limits {
 	return analysis.Limits{MaxErrors: share(r.Policy.MaxErrors), MaxSlow: share(r.Policy.MaxSlow), MinRequests: uint64(max(r.Policy.MinRequests, 0))}
 }
 
-// limitsAlone are what is tolerated of a release with no stable beside it, whose word
-// is final.
+// limitsAlone are what is tolerated of a release with no stable beside it, where the
+// verdict is final. Of a first release nothing says what is usual: that it is slow takes
+// it out only where it is as much as the failures that would.
 func (r *Rollout) limitsAlone() analysis.Limits {
 	limits := r.limits()
 	limits.MaxErrors = share(r.Policy.MaxErrorsAlone)
+	if r.From.IsZero() {
+		limits.MaxSlow = max(limits.MaxSlow, limits.MaxErrors)
+	}
 	return limits
 }
 

@@ -70,9 +70,12 @@ type Split struct {
 	// Mirror gets copies of stable's requests as the policy's Mirror says; nil for
 	// none.
 	Mirror Target
-	// Rollout is the id of the rollout under way; empty where there is none. It seeds
-	// by which key falls to which side.
+	// Rollout is the id of the rollout under way, or of the one whose release is on trial;
+	// empty where there is none. It seeds by which key falls to which side.
 	Rollout string
+	// Partial says that a side of the rollout was promised a share and is not up: what the
+	// others get is no evidence.
+	Partial bool
 	// Cap is how many requests without an answer a share that is not stable's may have
 	// in flight; 0 for any number. What is above it goes to stable.
 	Cap int
@@ -102,7 +105,8 @@ type Target interface {
 type Share struct {
 	Target Target
 	Weight manifest.Weight
-	// Stable marks the target that takes over what another one cannot serve.
+	// Stable marks the target that takes over what another one cannot serve: stable, or
+	// what was stable before while its successor is on trial.
 	Stable bool
 }
 

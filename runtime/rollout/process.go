@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/segue-run/segue/runtime/analysis"
 	"github.com/segue-run/segue/runtime/module"
 )
 
@@ -24,8 +23,7 @@ type process struct {
 	unwell bool
 
 	tally tally
-	noted analysis.Sample // how much of the tally is in the record's evidence
-	saved uint64          // the same of the failures that stable made good
+	saved uint64 // how many of the failures that stable made good are in the record
 
 	usage atomic.Pointer[module.Usage] // at the last probe
 }

@@ -172,13 +172,26 @@ func (r *Rollout) leave(now time.Time) {
 	}
 }
 
-// onTrial reports whether the release is judged after its promotion, until at: it got
-// all traffic at once.
+// untried reports whether the release gets all traffic at once, and is judged only then.
+// A way back is not judged.
+func (r *Rollout) untried() bool {
+	return r.Condemns == "" && (r.From.IsZero() || r.strategy() != manifest.Gradual)
+}
+
+// onTrial reports whether the release is judged after its promotion, and until when.
 func (r *Rollout) onTrial() (until time.Time, is bool) {
-	if r == nil || r.Phase != Promoted || r.Condemns != "" || !r.From.IsZero() && r.strategy() == manifest.Gradual {
+	if r == nil || r.Phase != Promoted || r.Verdict != module.Pending || !r.untried() {
 		return time.Time{}, false
 	}
 	return r.Ended.Add(span(r.Policy.Hold)), true
+}
+
+// lacked says what was missing to a proof; empty where there was one.
+func (r *Rollout) lacked() string {
+	if r.Verdict != module.Unproven {
+		return ""
+	}
+	return r.Missing
 }
 
 // before is what stable has shown while it was still beside the candidate, or earlier.

@@ -126,6 +126,12 @@ func (r *Record) needed() []module.Digest {
 	return digests
 }
 
+// onTrial reports whether what serves is on trial.
+func (r *Record) onTrial() bool {
+	_, trial := r.Rollout.onTrial()
+	return trial && r.Stable != nil && r.Stable.Key == r.Rollout.Candidate.Key
+}
+
 // uses reports whether the artifact is needed.
 func (r *Record) uses(d module.Digest) bool { return slices.Contains(r.needed(), d) }
 

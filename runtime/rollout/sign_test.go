@@ -153,7 +153,7 @@ func TestBluegreenLooksAtTheMirrorBeforeItSwitches(t *testing.T) {
 					return
 				}
 				w.wantSplit(map[string]manifest.Weight{"1.1.0": 10000})
-				if w.shown.Preview != nil || w.shown.Mirror != nil || w.shown.Rollout != "" {
+				if w.shown.Preview != nil || w.shown.Mirror != nil || w.shown.Rollout != "hello-2" {
 					t.Errorf("told after the switch %+v", w.shown)
 				}
 				w.serve("1.1.0", 20, 20, 0)

@@ -14,14 +14,19 @@ type told struct {
 	weights         map[string]manifest.Weight
 	routes          []manifest.Route
 	preview, mirror *process
-	cap             int
-	rollout         string // whose candidate is seen; empty for nobody's
+	heir            string // the key of who takes over what others cannot serve
+	most            int    // see Split.Cap
+	partial         bool
+	rollout         string // whose candidate is seen, or on trial; empty for nobody's
 	policy          string // the rollout whose policy holds
+	// entry is the rollout's newest entry of evidence; the data plane need not know.
+	entry int
 }
 
 func (t *told) equal(u *told) bool {
 	return t != nil && maps.Equal(t.live, u.live) && maps.Equal(t.weights, u.weights) && slices.Equal(t.routes, u.routes) &&
-		t.preview == u.preview && t.mirror == u.mirror && t.cap == u.cap && t.rollout == u.rollout && t.policy == u.policy
+		t.preview == u.preview && t.mirror == u.mirror && t.heir == u.heir && t.most == u.most && t.partial == u.partial &&
+		t.rollout == u.rollout && t.policy == u.policy
 }
 
 // weight is what the data plane gives to the plan.
@@ -33,8 +38,8 @@ func (t *told) weight(key string) manifest.Weight {
 }
 
 // split gives the traffic to those of d.shares that run. What a candidate that is gone
-// had goes to stable. What stable had waits for its next process: a candidate never
-// gets more than was decided.
+// had goes to stable, or while it is on trial to its predecessor. What stable had waits
+// for its next process: a candidate never gets more than was decided.
 func (o *owner) split(d desire, rec Record) {
 	if len(d.shares) == 0 {
 		if o.told != nil {
@@ -44,27 +49,31 @@ func (o *owner) split(d desire, rec Record) {
 		return
 	}
 	say := &told{live: map[string]*process{}, weights: map[string]manifest.Weight{}, routes: o.routes(rec),
-		preview: o.running[d.preview], mirror: o.running[d.mirror], cap: d.cap, rollout: d.rollout}
+		preview: o.running[d.preview], mirror: o.running[d.mirror], most: d.most, rollout: d.rollout, entry: d.entry}
 	lost := manifest.Full
 	for key, weight := range d.shares {
 		if p := o.running[key]; p != nil {
 			say.live[key], say.weights[key] = p, weight
 			lost -= weight
+		} else if weight > 0 && d.rollout != "" {
+			say.partial = true
 		}
 	}
-	stable := ""
-	if rec.Stable != nil && o.running[rec.Stable.Key] != nil {
-		stable = rec.Stable.Key
-		say.live[stable] = o.running[stable]
-		say.weights[stable] += lost
+	for _, key := range d.heirs {
+		if p := o.running[key]; p != nil {
+			say.heir, say.live[key] = key, p
+			say.weights[key] += lost
+			break
+		}
 	}
 	how := o.rule(rec, d, say)
 	if o.told.equal(say) {
+		o.told.entry = say.entry
 		return
 	}
-	s := Split{Routes: say.routes, Rollout: say.rollout, Cap: say.cap, Policy: how}
+	s := Split{Routes: say.routes, Rollout: say.rollout, Partial: say.partial, Cap: say.most, Policy: how}
 	for key, p := range say.live {
-		s.Shares = append(s.Shares, Share{Target: p.target, Weight: say.weights[key], Stable: key == stable})
+		s.Shares = append(s.Shares, Share{Target: p.target, Weight: say.weights[key], Stable: key == say.heir})
 	}
 	if say.preview != nil {
 		s.Preview = say.preview.target

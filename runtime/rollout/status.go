@@ -14,11 +14,9 @@ type view struct {
 	status                      module.Status
 	stable, candidate, previous *process
 	rec                         Record
-	// counted is what the step has shown, and noted how much of the tallies of stable
-	// and candidate is in it; judged says that more is added.
-	judged  bool
-	counted analysis.Step
-	noted   [2]analysis.Sample
+	// ledger is of the entry of evidence that goes on; judged says that there is one.
+	judged bool
+	ledger ledger
 }
 
 // known reports whether anything was ever decided about the module.
@@ -42,8 +40,8 @@ func (o *owner) publish() {
 			v.status.Candidate, v.candidate = o.release(ro.Candidate)
 		}
 	}
-	if candidate, stable := o.sides(); candidate != nil && stable != nil && o.rec.Rollout.Phase == Shifting {
-		v.judged, v.counted, v.noted = true, o.ledger.step, [2]analysis.Sample{stable.noted, candidate.noted}
+	if o.counting() {
+		v.judged, v.ledger = true, o.ledger
 	}
 	o.view.Store(v)
 }
@@ -150,10 +148,8 @@ func (v *view) read() module.Status {
 		return s
 	}
 	s.Rollout = rolloutStatus(v.rec.Rollout, time.Now())
-	if v.judged && v.stable != nil && v.candidate != nil {
-		step := v.counted
-		step.Stable = plus(step.Stable, since(v.stable.tally.sample(), v.noted[0]))
-		step.Candidate = plus(step.Candidate, since(v.candidate.tally.sample(), v.noted[1]))
+	if v.judged {
+		step := v.ledger.step()
 		last := &s.Rollout.Samples[len(s.Rollout.Samples)-1]
 		last.Stable, last.Candidate = more(last.Stable, step.Stable), more(last.Candidate, step.Candidate)
 		s.Rollout.StableSample, s.Rollout.CandidateSample = last.Stable, last.Candidate

@@ -44,6 +44,9 @@ func (o *owner) tellChange(old, rec Record) {
 	if after != nil && !fresh {
 		o.tellProgress(before, rec)
 	}
+	if after != nil && !fresh && before.Verdict == module.Pending && after.Phase == Promoted && before.Phase == Promoted && after.Verdict != module.Pending {
+		o.tell(module.Event{Type: module.RolloutTried, Reason: after.lacked(), Message: fmt.Sprintf("%s has stood its trial: %s", after.Candidate.Release, after.Verdict)}, &rec)
+	}
 	if after != nil && (fresh || before.Phase != after.Phase || before.Step != after.Step) {
 		o.tellPhase(rec)
 	}

@@ -45,6 +45,8 @@ type (
 	}
 	// condemned: the verdict is against a first release, which serves alone.
 	condemned struct{ Reason string }
+	// tried: the trial of what came without steps is over, and nothing came of it.
+	tried struct{}
 	// The verbs of an actor. For back, Warm says that the previous release still
 	// runs, Stepped that it is to come back step by step, and Failed that stable did
 	// not stand its trial.
@@ -74,8 +76,9 @@ type (
 	cooled struct{}
 	// filed: the history has a rollout that ended so.
 	filed struct {
-		ID    string
-		Phase Phase
+		ID      string
+		Phase   Phase
+		Verdict module.Verdict
 	}
 )
 
@@ -109,6 +112,8 @@ func next(old Record, ev any, now time.Time) (Record, error) {
 		rec.spoil(ev.Reason, ev.Blameless, now)
 	case condemned:
 		rec.condemn(ev.Reason, now)
+	case tried:
+		rec.conclude()
 	case promote:
 		err = rec.promote(ev, now)
 	case abort:
@@ -129,18 +134,22 @@ func next(old Record, ev any, now time.Time) (Record, error) {
 	case cooled:
 		rec.WarmUntil = time.Time{}
 	case filed:
-		rec.Unfiled = slices.DeleteFunc(rec.Unfiled, func(u Rollout) bool { return u.ID == ev.ID && u.Phase == ev.Phase })
+		rec.Unfiled = slices.DeleteFunc(rec.Unfiled, func(u Rollout) bool { return u.ID == ev.ID && u.Phase == ev.Phase && u.Verdict == ev.Verdict })
 	default:
 		panic(fmt.Sprintf("rollout: unknown event %T", ev))
 	}
 	if err != nil {
 		return old, err
 	}
+	if !rec.onTrial() { // it was taken out meanwhile
+		rec.conclude()
+	}
 	return rec, nil
 }
 
 // begin starts a rollout; advance lets it go on to where something holds it up.
 func (r *Record) begin(plan Plan, policy Policy, actor module.Actor, now time.Time) {
+	r.conclude()
 	r.Count++
 	plan.Key = fmt.Sprintf("%s-%d", r.Module, r.Count)
 	r.Rollout = &Rollout{ID: plan.Key, Candidate: plan, Policy: policy, Phase: Pending,
@@ -285,14 +294,16 @@ func (r *Record) spoil(reason string, blameless bool, now time.Time) {
 	r.takeBack(end, state, reason, now)
 }
 
-// finish makes the candidate stable, and stable the way back.
+// finish makes the candidate stable, and stable the way back. The verdict on what comes
+// without steps is open until its trial ends.
 func (r *Record) finish(now time.Time) {
 	ro, candidate := r.Rollout, r.Rollout.Candidate
 	ro.Phase, ro.Verdict, ro.Ended, ro.Paused, ro.Passed = Promoted, module.Pass, now, nil, nil
 	if ro.Unproven {
 		ro.Verdict = module.Unproven
 	}
-	if _, trial := ro.onTrial(); trial {
+	if ro.untried() {
+		ro.Verdict = module.Pending
 		ro.freeze(full)
 	}
 	if r.Stable != nil {
@@ -336,6 +347,20 @@ func (r *Record) takeBack(end Phase, state module.ReleaseState, reason string, n
 		return // never condemn what serves
 	}
 	r.decide(ro.Candidate.Release, state, reason, now)
+}
+
+// conclude ends the trial of what came without steps, where nothing came of it: it is
+// proven to be no worse, or not, and the history hears of it once more.
+func (r *Record) conclude() {
+	ro := r.Rollout
+	if _, trial := ro.onTrial(); !trial {
+		return
+	}
+	ro.Verdict = module.Pass
+	if ro.Unproven = ro.Unproven || ro.Finding().Verdict != module.Pass; ro.Unproven {
+		ro.Verdict = module.Unproven
+	}
+	r.file()
 }
 
 // condemn takes a first release that serves alone out of traffic.

@@ -50,7 +50,8 @@ type world struct {
 	checked   []string       // checks, in order
 	checkErr  error
 	rehearsal module.Comparison
-	shown     rollout.Split // what the data plane was told last
+	shown     rollout.Split       // what the data plane was told last
+	told      func(rollout.Split) // is called with each split
 	auditErr  error
 	events    []module.Event
 	dawdle    func(module.Event) // what telling an event waits for; nil for nothing
@@ -431,6 +432,9 @@ func (w *world) Split(_ string, s rollout.Split) error {
 		w.t.Errorf("weights sum to %d: %v", sum, w.split)
 	}
 	w.note("split %v", w.split)
+	if w.told != nil {
+		w.told(s)
+	}
 	return nil
 }
 
@@ -447,6 +451,9 @@ func (t *fakeTarget) Usual() time.Duration        { return t.slow }
 func (t *fakeTarget) Overdue(than time.Duration) int {
 	t.w.mu.Lock()
 	defer t.w.mu.Unlock()
+	if t.w.shown.Rollout == "" { // as the data plane: only while there is a rollout
+		return 0
+	}
 	n := 0
 	for _, at := range t.hanging {
 		if time.Since(at) > than {

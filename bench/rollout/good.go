@@ -16,12 +16,17 @@ const maxFalse = 0.01
 func falseRollbacks(r *report) error {
 	var rows [][]string
 	for _, s := range identical() {
-		back := ended(r.play(s), trial.RolledBack)
+		results := r.play(s)
+		back := ended(results, trial.RolledBack)
 		bound := back.Below(0.95)
-		rows = append(rows, []string{s.name, count(uint64(back.Had)), hundredths(back.Rate()), hundredths(bound), r.meets(bound <= maxFalse)})
+		doubts := of(results, doubted)
+		rows = append(rows, []string{
+			s.name, count(uint64(back.Had)), hundredths(back.Rate()), hundredths(bound), r.meets(bound <= maxFalse),
+			decimal(mean(results, doubted)), count(doubts.Quantile(1)),
+		})
 	}
-	title := fmt.Sprintf("Identical releases: false rollbacks in %d whole rollouts each, with the exact upper 95 %% bound", r.runs)
-	return r.table(title, []string{"both fail", "false rollbacks", "rate", "bound", "≤ 1 %"}, rows)
+	title := fmt.Sprintf("Identical releases at %d requests/s: false rollbacks in %d whole rollouts each, with the exact upper 95 %% bound; and how often one stepped back from 100 %%", usualRate, r.runs)
+	return r.table(title, []string{"both fail", "false rollbacks", "rate", "bound", "≤ 1 %", "steps back, mean", "most"}, rows)
 }
 
 // goodReleases shows how long a good release takes at different rates.

@@ -77,6 +77,7 @@ func mean(results []trial.Result, figure func(trial.Result) uint64) float64 {
 func candidates(r trial.Result) uint64  { return r.Candidate }
 func harmed(r trial.Result) uint64      { return r.Failed }
 func seen(r trial.Result) uint64        { return r.Seen }
+func doubted(r trial.Result) uint64     { return uint64(r.Doubts) }
 func seenMixed(r trial.Result) uint64   { return r.SeenMixed }
 func took(r trial.Result) time.Duration { return r.Took.Round(100 * time.Millisecond) }
 func count(n uint64) string             { return fmt.Sprint(n) }

@@ -7,6 +7,7 @@ import (
 	"github.com/segue-run/segue/bench/rollout/internal/traffic"
 	"github.com/segue-run/segue/bench/rollout/internal/trial"
 	"github.com/segue-run/segue/runtime/policy"
+	"github.com/segue-run/segue/runtime/rollout"
 )
 
 // scenario is one kind of rollout, played many times.
@@ -20,14 +21,13 @@ const (
 	users     = 2000  // who send them, where they are told apart
 	baseline  = 0.001 // share of requests that any release fails, beside a bad candidate
 	inFlight  = 5     // of the candidate in its first step
-	doubts    = 1     // before a verdict without stable beside it is final
 )
 
 // usualWait is how long the releases take where that matters.
 var usualWait = traffic.Wait{Median: 20 * time.Millisecond, P99: 100 * time.Millisecond}
 
 func config(rate float64, shape traffic.Shape) trial.Config {
-	return trial.Config{Traffic: traffic.Config{Rate: rate, Shape: shape}, Policy: policy.Default(), Cap: inFlight, Doubts: doubts}
+	return trial.Config{Traffic: traffic.Config{Rate: rate, Shape: shape}, Policy: policy.Default(), Cap: inFlight, Doubts: rollout.MaxDoubts}
 }
 
 // timed is cfg with waits on both sides, the candidate's as given.
@@ -56,7 +56,7 @@ func identical() []scenario {
 	var all []scenario
 	for _, share := range []float64{0, 0.001, 0.01, 0.05} {
 		outage := func(severity float64) trial.Config {
-			return config(usualRate, traffic.Outage(traffic.Even(share), severity, 10*time.Second, time.Minute))
+			return config(usualRate, traffic.Outage(traffic.Even(share), severity, 10*time.Second, 90*time.Second))
 		}
 		kinds := []scenario{
 			{"independent", config(usualRate, traffic.Even(share))},

@@ -258,11 +258,11 @@ func (r *Record) sign(ev signs, now time.Time) {
 // ofProcess tells the gates that one process has passed, and the next must as well.
 func ofProcess(name string) bool { return name == atChecks || name == atRehearsal }
 
-// maxDoubts is how often a rollout may step back from all the traffic. A step often
+// MaxDoubts is how often a rollout may step back from all the traffic. A step often
 // passes in the middle of a burst that both sides share, since stable's failures are
 // the proof, and the next meets what is left of it with nothing beside it: with one
 // doubt, one in seven good rollouts was taken back in bursts, with ten one in a thousand.
-const maxDoubts = 10
+const MaxDoubts = 10
 
 // doubt steps back to where the candidate has stable beside it, which then decides.
 // After too many, or where a user would be sent back and forth, it must go.
@@ -271,7 +271,7 @@ func (r *Record) doubt(ev doubted, now time.Time) {
 	if !ro.Active() || ro.Phase != Shifting {
 		return
 	}
-	if ro.Weight() < full || ro.Step <= 1 || len(ro.Doubts) >= maxDoubts || ro.sticky() {
+	if ro.Weight() < full || ro.Step <= 1 || len(ro.Doubts) >= MaxDoubts || ro.sticky() {
 		r.spoil(ev.Reason, false, now)
 		return
 	}

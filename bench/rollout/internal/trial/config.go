@@ -34,7 +34,8 @@ type Config struct {
 	// Doubts is how often a verdict against a candidate that has all the requests is
 	// looked into at the step before, with stable beside it, instead of followed.
 	Doubts int
-	// Look is called after each verdict that was asked for; nil for nothing.
+	// Look is called after each verdict that was asked for, which are more then; nil
+	// for nothing.
 	Look func(candidate uint64, f analysis.Finding)
 	// Always asks for a verdict after every answer, not only after those that can
 	// change it.
@@ -57,6 +58,7 @@ type Result struct {
 	Took     time.Duration
 	Requests uint64 // of both sides
 	Unproven int    // steps that went on at their limit
+	Doubts   int    // verdicts that were looked into with stable beside the candidate
 	// Candidate is how many requests were the candidate's, Failed how many of them
 	// it failed or left without an answer.
 	Candidate uint64

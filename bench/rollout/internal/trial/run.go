@@ -22,11 +22,8 @@ func Run(cfg Config, seed uint64) Result {
 		}
 		t.now = r.At
 		candidate := t.choose(r)
-		if t.atOnce && !candidate && !r.Fails { // most are, and can change no verdict
+		if t.atOnce && !candidate && !r.Fails && !cfg.Always { // most are, and can change no verdict
 			t.steps[len(t.steps)-1].Stable.Requests++
-			if cfg.Always {
-				t.ask()
-			}
 			continue
 		}
 		t.deal(r, candidate)
@@ -45,12 +42,12 @@ type trial struct {
 
 	now      time.Duration
 	step     int             // from 1
-	doubts   int             // how often it went back from all requests to the step before
 	stepAt   time.Duration   // when the current step began
 	steps    []analysis.Step // that were begun, in order
 	due      time.Duration   // when the step's hold ends, or its limit
 	atOnce   bool            // answers come at once
 	pending  pending
+	rest     rest
 	inFlight int // of the candidate, without an answer
 	slow     time.Duration
 	usual    []time.Duration // stable's latest waits, a ring
@@ -100,6 +97,7 @@ func (t *trial) enterStep() {
 	share := t.cfg.Policy.Steps[t.step-1]
 	t.steps = append(t.steps, analysis.Step{Share: share})
 	t.stepAt, t.due = t.now, t.now+t.cfg.Policy.Hold.Std()
+	t.rest = rest{}
 	t.dealer = newDealer(&t.cfg, share, t.draw, t.fate)
 	t.slow = math.MaxInt64
 	if t.usual != nil {
@@ -184,7 +182,7 @@ func (t *trial) choose(r traffic.Request) (candidate bool) {
 
 // fails reports whether the candidate fails the request.
 func (t *trial) fails(r traffic.Request) bool {
-	return r.Fails || t.fate.chance(askFails, r.Number) < t.cfg.Candidate.Fails
+	return r.Fails || t.cfg.Candidate.Fails > 0 && t.fate.chance(askFails, r.Number) < t.cfg.Candidate.Fails
 }
 
 // harm notes a request that the candidate fails: who is hurt depends on the shield.
@@ -239,10 +237,9 @@ func (t *trial) count(e event, first, slow bool) {
 	add(&sample.Requests, first)
 	add(&sample.Errors, failed)
 	add(&sample.Slow, slow)
-	mayPass := t.held() && step.Candidate.Requests >= t.limits.MinRequests
-	mayFail := e.candidate && (failed || slow)
-	if t.cfg.Always || mayFail || mayPass && (e.candidate || failed || slow) {
-		t.ask()
+	mayFail, mayPass := t.awake(e.candidate, failed || slow)
+	if (mayFail || mayPass || t.cfg.Always) && !t.ask() && t.cfg.Look == nil {
+		t.sleep(mayFail, mayPass)
 	}
 }
 
@@ -254,9 +251,10 @@ func (t *trial) ask() bool {
 	if t.cfg.Look != nil {
 		t.cfg.Look(t.result.Candidate, f)
 	}
+	full := t.steps[len(t.steps)-1].Share >= manifest.Full
 	switch {
-	case f.Verdict == module.Fail && f.Uncontrolled && t.doubts < t.cfg.Doubts && t.step > 1 && !t.cfg.Sticky:
-		t.doubts++
+	case f.Verdict == module.Fail && full && t.result.Doubts < t.cfg.Doubts && t.step > 1 && !t.cfg.Sticky:
+		t.result.Doubts++
 		t.step--
 		t.enterStep()
 	case f.Verdict == module.Fail:
@@ -269,17 +267,19 @@ func (t *trial) ask() bool {
 	return true
 }
 
-func (t *trial) finding() analysis.Finding {
-	now := t.steps[len(t.steps)-1]
+func (t *trial) finding() analysis.Finding { return t.findingOf(t.steps) }
+
+func (t *trial) findingOf(steps []analysis.Step) analysis.Finding {
+	now := steps[len(steps)-1]
 	if now.Share < manifest.Full || !t.cfg.Sticky {
-		return analysis.Compare(t.limits, t.steps)
+		return analysis.Compare(t.limits, steps)
 	}
 	// Users were kept on one side, so which failures were the candidate's is no
 	// matter of chance any more: only what is wrong by itself counts.
 	limits := t.limits
 	limits.MaxErrors = *t.cfg.Policy.MaxErrorsAlone
 	var before analysis.Sample
-	for _, s := range t.steps[:len(t.steps)-1] {
+	for _, s := range steps[:len(steps)-1] {
 		before.Requests += s.Stable.Requests
 		before.Errors += s.Stable.Errors
 		before.Slow += s.Stable.Slow

@@ -17,7 +17,7 @@ func config(shape traffic.Shape, fails float64) trial.Config {
 		Traffic:   traffic.Config{Rate: 200, Shape: shape},
 		Candidate: trial.Candidate{Fails: fails},
 		Policy:    policy.Default(),
-		Doubts:    1,
+		Doubts:    10,
 	}
 }
 
@@ -36,9 +36,13 @@ func TestTheVerdictsThatAreLeftOutWouldChangeNothing(t *testing.T) {
 		"identical":   config(traffic.Even(0.01), 0),
 		"in bursts":   config(traffic.Bursts(0.05), 0),
 		"a tenth bad": config(traffic.Even(0.001), 0.1),
+		"an outage":   config(traffic.Outage(traffic.Even(0.01), 0.3, 10*time.Second, time.Minute), 0),
+		"clocked":     config(traffic.Clocked(0.05), 0),
+		"sticky":      stuck(config(traffic.Users(0.05), 0)),
+		"slower":      slower(config(traffic.Even(0.001), 0)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			for seed := range uint64(20) {
+			for seed := range uint64(6) {
 				some := trial.Run(cfg, seed)
 				cfg.Always = true
 				all := trial.Run(cfg, seed)
@@ -49,6 +53,17 @@ func TestTheVerdictsThatAreLeftOutWouldChangeNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+func stuck(cfg trial.Config) trial.Config {
+	cfg.Sticky, cfg.Traffic.Keys = true, 2000
+	return cfg
+}
+
+func slower(cfg trial.Config) trial.Config {
+	cfg.Wait = traffic.Wait{Median: 20 * time.Millisecond, P99: 100 * time.Millisecond}
+	cfg.Candidate.Wait = cfg.Wait.LongerTail(1.5)
+	return cfg
 }
 
 func TestABadReleaseIsOutAndAGoodOneIsIn(t *testing.T) {

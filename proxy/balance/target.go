@@ -139,17 +139,29 @@ func (t *Target) open(most int) bool {
 }
 
 // Overdue is how many requests wait for an answer for longer than that since they had
-// been sent, of those that chance has dealt to the target during a rollout. Its cost is
-// that of those that are older and have no answer yet.
+// been sent, of those that chance has dealt to the target during a rollout; where users
+// are told apart, how many users wait. Its cost is that of those that are older and have
+// no answer yet.
 func (t *Target) Overdue(than time.Duration) int {
 	latest := int64(time.Since(epoch) - than)
 	n := 0
+	var users map[uint64]struct{}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for r := t.due.next; r != &t.due && r.began <= latest; r = r.next {
-		if sent := r.sent.Load(); sent != 0 && sent < latest {
-			n++
+		if sent := r.sent.Load(); sent == 0 || sent >= latest {
+			continue
 		}
+		if key := r.user.Key; key != 0 {
+			if _, known := users[key]; known {
+				continue
+			}
+			if users == nil {
+				users = map[uint64]struct{}{}
+			}
+			users[key] = struct{}{}
+		}
+		n++
 	}
 	return n
 }

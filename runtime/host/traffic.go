@@ -67,8 +67,9 @@ func (t *traffic) Target(id string, rel module.Release, inst rollout.Instance, o
 		Labels: proxy.Labels{Module: rel.Module, Version: rel.Version, Instance: id},
 		Dial:   inst.Dial,
 		Observe: func(o balance.Observation) {
-			if o.Class.Attributable() {
-				observe(rollout.Observation{Failed: o.Class.Failed(), Wait: o.Wait, Took: o.Duration, Dealt: o.Dealt, Key: o.Key})
+			gone := o.Class == proxy.ClassClientGone && o.Status == 0
+			if o.Class.Attributable() || gone {
+				observe(rollout.Observation{Failed: o.Class.Failed(), Wait: o.Wait, Took: o.Duration, Dealt: o.Dealt, Key: o.Key, Gone: gone})
 			}
 		},
 	})

@@ -21,8 +21,8 @@ type Policy struct {
 	// 1.5 times), and never less than SlowFloor.
 	SlowFactor int                `json:"slow_factor,omitempty"`
 	SlowFloor  *manifest.Duration `json:"slow_floor,omitempty"`
-	// Overdue is when a request without an answer counts as slow where nothing is
-	// known of stable's latency.
+	// Overdue is when a request without an answer counts as failed beside stable, and as
+	// slow where nothing is known of stable's latency.
 	Overdue *manifest.Duration `json:"overdue,omitempty"`
 	// MaxErrorsAlone is the share of requests of a release that may fail while it has
 	// no stable beside it to be compared with.

@@ -124,7 +124,8 @@ func (o *owner) open() {
 	if o.ledger.rollout != ro.ID {
 		o.keys = &keys{}
 	}
-	shared := &frame{slowAbove: ro.SlowAbove, keys: o.keys}
+	o.keys.begin()
+	shared := &frame{slowAbove: ro.SlowAbove, hung: ro.hung(), keys: o.keys}
 	base := ro.Evidence[len(ro.Evidence)-1]
 	o.ledger = ledger{rollout: ro.ID, entry: len(ro.Evidence), base: base, held: base, saved: time.Now(),
 		candidate: &lens{frame: shared, eager: true}, stable: &lens{frame: shared}}
@@ -160,7 +161,7 @@ func (o *owner) observe() {
 }
 
 // late adds the requests of this step that are overdue: sent within it, and without an
-// answer for longer than what is slow.
+// answer for longer than what is slow; those that hang as failures too.
 func (l *lens) late(p *process, to *analysis.Sample) {
 	begun := l.begun.Load()
 	if p == nil || begun == nil || l.slowAbove <= 0 || l.keys.full.Load() {
@@ -170,9 +171,16 @@ func (l *lens) late(p *process, to *analysis.Sample) {
 	if age <= l.slowAbove {
 		return
 	}
-	if n := p.target.Overdue(l.slowAbove) - p.target.Overdue(age); n > 0 {
+	before := p.target.Overdue(age)
+	if n := p.target.Overdue(l.slowAbove) - before; n > 0 {
 		to.Requests += uint64(n)
 		to.Slow += uint64(n)
+	}
+	if l.hung <= 0 || age <= l.hung {
+		return
+	}
+	if n := p.target.Overdue(l.hung) - before; n > 0 {
+		to.Errors += uint64(n)
 	}
 }
 

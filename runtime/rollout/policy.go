@@ -71,6 +71,15 @@ func (r *Rollout) limitsAlone() analysis.Limits {
 	return limits
 }
 
+// hung is how long a request of this step may go without an answer until it counts as
+// failed; 0 for ever, where the candidate has no stable beside it.
+func (r *Rollout) hung() time.Duration {
+	if r.Weight() == 0 || r.Weight() == full {
+		return 0
+	}
+	return max(span(r.Policy.Overdue), r.SlowAbove)
+}
+
 // slowAbove is the time above which an answer is slow, given what is usual with
 // stable; 0 where that is not known.
 func (r *Rollout) slowAbove(usual time.Duration) time.Duration {

@@ -122,6 +122,9 @@ type Observation struct {
 	Dealt bool
 	// Key is the hash of what the user is known by; 0 where nobody is told apart.
 	Key uint64
+	// Gone: the client left before there was an answer. That is evidence only of one
+	// that it had waited for too long.
+	Gone bool
 }
 
 // Records keeps the modules' records.

@@ -48,7 +48,7 @@ func TestARecordStaysSmall(t *testing.T) {
 		}
 		step(spoiled{Reason: long})
 		for rec.Unfiled != nil && len(rec.Unfiled) > 0 {
-			step(filed{ID: rec.Unfiled[0].ID, Phase: rec.Unfiled[0].Phase})
+			step(filed{ID: rec.Unfiled[0].ID, Phase: rec.Unfiled[0].Phase, Verdict: rec.Unfiled[0].Verdict})
 		}
 	}
 	step(offered{Plan: plan(1000), Policy: how})

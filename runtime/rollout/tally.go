@@ -1,7 +1,6 @@
 package rollout
 
 import (
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,7 +24,11 @@ type frame struct {
 	// until then. What was dealt before says nothing of this step.
 	begun     atomic.Pointer[time.Time]
 	slowAbove time.Duration
-	keys      *keys
+	// hung is how long a request may go without an answer until it counts as failed; 0
+	// for ever. It is set where stable is beside the candidate: alone, nothing tells a
+	// release that hangs from one that is asked to wait.
+	hung time.Duration
+	keys *keys
 }
 
 // lens is how the processes of one side are looked at in one step, and what was seen
@@ -43,6 +46,10 @@ const nudgeEvery = 5 * time.Millisecond
 
 // add counts a request. It reports whether the judge should look now.
 func (t *tally) add(o Observation) (look bool) {
+	l := t.lens.Load()
+	if o.Gone {
+		return o.Dealt && l != nil && l.add(o)
+	}
 	t.requests.Add(1)
 	if o.Failed {
 		t.errors.Add(1)
@@ -54,7 +61,6 @@ func (t *tally) add(o Observation) (look bool) {
 	if o.Failed {
 		t.failed.Add(1)
 	}
-	l := t.lens.Load()
 	return l != nil && l.add(o)
 }
 
@@ -64,9 +70,14 @@ func (l *lens) add(o Observation) (look bool) {
 	if begun == nil || now.Add(-max(o.Took, o.Wait)).Before(*begun) || l.keys.full.Load() {
 		return false
 	}
-	l.dealt.Add(1) // first: never fewer than of these
-	failed := o.Failed && l.keys.first(o.Key, badKey)
-	slow := l.slowAbove > 0 && o.Wait > l.slowAbove && l.keys.first(o.Key, slowKey)
+	slow := l.slowAbove > 0 && o.Wait > l.slowAbove
+	if o.Gone && (!slow || l.hung == 0) {
+		return false // it is not the release that kept its client from waiting
+	}
+	request, failed, slow := l.keys.count(o.Key, o.Failed || l.hung > 0 && o.Wait > l.hung, slow)
+	if request {
+		l.dealt.Add(1) // first: never fewer than of these
+	}
 	if failed {
 		l.failed.Add(1)
 	}
@@ -97,50 +108,6 @@ func (t *tally) sample() analysis.Sample {
 func (l *lens) sample() analysis.Sample {
 	failed, slow := l.failed.Load(), l.slow.Load()
 	return analysis.Sample{Errors: failed, Slow: slow, Requests: l.dealt.Load()}
-}
-
-// keys remembers by whom evidence was given in one rollout, on whichever side: one user
-// who keeps failing is one failure, also when the growing share moves the user over.
-// Counted once a side, users who fail everywhere would all speak against the candidate
-// as they come to it. A restart of the host forgets them: who fails again counts again.
-type keys struct {
-	// full: there was no room for one more. Who is known could still be told from who is
-	// not, but for the others each side's would be missing where they happen to be: so
-	// nothing more is evidence in this rollout, neither for the candidate nor against it.
-	full atomic.Bool
-
-	mu   sync.Mutex
-	seen map[uint64]byte
-}
-
-const (
-	maxKeys = 1 << 17
-
-	badKey  byte = 1
-	slowKey byte = 2
-)
-
-// first reports whether this is the first event of its kind from the key. Where nobody
-// is told apart each one is.
-func (k *keys) first(key uint64, kind byte) bool {
-	if key == 0 {
-		return true
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	known, ok := k.seen[key]
-	if known&kind != 0 {
-		return false
-	}
-	if !ok && len(k.seen) >= maxKeys {
-		k.full.Store(true)
-		return false
-	}
-	if k.seen == nil {
-		k.seen = map[uint64]byte{}
-	}
-	k.seen[key] = known | kind
-	return true
 }
 
 // asModule turns an analysis sample into what records and the API show.

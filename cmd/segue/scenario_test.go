@@ -135,8 +135,8 @@ func take(rt *apitest.Runtime) func(apitest.Offer) (module.RolloutStatus, error)
 			tell(module.RolloutStep, "hello@1.1.0 has 1% of the traffic", "")
 			r.Phase, r.Step = "shifting", 1
 		case "waiting":
-			r.Phase, r.Waiting = "checking", &module.Waiting{For: module.ForApproval, Point: "before_traffic", Since: noon, Message: "an operator must approve (before traffic): `segue approve hello`"}
-			tell(module.RolloutWaiting, "hello@1.1.0 waits (approval): an operator must approve (before traffic): `segue approve hello`", "")
+			r.Phase, r.Waiting = "checking", &module.Waiting{For: module.ForApproval, Point: "before_traffic", Since: noon, Message: "an operator must approve (before traffic): `segue approve hello before_traffic`"}
+			tell(module.RolloutWaiting, "hello@1.1.0 waits (approval): an operator must approve (before traffic): `segue approve hello before_traffic`", "")
 			tell(module.RolloutContinued, "hello@1.1.0 is approved by user:ann", "")
 			tell(module.RolloutPaused, "hello@1.1.0 is paused by user:ann; `segue resume hello` lets it go on", "the database is being moved")
 		case "silent":
@@ -170,7 +170,7 @@ func waiting(rt *apitest.Runtime) {
 	m, _ := rt.Module(context.Background(), "hello")
 	r := m.Rollout
 	r.Verdict, r.Rescued = module.Inconclusive, 7
-	r.Waiting = &module.Waiting{For: module.ForApproval, Point: "each_step", Since: now.Add(-3*time.Minute - time.Second), Message: "an operator must approve\x1b[2J (each step): `segue approve hello`"}
+	r.Waiting = &module.Waiting{For: module.ForApproval, Point: "each_step", Since: now.Add(-3*time.Minute - time.Second), Message: "an operator must approve\x1b[2J (each step): `segue approve hello each_step`"}
 	r.CandidateSample.Slow = 2
 	r.Evidence = module.Evidence{Errors: 0.129, Signs: []module.Sign{{Kind: "crash", Weight: manifest.Full / 2, Message: "it was killed by signal 9\x1b[2J", At: now.Add(-time.Minute - time.Second)}}}
 	r.Preview = &module.Preview{Host: "preview.example", Header: "Segue-Preview: t0ken"}

@@ -185,7 +185,7 @@ func TestWhatIsWaitedForIsToldWithTheCommandThatMovesIt(t *testing.T) {
 		w.pass(time.Minute)
 		told[module.ForEvidence] = message(w, module.ForEvidence)
 		for kind, command := range map[string]string{module.ForFreeze: "approve", module.ForApproval: "approve", module.ForPause: "resume", module.ForEvidence: "resume"} {
-			if !strings.Contains(told[kind], "`segue "+command+" hello`") {
+			if !strings.Contains(told[kind], "`segue "+command+" hello") {
 				t.Errorf("%s: %s", kind, told[kind])
 			}
 		}

@@ -28,7 +28,7 @@ func (r *Rollout) waiting(now time.Time) *module.Waiting {
 		w.Since, w.Actor = r.Paused.At, r.Paused.Actor.String()
 		w.Message = r.Paused.words(name)
 	case atApproval:
-		w.Message = fmt.Sprintf("an operator must approve (%s): `segue approve %s`", words(g.point), name)
+		w.Message = fmt.Sprintf("an operator must approve (%s): `segue approve %s %s`", words(g.point), name, g.point)
 	case atFreeze:
 		w.Message = r.thaws(name)
 	case atHook:

@@ -19,24 +19,22 @@ func (s *site) reborn() {
 
 func TestKilledInAFreezeItIsFrozenAfterwards(t *testing.T) {
 	s := serving(t, instantly)
-	s.configure("rollout: {strategy: gradual, steps: [50%, 100%], hold: 100ms, limit: 200ms, " + frozen() + "}\n")
+	s.configure("rollout: {strategy: gradual, steps: [50%, 100%], hold: 100ms, limit: 200ms, approvals: [each_step], " + frozen() + "}\n")
 	s.segue("deploy", release("1.1.0"))
-	id := ""
-	for _, phase := range []string{"pending", "checking", "shifting"} {
-		is := func(st module.Status) bool {
-			return waits("freeze", "")(st) && st.Rollout.Phase == phase && (id == "" || st.Rollout.ID == id)
-		}
-		id = s.awaitStatus("it is frozen, "+phase, is).Rollout.ID
-		s.reborn()
-		st := s.awaitStatus("it is frozen again, "+phase, is)
-		if phase == "pending" && st.Candidate != nil && st.Candidate.PID != 0 {
-			t.Errorf("a process runs: %s", describe(st))
-		}
-		if phase == "shifting" && st.Candidate.Weight != 5000 {
-			t.Errorf("it lost its share: %s", describe(st))
-		}
-		s.segue("approve", "hello")
+	id := s.awaitStatus("it is frozen", waits("freeze", "")).Rollout.ID
+	s.reborn()
+	st := s.awaitStatus("it is frozen again", waits("freeze", ""))
+	if st.Rollout.ID != id || st.Rollout.Phase != "pending" || st.Candidate != nil && st.Candidate.PID != 0 {
+		t.Errorf("status %s", describe(st))
 	}
+	s.segue("approve", "hello")
+	s.awaitStatus("it is through", waits("approval", "each_step"))
+	s.reborn() // the leave is for all of it
+	st = s.awaitStatus("it is through still", func(st module.Status) bool { return waits("approval", "each_step")(st) && weighs("1.1.0", 5000)(st) })
+	if st.Rollout.ID != id {
+		t.Errorf("status %s", describe(st))
+	}
+	s.segue("approve", "hello")
 	s.awaitStable("1.1.0")
 }
 

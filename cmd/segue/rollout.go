@@ -42,8 +42,12 @@ func rolloutRows(t *table, r *module.RolloutStatus) {
 		t.row("waits", text)
 		t.row("", waitsSince(r.Waiting))
 	}
-	if r.From != "" { // a first release is compared with nobody
+	trial := r.Over() && r.Verdict == module.Pending
+	if r.From != "" || trial || r.Verdict == module.Unproven { // else a first release is compared with nobody
 		t.row("verdict", string(r.Verdict))
+		if trial {
+			t.row("", "it serves, and is judged until its trial ends")
+		}
 		if r.Verdict == module.Unproven {
 			t.row("", "it went on without proof: there was too little traffic to tell")
 		}

@@ -144,7 +144,7 @@ func (t *traffic) Split(name string, s rollout.Split) error {
 
 // splitOfLocked is a rollout's split in the proxy's words.
 func (t *traffic) splitOfLocked(name string, s rollout.Split, now *routed) (balance.Split, error) {
-	split := balance.Split{Rollout: s.Rollout, Cap: s.Cap, Shares: make([]balance.Share, 0, len(s.Shares))}
+	split := balance.Split{Rollout: s.Rollout, Partial: s.Partial, Cap: s.Cap, Shares: make([]balance.Share, 0, len(s.Shares))}
 	for _, share := range s.Shares {
 		own, ok := share.Target.(target)
 		if !ok {

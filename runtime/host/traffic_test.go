@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"testing"
 	"time"
 
@@ -42,7 +43,7 @@ func count(t *testing.T, tr *traffic, path string, n int) map[string]int {
 	got := map[string]int{}
 	for range n {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
-		x, err := tr.pool.Direct(ctx, &proxy.Request{Method: "GET", Path: path, Cancel: func(error) {}})
+		x, err := tr.pool.Direct(ctx, &proxy.Request{Method: "GET", Path: path, Header: http.Header{}, Cancel: func(error) {}})
 		cancel()
 		if err != nil {
 			got[""]++

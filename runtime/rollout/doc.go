@@ -27,8 +27,13 @@
 // less than all the traffic a failure ends the rollout. With all of it nothing stands
 // beside the candidate, so the first failure there is a doubt: it steps back to where
 // stable is its control (not where users are kept on one side). What came without steps
-// is on trial for the policy's hold after its promotion: it gives way to the release
-// that it replaced, and a first release is taken out.
+// is on trial for the policy's hold after its promotion: its verdict is pending, the
+// release that it replaced answers what it fails and takes over again where it must, and a
+// first release is taken out. The trial ends with a save of its own, and the history hears
+// of the rollout once more.
+//
+// An entry of evidence begins once the data plane was told of its weights. It grows only
+// while every side that was promised a share is up (Split.Partial).
 //
 // # What always holds
 //

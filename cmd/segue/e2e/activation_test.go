@@ -23,7 +23,7 @@ func TestADroppedModuleServes(t *testing.T) {
 	if status != 200 || by != "hello@1.0.0" || strings.TrimSpace(body) != `{"module":"hello","version":"1.0.0"}` {
 		t.Errorf("%d by %s: %s", status, by, body)
 	}
-	if st.Stable.Weight != 10000 || st.Stable.PID == 0 || len(st.Stable.Digest) != 64 || st.Rollout.Verdict != module.Pass {
+	if st.Stable.Weight != 10000 || st.Stable.PID == 0 || len(st.Stable.Digest) != 64 || st.Rollout.Phase != "promoted" || st.Rollout.Verdict == module.Fail {
 		t.Errorf("status %s", describe(st))
 	}
 }

@@ -33,6 +33,10 @@ first is done, the second is joined.
 A release that has to wait for the end of another rollout (rollout.on_new: queue) is
 accepted as well; --wait waits for its turn, too.
 
+The end that --wait waits for is the promotion. A release that got all the traffic at
+once (instant, bluegreen, a first one) is watched for --hold after it and may still be
+taken back; that is not waited for, but told.
+
 With --wait it exits with 1 where the release was taken back, with 3 where the
 runtime went away, with 4 where --timeout ran out, and with 130 where it was
 interrupted. In the last three cases the rollout goes on without it.`,

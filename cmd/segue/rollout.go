@@ -13,7 +13,8 @@ import (
 // maxExamples is how many answers that differ are shown of each comparison.
 const maxExamples = 3
 
-func showRollout(w io.Writer, r *module.RolloutStatus, colour bool) {
+// showRollout shows a module's rollout; stable is what serves now, nil for nothing.
+func showRollout(w io.Writer, r *module.RolloutStatus, stable *module.ReleaseStatus, colour bool) {
 	title := "rollout"
 	if r.Over() {
 		title = "last rollout"
@@ -23,6 +24,7 @@ func showRollout(w io.Writer, r *module.RolloutStatus, colour bool) {
 	if !r.Over() {
 		t.optional("id", r.ID)
 	}
+	t.optional("watched", watched(r, stable))
 	rolloutRows(&t, r)
 	t.print(w, false, colour)
 }

@@ -26,6 +26,7 @@ var scenarios = map[string]func(rt *apitest.Runtime){
 	"in trouble":      inTrouble,
 	"of noon":         ofNoon,
 	"waiting":         waiting,
+	"on trial":        onTrial,
 	"with a history":  withHistory,
 	"that queues":     func(rt *apitest.Runtime) { rt.OnDeploy = queue(rt) },
 	"that takes all":  func(rt *apitest.Runtime) { rt.OnDeploy = take(rt) },
@@ -185,6 +186,31 @@ func waiting(rt *apitest.Runtime) {
 	paused := *r
 	paused.Module, paused.Waiting = "billing", &module.Waiting{For: "pause", Actor: "user:ann", Since: now.Add(-2*time.Minute - time.Second), Message: "month's end"}
 	rt.Put(module.Status{Name: "billing", State: module.RollingOut, Rollout: &paused})
+}
+
+// onTrial is a runtime whose modules were switched over a moment ago, or longer ago.
+func onTrial(rt *apitest.Runtime) {
+	now := time.Now()
+	promoted := func(name string, change func(m *module.Status)) module.Status {
+		r := rolloutOf("1.1.0", "promoted", 1)
+		r.Module, r.Strategy, r.Steps, r.Hold = name, manifest.Instant, []manifest.Weight{manifest.Full}, manifest.Duration(time.Hour)
+		r.Started, r.Ended = now.Add(-time.Second), now
+		s := stable(now)
+		s.Version, s.Digest, s.Weight = r.To, r.Digest, manifest.Full
+		m := module.Status{Name: name, State: module.Active, Stable: s, Rollout: r}
+		change(&m)
+		return m
+	}
+	rt.Put(promoted("hello", func(*module.Status) {}))
+	rt.Put(promoted("first", func(m *module.Status) { m.Rollout.From = "" }))
+	rt.Put(promoted("removed", func(m *module.Status) { m.State, m.Stable = module.Inactive, nil }))
+	rt.Put(promoted("old", func(m *module.Status) { m.Rollout.Ended = now.Add(-2 * time.Hour) }))
+	rt.Put(promoted("stepped", func(m *module.Status) { m.Rollout.Strategy = manifest.Gradual }))
+	rt.OnDeploy = func(apitest.Offer) (module.RolloutStatus, error) {
+		r := *promoted("hello", func(*module.Status) {}).Rollout
+		r.Phase, r.Started, r.Ended = "starting", time.Now(), time.Time{}
+		return r, nil // what is shown of it has ended since
+	}
 }
 
 // withHistory is a runtime that remembers three rollouts.

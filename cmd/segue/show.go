@@ -58,7 +58,7 @@ func showModule(w io.Writer, m module.Status) {
 	}
 	showRunning(w, m, colour)
 	if m.Rollout != nil {
-		showRollout(w, m.Rollout, colour)
+		showRollout(w, m.Rollout, m.Stable, colour)
 	}
 	if q := m.Queued; q != nil {
 		fmt.Fprintf(w, "\nqueued  %s by %s since %s: it comes when this rollout is over\n", printable(q.Version), printable(q.Actor), age(q.Since))

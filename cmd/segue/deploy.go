@@ -85,7 +85,7 @@ var wishUsage = map[string]string{
 	"limit":        "the most time at a step without proof that it is no worse, as 5m",
 	"max_errors":   "the share of its requests that may fail, as 0.5%",
 	"max_slow":     "the share of its requests that may be slower than stable's slowest, as 5%",
-	"min_requests": "how many it must have answered in a step before it may pass, as 50",
+	"min_requests": "how many it must have answered in a step before it may pass, as 50; no failure in about 75 is what proves that it is no worse",
 	"unproven":     "at the limit without proof: proceed, hold or abort",
 }
 

@@ -221,10 +221,18 @@ func withHistory(rt *apitest.Runtime) {
 		r.ID, r.Started, r.Verdict = fmt.Sprint("hello-", i), noon.Add(-time.Duration(i)*time.Hour), module.Unproven
 		r.Ended = r.Started.Add(time.Duration(i)*time.Minute + 1500*time.Millisecond)
 		r.CandidateSample = module.Sample{Requests: uint64(i) * 3000, Errors: uint64(i)}
+		if phase == "superseded" { // all but one hang
+			r.CandidateSample.Slow = 5999
+		}
 		if phase == "rolled-back" {
 			r.Verdict, r.Reason = module.Fail, "it fails more than stable\x1b[2J"
+			r.Samples = []module.StepSample{
+				{Weight: 100, Stable: module.Sample{Requests: 900}, Candidate: module.Sample{Requests: 9, Errors: 4}},
+				{Weight: 2500, Candidate: r.CandidateSample},
+			}
+			r.Rescued = 3
 		}
-		r.Phases = []module.PhaseTime{{Name: "start", Micros: 14000}, {Name: "step 1", Micros: 10_000_000}}
+		r.Phases = []module.PhaseTime{{Name: "start", Micros: 14000}, {Name: "save", Micros: 900}, {Name: "step 1", Micros: 10_000_000}}
 		rt.Past = append(rt.Past, *r)
 	}
 }

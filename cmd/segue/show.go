@@ -75,6 +75,9 @@ func showRunning(w io.Writer, m module.Status, colour bool) {
 	t := table{indent: "  ", width: terminalWidth(w)}
 	t.row("ROLE", "VERSION", "WEIGHT", "STATE", "PID", "AGE", "TRAFFIC", "DIGEST", "NOTE")
 	for _, role := range []string{"stable", "candidate", "previous"} {
+		if role == "previous" && m.Candidate != nil && m.Previous != nil && m.Previous.Digest == m.Candidate.Digest {
+			continue // it is on its way back
+		}
 		if r := current(m)[role]; r != nil {
 			t.row(releaseRow(role, r)...)
 		}

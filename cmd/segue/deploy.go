@@ -157,6 +157,7 @@ type answer struct {
 func (d deployment) tellBegun(a answer) {
 	if isQueued(&a.rollout) {
 		d.say("%s is accepted and %s", release(a.rollout), printable(where(&a.rollout)))
+		d.tellDisplaced(a)
 		return
 	}
 	if a.joined {
@@ -164,6 +165,18 @@ func (d deployment) tellBegun(a answer) {
 		return
 	}
 	d.say("%s is accepted: %s", release(a.rollout), printable(way(&a.rollout)))
+	d.tellDisplaced(a)
+}
+
+// tellDisplaced says whose place the release takes.
+func (d deployment) tellDisplaced(a answer) {
+	for _, gone := range a.rollout.Displaced {
+		if gone.Rollout == "" {
+			d.say("it takes the place of %s in the queue", printable(gone.Version))
+			continue
+		}
+		d.say("it takes the place of %s to %s, begun %s", printable(gone.Rollout), printable(gone.Version), ago(gone.Since))
+	}
 }
 
 // offer sends the file and what stands beside it.

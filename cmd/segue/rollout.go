@@ -120,9 +120,21 @@ func comparisonRows(t *table, what string, c *module.Comparison) {
 		text = fmt.Sprintf("%s, %d answered otherwise than by stable", counted(c.Requests, "request"), c.Different)
 	}
 	t.row(what, text)
+	if c.Different > 0 {
+		t.row("", tolerated(c))
+	}
 	for _, d := range c.Examples[:min(len(c.Examples), maxExamples)] {
 		t.row("", fmt.Sprintf("%s: %s is %s, stable's %s", d.Request, d.What, orNothing(d.Candidate), orNothing(d.Stable)))
 	}
+}
+
+// tolerated says whether answers that differ speak against the candidate.
+func tolerated(c *module.Comparison) string {
+	const expected = "; what may differ goes into rehearsal.ignore"
+	if c.MaxDifferences == nil || *c.MaxDifferences >= manifest.Full {
+		return "shown only: max_differences is 100%" + expected
+	}
+	return "more than " + c.MaxDifferences.String() + " (max_differences) speak against it" + expected
 }
 
 func orNothing(text string) string {

@@ -151,6 +151,8 @@ func take(rt *apitest.Runtime) func(apitest.Offer) (module.RolloutStatus, error)
 			s.Digest = module.Digest(fmt.Sprintf("%x", sha256.Sum256(o.Bytes)))
 			rt.Put(module.Status{Name: "hello", State: module.Active, Stable: s, Rollout: rolloutOf("1.1.0", "aborted", 1)})
 			return *r, &module.Error{Kind: module.Conflict, Msg: "nothing to do"}
+		case "over":
+			begun.Displaced = []module.Displaced{{Rollout: "hello-1", Version: "1.0.9", Since: time.Now().Add(-4*time.Minute - time.Second)}}
 		case "refused":
 			return *r, &module.Error{Kind: module.Conflict, Msg: "another conflict"}
 		case "known":
@@ -245,7 +247,7 @@ func queue(rt *apitest.Runtime) func(apitest.Offer) (module.RolloutStatus, error
 		q := &module.Queued{Version: "1.2.0", Digest: digestOf("c"), Actor: "user:root", Since: now}
 		running := rolloutOf("1.1.0", "shifting", 1)
 		rt.Put(module.Status{Name: "hello", State: module.RollingOut, Stable: stable(noon), Rollout: running, Queued: q})
-		answer := module.RolloutStatus{Module: "hello", To: "1.2.0", Digest: q.Digest, Phase: "pending", Started: now,
+		answer := module.RolloutStatus{Module: "hello", To: "1.2.0", Digest: q.Digest, Phase: "pending", Started: now, Displaced: []module.Displaced{{Version: "1.1.9", Since: now}},
 			Waiting: &module.Waiting{For: "queue", Since: now, Message: "hello@1.2.0 waits for the end of the rollout to 1.1.0"}}
 		own := rolloutOf("1.2.0", "promoted", 3)
 		own.ID, own.Digest, own.Started, own.Ended = "hello-3", q.Digest, now.Add(time.Second), now.Add(2*time.Second)

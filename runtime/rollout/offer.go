@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/segue-run/segue/runtime/module"
@@ -20,6 +21,9 @@ func (r *Record) offer(ev offered, now time.Time) error {
 	if err := r.refusal(ev); err != nil {
 		return err
 	}
+	if q := r.Queued; q != nil {
+		ev.Displaced = append(ev.Displaced, module.Displaced{Version: q.Plan.Version, Since: q.Since})
+	}
 	r.unqueue("superseded by "+ev.Plan.Release.String(), now)
 	if r.Rollout.Active() && ev.Policy.OnNew == policy.Queue {
 		waits := Queued(ev)
@@ -36,7 +40,7 @@ func (r *Record) offer(ev offered, now time.Time) error {
 func (v *view) brings(of Offer) module.RolloutStatus {
 	rel, now := of.Plan.Release, time.Now()
 	if q := v.rec.Queued; q != nil && q.Plan.Digest == rel.Digest {
-		s := *rolloutStatus(&Rollout{Candidate: q.Plan, Policy: q.Policy, Phase: Pending, Verdict: module.Pending, Actor: q.Actor, Started: q.Since}, now)
+		s := *rolloutStatus(&Rollout{Candidate: q.Plan, Policy: q.Policy, Phase: Pending, Verdict: module.Pending, Actor: q.Actor, Started: q.Since, Displaced: q.Displaced}, now)
 		s.Waiting = &module.Waiting{For: "queue", Since: q.Since, Message: fmt.Sprintf("%s waits for the end of another rollout", rel)}
 		if ro := v.rec.Rollout; ro != nil {
 			s.Waiting.Message = fmt.Sprintf("%s waits for the end of the rollout to %s", rel, ro.Candidate.Version)
@@ -90,14 +94,15 @@ func (r *Record) serves(d module.Digest) bool { return r.Stable != nil && r.Stab
 
 // take begins the rollout of an offer that is not refused.
 func (r *Record) take(ev offered, now time.Time) {
-	if r.Rollout.Active() {
+	if ro := r.Rollout; ro.Active() {
+		ev.Displaced = append(slices.Clone(ev.Displaced), module.Displaced{Rollout: ro.ID, Version: ro.Candidate.Version, Since: ro.Started})
 		r.takeBack(Superseded, module.Stopped, "superseded by "+ev.Plan.Release.String(), now)
 	}
 	if r.serves(ev.Plan.Digest) { // the latest offer wins: back to what serves
 		return
 	}
 	r.begin(ev.Plan, ev.Policy, ev.Actor, now)
-	r.Rollout.Phases, r.Rollout.Source = ev.Phases, ev.Source
+	r.Rollout.Phases, r.Rollout.Source, r.Rollout.Displaced = ev.Phases, ev.Source, ev.Displaced
 	r.advance(now)
 }
 

@@ -25,6 +25,8 @@ type Rollout struct {
 	Resumed int `json:"resumed,omitempty"`
 	// Source is the file or upload that was offered; empty for a way back.
 	Source string `json:"source,omitempty"`
+	// Displaced is whose place it took.
+	Displaced []module.Displaced `json:"displaced,omitempty"`
 	// Condemns is set on a way back: the digest that goes to quarantine once the
 	// candidate has taken over. Stepped: the way goes by the policy's steps.
 	Condemns module.Digest `json:"condemns,omitempty"`

@@ -183,6 +183,11 @@ func (r *Rollout) before() analysis.Sample {
 	return sum
 }
 
+// approvable reports whether it waits for what an operator's approval opens.
+func (r *Rollout) approvable(now time.Time) bool {
+	return slices.ContainsFunc(r.gates(now), func(g gate) bool { return g.kind == atApproval || g.kind == atFreeze })
+}
+
 // clone copies the rollout so deep that changing the copy leaves r alone.
 func (r *Rollout) clone() *Rollout {
 	if r == nil {

@@ -104,7 +104,7 @@ func previewRows(t *table, p *module.Preview) {
 // evidenceRows say what speaks against a candidate.
 func evidenceRows(t *table, r *module.RolloutStatus) {
 	if e := r.Evidence; e.Errors > 0 || e.Slow > 0 {
-		t.row("against it", "errors "+perCent(e.Errors)+", slow "+perCent(e.Slow)+" of the evidence that takes it back")
+		t.row("against", "errors "+perCent(e.Errors)+", slow "+perCent(e.Slow)+" of the evidence needed to take it back")
 	}
 	for _, s := range r.Evidence.Signs {
 		t.row("sign", because(s.Kind+" "+s.Weight.String(), s.Message)+", "+ago(s.At))

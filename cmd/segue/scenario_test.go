@@ -247,9 +247,10 @@ func queue(rt *apitest.Runtime) func(apitest.Offer) (module.RolloutStatus, error
 		q := &module.Queued{Version: "1.2.0", Digest: digestOf("c"), Actor: "user:root", Since: now}
 		running := rolloutOf("1.1.0", "shifting", 1)
 		rt.Put(module.Status{Name: "hello", State: module.RollingOut, Stable: stable(noon), Rollout: running, Queued: q})
-		answer := module.RolloutStatus{Module: "hello", To: "1.2.0", Digest: q.Digest, Phase: "pending", Started: now, Displaced: []module.Displaced{{Version: "1.1.9", Since: now}},
+		answer := module.RolloutStatus{Module: "hello", To: "1.2.0", Digest: q.Digest, Phase: "pending", Started: now,
 			Waiting: &module.Waiting{For: "queue", Since: now, Message: "hello@1.2.0 waits for the end of the rollout to 1.1.0"}}
 		own := rolloutOf("1.2.0", "promoted", 3)
+		answer.Displaced = []module.Displaced{{Version: "1.1.9", Since: now}}
 		own.ID, own.Digest, own.Started, own.Ended = "hello-3", q.Digest, now.Add(time.Second), now.Add(2*time.Second)
 		next := module.Status{Name: "hello", State: module.Active, Stable: stable(noon), Rollout: running}
 		switch strings.TrimSpace(string(o.Bytes)) {

@@ -179,12 +179,13 @@ type Preview struct {
 // Comparison is what became of stable's requests when the candidate had to answer
 // them too.
 type Comparison struct {
-	Requests  uint64       `json:"requests"`
-	Different uint64       `json:"different"`
-	Examples  []Difference `json:"examples,omitempty"` // the first few
 	// MaxDifferences is the share that may differ before it is a sign, in basis points;
 	// 10000 only shows them.
 	MaxDifferences *manifest.Weight `json:"max_differences,omitempty"`
+
+	Requests  uint64       `json:"requests"`
+	Different uint64       `json:"different"`
+	Examples  []Difference `json:"examples,omitempty"` // the first few
 }
 
 // Difference is one answer that was not as stable's.

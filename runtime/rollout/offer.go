@@ -40,11 +40,12 @@ func (r *Record) offer(ev offered, now time.Time) error {
 func (v *view) brings(of Offer) module.RolloutStatus {
 	rel, now := of.Plan.Release, time.Now()
 	if q := v.rec.Queued; q != nil && q.Plan.Digest == rel.Digest {
-		s := *rolloutStatus(&Rollout{Candidate: q.Plan, Policy: q.Policy, Phase: Pending, Verdict: module.Pending, Actor: q.Actor, Started: q.Since, Displaced: q.Displaced}, now)
+		s := *rolloutStatus(&Rollout{Candidate: q.Plan, Policy: q.Policy, Phase: Pending, Verdict: module.Pending, Actor: q.Actor, Started: q.Since}, now)
 		s.Waiting = &module.Waiting{For: "queue", Since: q.Since, Message: fmt.Sprintf("%s waits for the end of another rollout", rel)}
 		if ro := v.rec.Rollout; ro != nil {
 			s.Waiting.Message = fmt.Sprintf("%s waits for the end of the rollout to %s", rel, ro.Candidate.Version)
 		}
+		s.Displaced = q.Displaced
 		return s
 	}
 	if ro := v.rec.Rollout; ro != nil && ro.Candidate.Digest == rel.Digest {

@@ -28,10 +28,14 @@ type NoTargetError struct {
 	Module     string
 	RetryAfter time.Duration // when to try again
 	QueueFull  bool          // refused at once, because too many wait already
+	Preview    bool          // it asked for the preview, and there is nothing to see
 }
 
 // Error names the module.
 func (e *NoTargetError) Error() string {
+	if e.Preview {
+		return fmt.Sprintf("module %s: no candidate to preview", e.Module)
+	}
 	if e.QueueFull {
 		return fmt.Sprintf("module %s: no target, and too many requests wait for one", e.Module)
 	}

@@ -22,9 +22,11 @@ func main() {
 	flag.IntVar(&cfg.Rate, "rate", 200, "requests a second")
 	flag.IntVar(&cfg.Workers, "workers", 8, "requests under way at once, at most")
 	flag.IntVar(&cfg.Limit, "n", 1_000_000, "requests, at most")
+	posts := flag.Bool("posts", false, "every other request a POST, of which the runtime makes none good by itself")
 	length := flag.Duration("for", time.Minute, "how long, at most 1h")
 	asJSON := flag.Bool("json", false, "print the result as JSON")
 	flag.Parse()
+	cfg.Reads = !*posts
 	if err := onLoopback(cfg.URL); err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
 		os.Exit(2)

@@ -33,6 +33,10 @@ first is done, the second is joined.
 A release that has to wait for the end of another rollout (rollout.on_new: queue) is
 accepted as well; --wait waits for its turn, too.
 
+The end that --wait waits for is the promotion. A release that got all the traffic at
+once (instant, bluegreen, a first one) is watched for --hold after it and may still be
+taken back; that is not waited for, but told.
+
 With --wait it exits with 1 where the release was taken back, with 3 where the
 runtime went away, with 4 where --timeout ran out, and with 130 where it was
 interrupted. In the last three cases the rollout goes on without it.`,
@@ -81,7 +85,7 @@ var wishUsage = map[string]string{
 	"limit":        "the most time at a step without proof that it is no worse, as 5m",
 	"max_errors":   "the share of its requests that may fail, as 0.5%",
 	"max_slow":     "the share of its requests that may be slower than stable's slowest, as 5%",
-	"min_requests": "how many it must have answered in a step before it may pass, as 50",
+	"min_requests": "how many it must have answered in a step before it may pass, as 50; no failure in about 75 is what proves that it is no worse",
 	"unproven":     "at the limit without proof: proceed, hold or abort",
 }
 
@@ -153,6 +157,7 @@ type answer struct {
 func (d deployment) tellBegun(a answer) {
 	if isQueued(&a.rollout) {
 		d.say("%s is accepted and %s", release(a.rollout), printable(where(&a.rollout)))
+		d.tellDisplaced(a)
 		return
 	}
 	if a.joined {
@@ -160,6 +165,18 @@ func (d deployment) tellBegun(a answer) {
 		return
 	}
 	d.say("%s is accepted: %s", release(a.rollout), printable(way(&a.rollout)))
+	d.tellDisplaced(a)
+}
+
+// tellDisplaced says whose place the release takes.
+func (d deployment) tellDisplaced(a answer) {
+	for _, gone := range a.rollout.Displaced {
+		if gone.Rollout == "" {
+			d.say("it takes the place of %s in the queue", printable(gone.Version))
+			continue
+		}
+		d.say("it takes the place of %s to %s, begun %s", printable(gone.Rollout), printable(gone.Version), ago(gone.Since))
+	}
 }
 
 // offer sends the file and what stands beside it.

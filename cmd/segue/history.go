@@ -24,8 +24,8 @@ func historyCommand() *cobra.Command {
 		Long: `Lists the rollouts of a module, newest first: the one under way and those that are
 kept (segue.yaml says how many). With an ID it shows one of them in full.
 
-REQUESTS and OK are what the candidate answered in its last step, and how much of
-that without an error.`,
+REQUESTS and OK are what the candidate was asked in its last step, and how much of
+that it answered without an error and in time.`,
 		Example: `  segue history hello
   segue history hello hello-2
   segue history hello -o json | jq '.[0].evidence'`,
@@ -72,13 +72,14 @@ func listRollouts(w io.Writer, all []module.RolloutStatus) {
 	t.print(w, true, wantsColour(w))
 }
 
-// successRate is the share of requests without an error, "99.5%"; empty without any.
+// successRate is the share of requests that were answered without an error and in
+// time, "99.5%"; empty without any. One that was neither counts twice.
 func successRate(s module.Sample) string {
 	if s.Requests == 0 {
 		return ""
 	}
-	// Rounded down: one error is never 100 %.
-	points := (s.Requests - min(s.Errors, s.Requests)) * 10_000 / s.Requests
+	// Rounded down: one failure is never 100%.
+	points := (s.Requests - min(s.Errors+s.Slow, s.Requests)) * 10_000 / s.Requests
 	return strconv.FormatFloat(float64(points)/100, 'f', -1, 64) + "%"
 }
 
@@ -96,12 +97,18 @@ func showOne(cmd *cobra.Command, c *client.Client, name, id string) error {
 	t := table{indent: "  "}
 	rolloutRows(&t, &r)
 	t.row("digest", string(r.Digest))
-	for i, phase := range r.Phases {
-		label := ""
-		if i == 0 {
-			label = "phases"
+	label := "steps"
+	for _, step := range r.Samples {
+		t.row(label, step.Weight.String()+": candidate "+sampled(step.Candidate)+"; stable "+sampled(step.Stable))
+		label = ""
+	}
+	label = "phases"
+	for _, phase := range r.Phases {
+		if phase.Name == "save" { // one a decision; -o json has them
+			continue
 		}
 		t.row(label, phase.Name+" "+(time.Duration(phase.Micros)*time.Microsecond).String())
+		label = ""
 	}
 	t.print(w, false, wantsColour(w))
 	return nil

@@ -13,7 +13,11 @@ func rollbackCommand() *cobra.Command {
 		Use:   "rollback",
 		Short: "Go back to the previous release",
 		Long: `Gives all the traffic back to the release that served before, at once, or with
---stepped as a rollout gave it: step by step, and judged. Data stays as it is.`,
+--stepped as a rollout gave it: step by step, and judged. While a rollout runs it is abort: the candidate is taken
+back, and what was stable serves on.
+
+What is left behind goes to quarantine: its bytes are not tried again until they
+change, or until ` + "`segue deploy --force FILE`" + `. Data stays as it is.`,
 		Example: `  segue rollback hello
   segue rollback hello --stepped`,
 	}, verb{"rollback", (*client.Client).Rollback, func(o api.Order) string {

@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/sdk/manifest"
 )
 
 // maxExamples is how many answers that differ are shown of each comparison.
 const maxExamples = 3
 
-func showRollout(w io.Writer, r *module.RolloutStatus, colour bool) {
+// showRollout shows a module's rollout; stable is what serves now, nil for nothing.
+func showRollout(w io.Writer, r *module.RolloutStatus, stable *module.ReleaseStatus, colour bool) {
 	title := "rollout"
 	if r.Over() {
 		title = "last rollout"
@@ -23,6 +25,7 @@ func showRollout(w io.Writer, r *module.RolloutStatus, colour bool) {
 	if !r.Over() {
 		t.optional("id", r.ID)
 	}
+	t.optional("watched", watched(r, stable))
 	rolloutRows(&t, r)
 	t.print(w, false, colour)
 }
@@ -52,11 +55,12 @@ func rolloutRows(t *table, r *module.RolloutStatus) {
 			t.row("", "it went on without proof: there was too little traffic to tell")
 		}
 		t.row("seen", "candidate "+sampled(r.CandidateSample)+"; stable "+sampled(r.StableSample))
+		if r.Phase == "shifting" && !r.Over() && r.CandidateSample.Requests == 0 {
+			t.row("", "send it traffic: without requests nothing can be shown of it")
+		}
 	}
 	evidenceRows(t, r)
-	if r.Rescued > 0 {
-		t.row("shield", counted(r.Rescued, "failure")+" of it made good by stable")
-	}
+	t.optional("shield", shielded(r))
 	previewRows(t, r.Preview)
 	comparisonRows(t, "rehearsal", r.Rehearsal)
 	comparisonRows(t, "mirror", r.Mirror)
@@ -68,6 +72,25 @@ func rolloutRows(t *table, r *module.RolloutStatus) {
 		began += ", took " + took(r)
 	}
 	t.row("began", began)
+}
+
+// shielded says what became of the candidate's failures: how many stable has made
+// good, and how many the clients got; empty where there were none.
+func shielded(r *module.RolloutStatus) string {
+	var failed uint64
+	for _, step := range r.Samples {
+		if step.Weight < manifest.Full { // else there is no stable beside it
+			failed += step.Candidate.Errors
+		}
+	}
+	// One user's failures are one of those counted, but each is made good.
+	if failed > r.Rescued {
+		return fmt.Sprintf("%d of its %s reached clients: POST and the like are not replayed, unless shield.routes says so", failed-r.Rescued, counted(failed, "failure"))
+	}
+	if r.Rescued > 0 {
+		return counted(r.Rescued, "failure") + " of it made good by stable"
+	}
+	return ""
 }
 
 // previewRows say how the candidate is seen by those who test it.
@@ -85,7 +108,7 @@ func previewRows(t *table, p *module.Preview) {
 // evidenceRows say what speaks against a candidate.
 func evidenceRows(t *table, r *module.RolloutStatus) {
 	if e := r.Evidence; e.Errors > 0 || e.Slow > 0 {
-		t.row("against", "errors "+perCent(e.Errors)+", slow "+perCent(e.Slow)+" of what it takes")
+		t.row("against", "errors "+perCent(e.Errors)+", slow "+perCent(e.Slow)+" of the evidence needed to take it back")
 	}
 	for _, s := range r.Evidence.Signs {
 		t.row("sign", because(s.Kind+" "+s.Weight.String(), s.Message)+", "+ago(s.At))
@@ -104,9 +127,21 @@ func comparisonRows(t *table, what string, c *module.Comparison) {
 		text = fmt.Sprintf("%s, %d answered otherwise than by stable", counted(c.Requests, "request"), c.Different)
 	}
 	t.row(what, text)
+	if c.Different > 0 {
+		t.row("", tolerated(c))
+	}
 	for _, d := range c.Examples[:min(len(c.Examples), maxExamples)] {
 		t.row("", fmt.Sprintf("%s: %s is %s, stable's %s", d.Request, d.What, orNothing(d.Candidate), orNothing(d.Stable)))
 	}
+}
+
+// tolerated says whether answers that differ speak against the candidate.
+func tolerated(c *module.Comparison) string {
+	const expected = "; what may differ goes into rehearsal.ignore"
+	if c.MaxDifferences == nil || *c.MaxDifferences >= manifest.Full {
+		return "shown only: max_differences is 100%" + expected
+	}
+	return "more than " + c.MaxDifferences.String() + " (max_differences) speak against it" + expected
 }
 
 func orNothing(text string) string {

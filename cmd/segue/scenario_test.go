@@ -26,6 +26,7 @@ var scenarios = map[string]func(rt *apitest.Runtime){
 	"in trouble":      inTrouble,
 	"of noon":         ofNoon,
 	"waiting":         waiting,
+	"on trial":        onTrial,
 	"with a history":  withHistory,
 	"that queues":     func(rt *apitest.Runtime) { rt.OnDeploy = queue(rt) },
 	"that takes all":  func(rt *apitest.Runtime) { rt.OnDeploy = take(rt) },
@@ -150,6 +151,8 @@ func take(rt *apitest.Runtime) func(apitest.Offer) (module.RolloutStatus, error)
 			s.Digest = module.Digest(fmt.Sprintf("%x", sha256.Sum256(o.Bytes)))
 			rt.Put(module.Status{Name: "hello", State: module.Active, Stable: s, Rollout: rolloutOf("1.1.0", "aborted", 1)})
 			return *r, &module.Error{Kind: module.Conflict, Msg: "nothing to do"}
+		case "over":
+			begun.Displaced = []module.Displaced{{Rollout: "hello-1", Version: "1.0.9", Since: time.Now().Add(-4*time.Minute - time.Second)}}
 		case "refused":
 			return *r, &module.Error{Kind: module.Conflict, Msg: "another conflict"}
 		case "known":
@@ -188,6 +191,31 @@ func waiting(rt *apitest.Runtime) {
 	rt.Put(module.Status{Name: "billing", State: module.RollingOut, Rollout: &paused})
 }
 
+// onTrial is a runtime whose modules were switched over a moment ago, or longer ago.
+func onTrial(rt *apitest.Runtime) {
+	now := time.Now()
+	promoted := func(name string, change func(m *module.Status)) module.Status {
+		r := rolloutOf("1.1.0", "promoted", 1)
+		r.Module, r.Strategy, r.Steps, r.Hold = name, manifest.Instant, []manifest.Weight{manifest.Full}, manifest.Duration(time.Hour)
+		r.Started, r.Ended = now.Add(-time.Second), now
+		s := stable(now)
+		s.Version, s.Digest, s.Weight = r.To, r.Digest, manifest.Full
+		m := module.Status{Name: name, State: module.Active, Stable: s, Rollout: r}
+		change(&m)
+		return m
+	}
+	rt.Put(promoted("hello", func(*module.Status) {}))
+	rt.Put(promoted("first", func(m *module.Status) { m.Rollout.From = "" }))
+	rt.Put(promoted("removed", func(m *module.Status) { m.State, m.Stable = module.Inactive, nil }))
+	rt.Put(promoted("old", func(m *module.Status) { m.Rollout.Ended = now.Add(-2 * time.Hour) }))
+	rt.Put(promoted("stepped", func(m *module.Status) { m.Rollout.Strategy = manifest.Gradual }))
+	rt.OnDeploy = func(apitest.Offer) (module.RolloutStatus, error) {
+		r := *promoted("hello", func(*module.Status) {}).Rollout
+		r.Phase, r.Started, r.Ended = "starting", time.Now(), time.Time{}
+		return r, nil // what is shown of it has ended since
+	}
+}
+
 // withHistory is a runtime that remembers three rollouts.
 func withHistory(rt *apitest.Runtime) {
 	ofNoon(rt)
@@ -196,10 +224,18 @@ func withHistory(rt *apitest.Runtime) {
 		r.ID, r.Started, r.Verdict = fmt.Sprint("hello-", i), noon.Add(-time.Duration(i)*time.Hour), module.Unproven
 		r.Ended = r.Started.Add(time.Duration(i)*time.Minute + 1500*time.Millisecond)
 		r.CandidateSample = module.Sample{Requests: uint64(i) * 3000, Errors: uint64(i)}
+		if phase == "superseded" { // all but one hang
+			r.CandidateSample.Slow = 5999
+		}
 		if phase == "rolled-back" {
 			r.Verdict, r.Reason = module.Fail, "it fails more than stable\x1b[2J"
+			r.Samples = []module.StepSample{
+				{Weight: 100, Stable: module.Sample{Requests: 900}, Candidate: module.Sample{Requests: 9, Errors: 4}},
+				{Weight: 2500, Candidate: r.CandidateSample},
+			}
+			r.Rescued = 3
 		}
-		r.Phases = []module.PhaseTime{{Name: "start", Micros: 14000}, {Name: "step 1", Micros: 10_000_000}}
+		r.Phases = []module.PhaseTime{{Name: "start", Micros: 14000}, {Name: "save", Micros: 900}, {Name: "step 1", Micros: 10_000_000}}
 		rt.Past = append(rt.Past, *r)
 	}
 }
@@ -215,6 +251,7 @@ func queue(rt *apitest.Runtime) func(apitest.Offer) (module.RolloutStatus, error
 		answer := module.RolloutStatus{Module: "hello", To: "1.2.0", Digest: q.Digest, Phase: "pending", Started: now,
 			Waiting: &module.Waiting{For: module.ForQueue, Since: now, Message: "the rollout to 1.1.0 must end first; then it begins by itself"}}
 		own := rolloutOf("1.2.0", "promoted", 3)
+		answer.Displaced = []module.Displaced{{Version: "1.1.9", Since: now}}
 		own.ID, own.Digest, own.Started, own.Ended = "hello-3", q.Digest, now.Add(time.Second), now.Add(2*time.Second)
 		next := module.Status{Name: "hello", State: module.Active, Stable: stable(noon), Rollout: running}
 		switch strings.TrimSpace(string(o.Bytes)) {

@@ -58,7 +58,7 @@ func showModule(w io.Writer, m module.Status) {
 	}
 	showRunning(w, m, colour)
 	if m.Rollout != nil {
-		showRollout(w, m.Rollout, colour)
+		showRollout(w, m.Rollout, m.Stable, colour)
 	}
 	if q := m.Queued; q != nil {
 		fmt.Fprintf(w, "\nqueued  %s by %s since %s: it comes when this rollout is over\n", printable(q.Version), printable(q.Actor), age(q.Since))
@@ -75,6 +75,9 @@ func showRunning(w io.Writer, m module.Status, colour bool) {
 	t := table{indent: "  ", width: terminalWidth(w)}
 	t.row("ROLE", "VERSION", "WEIGHT", "STATE", "PID", "AGE", "TRAFFIC", "DIGEST", "NOTE")
 	for _, role := range []string{"stable", "candidate", "previous"} {
+		if role == "previous" && m.Candidate != nil && m.Previous != nil && m.Previous.Digest == m.Candidate.Digest {
+			continue // it is on its way back
+		}
 		if r := current(m)[role]; r != nil {
 			t.row(releaseRow(role, r)...)
 		}

@@ -60,7 +60,7 @@ func verbCommand(cmd *cobra.Command, v verb, o *api.Order) *cobra.Command {
 
 // rolloutCommand is verbCommand for what changes a rollout that is under way.
 func rolloutCommand(cmd *cobra.Command, v verb, o *api.Order) *cobra.Command {
-	cmd.Flags().StringVar(&o.Rollout, "rollout", "", "only if this is the rollout under way, by its id (from `segue show`)")
+	cmd.Flags().StringVar(&o.Rollout, "rollout", "", "only if the one with this `ID` (see segue show) is under way")
 	return verbCommand(cmd, v, o)
 }
 

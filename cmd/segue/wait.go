@@ -93,6 +93,7 @@ func (d deployment) tellEnd(a answer) error {
 		d.say("%s serves already", release(a.rollout))
 	default:
 		d.say("%s %s", release(a.rollout), printable(end(&a.rollout)))
+		d.tellTrial(&a.rollout)
 	}
 	if !done {
 		return errTold

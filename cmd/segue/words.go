@@ -80,13 +80,14 @@ func trouble(stable *module.ReleaseStatus) string {
 	return because(what, stable.Reason)
 }
 
-// way is a rollout's strategy with its steps, "gradual 1% → 25% → 100%, hold 10s".
+// way is a rollout's strategy with its steps and its hold, "gradual 1% → 25% → 100%,
+// hold 10s".
 func way(r *module.RolloutStatus) string {
 	if r.From == "" {
-		return "the first release: all traffic at once"
+		return fmt.Sprintf("the first release: all traffic at once, hold %s", r.Hold)
 	}
 	if r.Strategy != manifest.Gradual || len(r.Steps) == 0 {
-		return string(r.Strategy)
+		return fmt.Sprintf("%s, hold %s", r.Strategy, r.Hold)
 	}
 	steps := make([]string, len(r.Steps))
 	for i, step := range r.Steps {

@@ -115,7 +115,8 @@ func (g *Group) show(target *Target, r *proxy.Request) (*Lease, error) {
 	g.previewed.Add(1)
 	l := &Lease{request: r, shares: unshared, trial: &trial{preview: true}}
 	if target == nil || r.Failed != nil || !target.admit(l, 0) {
-		return nil, g.refuse(false)
+		g.refused.Add(1)
+		return nil, &proxy.NoTargetError{Module: g.cfg.Module, RetryAfter: g.cfg.RetryAfter, Preview: true}
 	}
 	return l, nil
 }

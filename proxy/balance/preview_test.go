@@ -39,7 +39,7 @@ func TestThePreviewIsForThoseWhoAskRightly(t *testing.T) {
 		split(t, g, balance.Split{Rollout: "r", Shares: shares, Preview: c.preview, Shield: &balance.Shield{}, Users: secret(t).ByCookie()})
 		l, err := g.Pick(t.Context(), &proxy.Request{Method: "GET", Host: c.host, Header: http.Header{balance.PreviewHeader: c.header}, Cancel: func(error) {}})
 		if c.want == "" {
-			if !errors.Is(err, proxy.ErrNoTarget) {
+			if none, ok := errors.AsType[*proxy.NoTargetError](err); !ok || !none.Preview || !errors.Is(err, proxy.ErrNoTarget) {
 				t.Errorf("%s: got %v", c.name, err)
 			}
 			continue

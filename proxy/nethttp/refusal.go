@@ -37,6 +37,10 @@ func (t *transit) refuse(err error) ending {
 	case errors.Is(err, proxy.ErrNoRoute):
 		return t.say(refusal{Status: http.StatusNotFound, Error: "no-route",
 			Message: "no module serves this address"})
+	case isNone && none.Preview:
+		return t.say(refusal{Status: http.StatusServiceUnavailable, Error: "no-target", Module: none.Module,
+			Message:    fmt.Sprintf("module %s has no candidate to preview", none.Module),
+			retryAfter: max(none.RetryAfter, time.Second)})
 	case isNone:
 		return t.say(refusal{Status: http.StatusServiceUnavailable, Error: "no-target", Module: none.Module,
 			Message:    fmt.Sprintf("module %s has nothing running that could answer", none.Module),

@@ -255,6 +255,7 @@ func TestWhatADirectorSaysIsTold(t *testing.T) {
 		kind   string
 	}{
 		{proxy.ErrNoTarget, 503, "no-target"},
+		{&proxy.NoTargetError{Module: "hello", Preview: true}, 503, `no-target","module":"hello","message":"module hello has no candidate to preview`},
 		{proxy.ErrDraining, 503, "draining"},
 		{proxy.ErrTimeout, 504, "timeout"},
 		{context.DeadlineExceeded, 504, "timeout"},

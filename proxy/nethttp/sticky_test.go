@@ -128,5 +128,5 @@ func TestThePreviewIsSeenByItsTokenOnTheWire(t *testing.T) {
 		}
 	}
 	b.Down()
-	refused(t, h, "GET / HTTP/1.1\r\nHost: preview.example", 503, "no-target", "hello", "module hello has nothing running")
+	refused(t, h, "GET / HTTP/1.1\r\nHost: preview.example", 503, "no-target", "hello", "module hello has no candidate to preview")
 }

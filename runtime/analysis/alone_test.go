@@ -17,13 +17,13 @@ func TestAloneSaysWhatItSees(t *testing.T) {
 		want              module.Verdict
 		reason            string
 	}{
-		{"a first release that fails", sample(0, 0, 0), sample(4, 4, 0), module.Fail, "4 of 4 requests failed (tolerated: 5 %)"},
-		{"a first release that hangs", sample(0, 0, 0), sample(5, 0, 5), module.Fail, "5 of 5 requests took too long (tolerated: 5 %)"},
+		{"a first release that fails", sample(0, 0, 0), sample(4, 4, 0), module.Fail, "4 of 4 requests failed (tolerated: 5%)"},
+		{"a first release that hangs", sample(0, 0, 0), sample(5, 0, 5), module.Fail, "5 of 5 requests took too long (tolerated: 5%)"},
 		{"a first release with one failure", sample(0, 0, 0), sample(1, 1, 0), module.Inconclusive, "1 of 50 requests"},
 		{"a first release that is good", sample(0, 0, 0), sample(100, 0, 0), module.Pass, ""},
-		{"worse than what was before", sample(10000, 10, 10), sample(30, 10, 0), module.Fail, "10 of 30 requests failed, stable 10 of 10000 before: 333 times as often (tolerated: 5 %)"},
+		{"worse than what was before", sample(10000, 10, 10), sample(30, 10, 0), module.Fail, "10 of 30 requests failed, stable 10 of 10000 before: 333 times as often (tolerated: 5%)"},
 		{"as bad as what was before", sample(10000, 3000, 10), sample(1000, 300, 0), module.Pass, ""},
-		{"all fails after little that was good", sample(1, 0, 0), sample(8, 8, 0), module.Fail, "(tolerated: 15 %)"},
+		{"all fails after little that was good", sample(1, 0, 0), sample(8, 8, 0), module.Fail, "(tolerated: 15%)"},
 		{"some fails after little that was good", sample(1, 0, 0), sample(80, 8, 0), module.Inconclusive, "8 of 80 requests failed"},
 		{"all fails where all failed", sample(100, 100, 0), sample(100, 100, 0), module.Pass, ""},
 	} {

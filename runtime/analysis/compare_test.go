@@ -29,8 +29,8 @@ func TestCompareSaysWhatItSees(t *testing.T) {
 	}{
 		{"no requests", 100, sample(0, 0, 0), sample(0, 0, 0), module.Inconclusive, "0 of 50 requests"},
 		{"too few", 100, sample(3700, 0, 0), sample(37, 0, 0), module.Inconclusive, "37 of 50 requests"},
-		{"one failure is no pattern", 1, sample(99, 0, 0), sample(1, 1, 0), module.Inconclusive, "50 % of what it takes"},
-		{"two at a hundredth beside a clean stable", 100, sample(198, 0, 0), sample(2, 2, 0), module.Fail, "2 of 2 requests failed, stable 0 of 198 (tolerated: 0.5 %, or 1.5 times as often as stable)"},
+		{"one failure is no pattern", 1, sample(99, 0, 0), sample(1, 1, 0), module.Inconclusive, "50% of what it takes"},
+		{"two at a hundredth beside a clean stable", 100, sample(198, 0, 0), sample(2, 2, 0), module.Fail, "2 of 2 requests failed, stable 0 of 198 (tolerated: 0.5%, or 1.5 times as often as stable)"},
 		{"many times as often", 100, sample(9900, 1, 0), sample(100, 12, 0), module.Fail, "12 of 100 requests failed, stable 1 of 9900: 1188 times as often"},
 		{"both alike", 100, sample(9900, 1188, 0), sample(100, 12, 0), module.Inconclusive, "it takes more requests to tell"},
 		{"three that are slow at first", 100, sample(300, 0, 0), sample(3, 0, 3), module.Inconclusive, "3 of 3 requests took too long, stable 0 of 300"},

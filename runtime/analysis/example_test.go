@@ -20,5 +20,5 @@ func ExampleCompare() {
 	fmt.Println(f.Verdict, "-", f.Reason)
 	// Output:
 	// inconclusive - no failure yet, but it takes 15 more of the candidate's requests to call it no worse
-	// fail - 9 of 180 requests failed, stable 11 of 11040: 50 times as often (tolerated: 0.5 %, or 1.5 times as often as stable)
+	// fail - 9 of 180 requests failed, stable 11 of 11040: 50 times as often (tolerated: 0.5%, or 1.5 times as often as stable)
 }

@@ -28,7 +28,7 @@ func chance(k, n int, p float64) float64 {
 // runs is how often a scenario is played.
 const runs = 1500
 
-// provesOnePerCent reports whether the upper 95 % bound of k in runs is below 1 %.
+// provesOnePerCent reports whether the upper 95% bound of k in runs is below 1%.
 func provesOnePerCent(k int) bool { return chance(k, runs, 0.01) <= 0.05 }
 
 func TestReleasesThatDifferInNothingAreHardlyEverTakenBack(t *testing.T) {

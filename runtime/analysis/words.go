@@ -6,7 +6,7 @@ import (
 )
 
 // words are the charge as an operator reads it: "12 of 100 requests failed, stable 1
-// of 9900: 119 times as often (tolerated: 0.5 %, or 1.5 times as often as stable)".
+// of 9900: 119 times as often (tolerated: 0.5%, or 1.5 times as often as stable)".
 func (c *charge) words() string {
 	b := append(c.candidate.words(make([]byte, 0, 160)), " requests "...)
 	b = append(b, c.did...)
@@ -72,7 +72,7 @@ func number(b []byte, x float64) []byte {
 	return strconv.AppendFloat(b, x, 'f', 1, 64)
 }
 
-// percent is a share with at most two decimals: "0.5 %".
+// percent is a share with at most two decimals, as settings have it: "0.5%".
 func percent(share float64) string {
-	return strconv.FormatFloat(math.Round(share*1e4)/100, 'f', -1, 64) + " %"
+	return strconv.FormatFloat(math.Round(share*1e4)/100, 'f', -1, 64) + "%"
 }

@@ -98,7 +98,7 @@ func TestTheDocumentDescribesExactlyTheTypes(t *testing.T) {
 	types := []any{
 		api.ModuleList{}, api.RolloutList{}, api.EventList{}, api.AuditList{}, api.Health{}, api.Info{}, api.Problem{},
 		module.Status{}, module.ReleaseStatus{}, module.RolloutStatus{}, module.Sample{}, module.StepSample{}, module.PhaseTime{},
-		module.Waiting{}, module.Evidence{}, module.Sign{}, module.Preview{}, module.Comparison{}, module.Difference{}, module.Usage{}, module.Queued{},
+		module.Waiting{}, module.Evidence{}, module.Sign{}, module.Preview{}, module.Comparison{}, module.Difference{}, module.Usage{}, module.Queued{}, module.Displaced{},
 		module.Event{}, module.AuditRecord{}, module.Actor{}, manifest.Route{},
 	}
 	for _, v := range types {

@@ -89,5 +89,5 @@ func withoutExamples(c *module.Comparison) *module.Comparison {
 	if c == nil {
 		return nil
 	}
-	return &module.Comparison{Requests: c.Requests, Different: c.Different}
+	return &module.Comparison{Requests: c.Requests, Different: c.Different, MaxDifferences: c.MaxDifferences}
 }

@@ -15,7 +15,14 @@ func (c *Config) checkRollouts(at func(field string) string) error {
 	if e, ok := errors.AsType[*module.Error](c.Rollout.Validate()); ok {
 		return located(e, "rollout."+e.Field, e.Value, at("rollout."+e.Field))
 	}
+	if e, ok := errors.AsType[*module.Error](c.Rollout.CheckLayer()); ok {
+		return located(e, "rollout."+e.Field, e.Value, at("rollout."+e.Field))
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Modules)) {
+		if e, ok := errors.AsType[*module.Error](c.Modules[name].Rollout.CheckLayer()); ok {
+			field := "modules." + name + ".rollout." + e.Field
+			return located(e, field, e.Value, at(field))
+		}
 		e, ok := errors.AsType[*module.Error](c.operator(name).Validate())
 		if !ok {
 			continue

@@ -30,7 +30,7 @@ func (i Info) check() *module.Error {
 	case Script:
 		return refuse("it is a script; scripts are not modules", "a module is an executable that speaks the module contract, see docs/writing-a-module.md")
 	case Text:
-		return refuse("it is a text file, not an executable", "keep other files elsewhere, or give them a name that begins with a dot")
+		return refuse("it is a text file, not an executable", "offer an executable; in the watched directory a name that begins with a dot keeps other files out of this")
 	case Archive:
 		return refuse("it is "+i.Detail+", not an executable", "unpack it and drop the executable")
 	case MachO, PE, Wasm:

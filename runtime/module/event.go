@@ -7,10 +7,11 @@ type EventType string
 
 // The events. Those of an offer name the file; those of a rollout name the rollout.
 const (
-	OfferWaiting   EventType = "offer.waiting"   // a file is not whole yet and has been so for long
-	OfferRefused   EventType = "offer.refused"   // a file or upload is no acceptable release; nothing changed
-	OfferAccepted  EventType = "offer.accepted"  // a release was validated; a rollout follows
-	OfferUnchanged EventType = "offer.unchanged" // the release already serves or is already on its way
+	OfferWaiting    EventType = "offer.waiting"    // a file is not whole yet and has been so for long
+	OfferRefused    EventType = "offer.refused"    // a file or upload is no acceptable release; nothing changed
+	OfferAccepted   EventType = "offer.accepted"   // a release was validated; a rollout follows
+	OfferSuperseded EventType = "offer.superseded" // it waited in the queue, and a newer release has its place now
+	OfferUnchanged  EventType = "offer.unchanged"  // the release already serves or is already on its way
 
 	RolloutStarting   EventType = "rollout.starting"    // the candidate's process is being started
 	RolloutWarming    EventType = "rollout.warming"     // it runs; probes must pass

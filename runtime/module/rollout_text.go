@@ -51,6 +51,9 @@ func parseRolloutField(field, text string) (r manifest.Rollout, err error) {
 	case "strategy":
 		r.Strategy, err = manifest.ParseStrategy(text)
 	case "steps":
+		if text == "" {
+			return r, &manifest.Error{Msg: "are none", Hint: "write shares that end with 100%, such as 1%,25%,100%, or leave it out"}
+		}
 		for part := range strings.SplitSeq(text, ",") {
 			step, err := manifest.ParseWeight(part)
 			if err != nil {

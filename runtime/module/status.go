@@ -131,6 +131,15 @@ type RolloutStatus struct {
 	Usage Usage `json:"usage,omitzero"`
 	// Phases says how long each part took, in order.
 	Phases []PhaseTime `json:"phases,omitempty"`
+	// Displaced is whose place it took: of the one in the queue, and of the one under way.
+	Displaced []Displaced `json:"displaced,omitempty"`
+}
+
+// Displaced is a release that had to give way to a newer one.
+type Displaced struct {
+	Rollout string    `json:"rollout,omitempty"` // its id; empty of one that waited in the queue
+	Version string    `json:"version"`
+	Since   time.Time `json:"since"` // when its rollout, or its waiting, began
 }
 
 // Waiting is what a rollout waits for.
@@ -181,6 +190,10 @@ type Preview struct {
 // Comparison is what became of stable's requests when the candidate had to answer
 // them too.
 type Comparison struct {
+	// MaxDifferences is the share that may differ before it is a sign, in basis points;
+	// 10000 only shows them.
+	MaxDifferences *manifest.Weight `json:"max_differences,omitempty"`
+
 	Requests  uint64       `json:"requests"`
 	Different uint64       `json:"different"`
 	Examples  []Difference `json:"examples,omitempty"` // the first few

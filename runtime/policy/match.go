@@ -12,14 +12,19 @@ import (
 
 // ParseMatch reads "POST /orders", or "/orders" for any method.
 func ParseMatch(text string) (Match, error) {
+	const hint = "write `POST /orders`, or the path alone for any method"
 	method, path, both := strings.Cut(text, " ")
 	if !both {
 		method, path = "", text
 	}
 	if both && !isMethod(method) {
-		return Match{}, wrong(text, "has no method before its path", "write `POST /orders`, or the path alone for any method")
+		return Match{}, wrong(text, "has no method before its path", hint)
 	}
-	clean, err := manifest.CleanPath(strings.TrimLeft(path, " "))
+	path = strings.TrimLeft(path, " ")
+	if !strings.HasPrefix(path, "/") {
+		return Match{}, wrong(text, "has no path that begins with '/'", hint)
+	}
+	clean, err := manifest.CleanPath(path)
 	if err != nil {
 		return Match{}, of(text, err)
 	}
@@ -77,7 +82,7 @@ func anyCovers(all []Match, method, path string) bool {
 // ParseCheck reads "GET /healthz 200"; without a method it is a GET, without a status
 // it accepts any below 400.
 func ParseCheck(text string) (Check, error) {
-	const hint = "write a method, a path and the status that is wanted, such as `GET /healthz 200`"
+	const hint = "write `GET /healthz 200`: a method, a path and the status that is wanted"
 	check := Check{Method: http.MethodGet}
 	words := strings.Fields(text)
 	if len(words) > 1 && !strings.HasPrefix(words[0], "/") {
@@ -87,6 +92,9 @@ func ParseCheck(text string) (Check, error) {
 	}
 	if len(words) == 0 || len(words) > 2 {
 		return Check{}, wrong(text, "is no check", hint)
+	}
+	if !strings.HasPrefix(words[0], "/") {
+		return Check{}, wrong(text, "has no path that begins with '/'", hint)
 	}
 	path, query, _ := strings.Cut(words[0], "?")
 	if _, err := manifest.CleanPath(path); err != nil {

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/segue-run/segue/runtime/module"
@@ -19,6 +20,9 @@ func (r *Record) offer(ev offered, now time.Time) error {
 	}
 	if err := r.refusal(ev); err != nil {
 		return err
+	}
+	if q := r.Queued; q != nil {
+		ev.Displaced = append(ev.Displaced, module.Displaced{Version: q.Plan.Version, Since: q.Since})
 	}
 	r.unqueue("superseded by "+ev.Plan.Release.String(), now)
 	if r.Rollout.Active() && ev.Policy.OnNew == policy.Queue {
@@ -41,6 +45,7 @@ func (v *view) brings(of Offer) module.RolloutStatus {
 		if ro := v.rec.Rollout; ro != nil {
 			s.Waiting.Message = fmt.Sprintf("the rollout to %s must end first; then it begins by itself", ro.Candidate.Version)
 		}
+		s.Displaced = q.Displaced
 		return s
 	}
 	if ro := v.rec.Rollout; ro != nil && ro.Candidate.Digest == rel.Digest {
@@ -90,14 +95,15 @@ func (r *Record) serves(d module.Digest) bool { return r.Stable != nil && r.Stab
 
 // take begins the rollout of an offer that is not refused.
 func (r *Record) take(ev offered, now time.Time) {
-	if r.Rollout.Active() {
+	if ro := r.Rollout; ro.Active() {
+		ev.Displaced = append(slices.Clone(ev.Displaced), module.Displaced{Rollout: ro.ID, Version: ro.Candidate.Version, Since: ro.Started})
 		r.takeBack(Superseded, module.Stopped, "superseded by "+ev.Plan.Release.String(), now)
 	}
 	if r.serves(ev.Plan.Digest) { // the latest offer wins: back to what serves
 		return
 	}
 	r.begin(ev.Plan, ev.Policy, ev.Actor, now)
-	r.Rollout.Phases, r.Rollout.Source = ev.Phases, ev.Source
+	r.Rollout.Phases, r.Rollout.Source, r.Rollout.Displaced = ev.Phases, ev.Source, ev.Displaced
 	r.advance(now)
 }
 

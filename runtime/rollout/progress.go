@@ -26,6 +26,8 @@ type Rollout struct {
 	Resumed int `json:"resumed,omitempty"`
 	// Source is the file or upload that was offered; empty for a way back.
 	Source string `json:"source,omitempty"`
+	// Displaced is whose place it took.
+	Displaced []module.Displaced `json:"displaced,omitempty"`
 	// Condemns is set on a way back: the digest that goes to quarantine once the
 	// candidate has taken over. Stepped: the way goes by the policy's steps.
 	Condemns module.Digest `json:"condemns,omitempty"`
@@ -206,6 +208,11 @@ func (r *Rollout) before() analysis.Sample {
 		return r.Before
 	}
 	return sum
+}
+
+// approvable reports whether it waits for what an operator's approval opens.
+func (r *Rollout) approvable(now time.Time) bool {
+	return slices.ContainsFunc(r.gates(now), func(g gate) bool { return g.kind == atApproval || g.kind == atFreeze })
 }
 
 // clone copies the rollout so deep that changing the copy leaves r alone.

@@ -38,7 +38,7 @@ func TestAnOfferWaitsForTheEndOfTheRolloutAlsoOverARestart(t *testing.T) {
 			t.Errorf("offered again: %v", err)
 		}
 		w.wantEvent(module.RolloutQueued, "hello@1.3.0 waits for the end of hello-2")
-		w.wantEvent(module.OfferRefused, "superseded by hello@1.3.0")
+		w.wantEvent(module.OfferSuperseded, "superseded by hello@1.3.0")
 		w.crashHost()
 		w.pass(time.Second)
 		w.wantQueued("1.3.0")
@@ -83,6 +83,15 @@ func TestAnOfferIsAnsweredWithTheRolloutThatBringsIt(t *testing.T) {
 				t.Errorf("what is queued waits for %+v", q)
 			}
 		}
+		s, _ := offer("1.3.0", queued)
+		if d := s.Displaced; len(d) != 1 || d[0].Version != "1.2.0" || d[0].Rollout != "" || !d[0].Since.After(since) {
+			t.Errorf("in the queue it takes the place of %+v", d)
+		}
+		s, _ = offer("1.4.0", gradual)
+		if d := s.Displaced; len(d) != 2 || d[0].Version != "1.3.0" || d[1].Version != "1.1.0" || d[1].Rollout != "hello-2" || !d[1].Since.Equal(since) {
+			t.Errorf("it takes the place of %+v", d)
+		}
+		w.wantEvent(module.RolloutAborted, "hello@1.1.0 gave way: superseded by hello@1.4.0")
 		if s, err := offer("1.0.0", gradual); err != nil || s.Phase != string(rollout.Promoted) || s.Reason != "it serves already" || !s.Over() {
 			t.Errorf("what serves: %+v, %v", s, err)
 		}

@@ -55,6 +55,8 @@ type Queued struct {
 	Force  bool               `json:"force,omitempty"`
 	Phases []module.PhaseTime `json:"phases,omitempty"`
 	Since  time.Time          `json:"since"`
+	// Displaced is whose place it took.
+	Displaced []module.Displaced `json:"displaced,omitempty"`
 }
 
 // Decision is what became of a digest.

@@ -39,7 +39,7 @@ func TestSignsAddUpUntilTheCandidateMustGo(t *testing.T) {
 		w.pass(time.Second)
 		w.instance("1.1.0").crash("exited with code 1")
 		w.pass(time.Second)
-		w.wantPhase(rollout.RolledBack, "100 % together")
+		w.wantPhase(rollout.RolledBack, "100% together")
 		if got := w.state("1.1.0"); got != module.Quarantined {
 			t.Errorf("release is %s", got)
 		}

@@ -122,8 +122,8 @@ func rolloutStatus(ro *Rollout, now time.Time) *module.RolloutStatus {
 		Strategy: ro.strategy(), Phase: string(ro.Phase), Step: ro.Step, Steps: ro.steps(), Hold: manifest.Duration(span(ro.Policy.Hold)),
 		Verdict: ro.Verdict, Reason: ro.Reason, Actor: ro.Actor.String(), Started: ro.Started, Ended: ro.Ended,
 		StepStarted: ro.StepStarted, Waiting: ro.waiting(now), Evidence: module.Evidence{Errors: ro.Errors, Slow: ro.Slow, Signs: ro.Signs},
-		Rehearsal: ro.Rehearsal, Mirror: ro.Mirror, Rescued: ro.Rescued, Usage: ro.Usage, Phases: ro.Phases,
-		Condemns: ro.Condemns, Unproven: ro.Unproven, Doubts: ro.Doubts}
+		Rehearsal: ro.compared(ro.Rehearsal), Mirror: ro.compared(ro.Mirror), Rescued: ro.Rescued, Usage: ro.Usage, Phases: ro.Phases,
+		Condemns: ro.Condemns, Unproven: ro.Unproven, Doubts: ro.Doubts, Displaced: ro.Displaced}
 	for _, step := range ro.Evidence {
 		s.Samples = append(s.Samples, module.StepSample{Weight: step.Share, Stable: asModule(step.Stable), Candidate: asModule(step.Candidate)})
 		s.StableSample, s.CandidateSample = asModule(step.Stable), asModule(step.Candidate)
@@ -132,6 +132,14 @@ func rolloutStatus(ro *Rollout, now time.Time) *module.RolloutStatus {
 		s.Preview = &module.Preview{Host: ro.Policy.PreviewHost}
 	}
 	return s
+}
+
+// compared is a comparison with what the policy tolerates of it; nil for none.
+func (r *Rollout) compared(c *module.Comparison) *module.Comparison {
+	if c = copyOf(c); c != nil {
+		c.MaxDifferences = r.Policy.MaxDifferences
+	}
+	return c
 }
 
 // read gives the status with the counts as they are now.

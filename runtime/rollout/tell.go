@@ -67,11 +67,11 @@ func (o *owner) tellChange(old, rec Record) {
 func (o *owner) tellQueue(old, rec Record) {
 	was, is := old.Queued, rec.Queued
 	if was != nil && (is == nil || is.Plan.Digest != was.Plan.Digest) && (rec.Count == old.Count || rec.Rollout.Candidate.Digest != was.Plan.Digest) {
-		reason := rec.reasonFor(was.Plan.Digest)
+		reason, typ := rec.reasonFor(was.Plan.Digest), module.OfferSuperseded
 		if err := old.refusal(offered(*was)); err != nil && is == nil {
-			reason = err.Error()
+			reason, typ = err.Error(), module.OfferRefused
 		}
-		o.tell(module.Event{Type: module.OfferRefused, File: was.Source, Version: was.Plan.Version, Digest: was.Plan.Digest, Actor: was.Actor.String(), Reason: reason,
+		o.tell(module.Event{Type: typ, File: was.Source, Version: was.Plan.Version, Digest: was.Plan.Digest, Actor: was.Actor.String(), Reason: reason,
 			Message: fmt.Sprintf("%s does not wait any more: %s", was.Plan.Release, reason)}, nil)
 	}
 	if is != nil && (was == nil || is.Plan.Digest != was.Plan.Digest) {
@@ -129,6 +129,9 @@ func (o *owner) tellEnd(rec Record) {
 		ev.Type = module.RolloutRolledBack
 		ev.Message = fmt.Sprintf("%s was taken back: %s", ro.Candidate.Release, ro.Reason)
 		action = "rollback"
+	case Superseded:
+		ev.Type = module.RolloutAborted
+		ev.Message = fmt.Sprintf("%s gave way: %s", ro.Candidate.Release, ro.Reason)
 	default:
 		ev.Type = module.RolloutAborted
 		ev.Message = fmt.Sprintf("%s was taken back: %s", ro.Candidate.Release, ro.Reason)

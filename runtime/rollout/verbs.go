@@ -20,7 +20,11 @@ func (r *Record) promote(ev promote, now time.Time) error {
 	}
 	ro := r.Rollout
 	if ro.Phase != Shifting && ro.Phase != Checking {
-		return &module.Error{Kind: module.Unavailable, Msg: fmt.Sprintf("%s is still %s and cannot take traffic yet", ro.Candidate.Release, ro.Phase), Hint: "try again when its probes have passed"}
+		hint := "try again when its probes have passed"
+		if ro.approvable(now) {
+			hint = "`segue approve " + r.Module + "` lets it start; promote it when its probes have passed"
+		}
+		return &module.Error{Kind: module.Unavailable, Msg: fmt.Sprintf("%s is still %s and cannot take traffic yet", ro.Candidate.Release, ro.Phase), Hint: hint}
 	}
 	for _, g := range ro.gates(now) {
 		ro.Unproven = ro.Unproven || g.kind == atEvidence || g.kind == atHold

@@ -17,6 +17,8 @@ type Config struct {
 	Workers int
 	// Limit is how many requests are sent at most; 1,000,000.
 	Limit int
+	// Reads leaves the POSTs out.
+	Reads bool
 	// Timeout is for one request; 10 s.
 	Timeout time.Duration
 }
@@ -49,6 +51,10 @@ func Run(ctx context.Context, cfg Config, watch *Watch) Result {
 	defer keep.CloseIdleConnections()
 	defer fresh.CloseIdleConnections()
 
+	kinds := kinds
+	if cfg.Reads {
+		kinds = reads
+	}
 	turns := make(chan int)
 	var wg sync.WaitGroup
 	wg.Go(func() {

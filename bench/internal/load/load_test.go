@@ -54,6 +54,15 @@ func TestGoodAnswersOfEachKindAreServed(t *testing.T) {
 	}
 }
 
+func TestReadsAreGETsAlone(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(hello))
+	defer server.Close()
+	r := load.Run(t.Context(), load.Config{URL: server.URL, Rate: 5000, Workers: 4, Limit: 100, Reads: true}, nil)
+	if len(r.Kinds) != 2 || r.Kinds["GET, keep-alive"].Served != 50 || r.Kinds["GET, fresh"].Served != 50 {
+		t.Errorf("kinds are %v, want 50 GETs of both", r.Kinds)
+	}
+}
+
 func TestBadAnswersCountAsFailedWithTheirReason(t *testing.T) {
 	var seen sync.Map // client addresses
 	for _, c := range []struct {

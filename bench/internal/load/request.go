@@ -27,6 +27,9 @@ var kinds = []kind{
 	{name: "POST, fresh", post: true, fresh: true},
 }
 
+// reads are those of kinds that a runtime may ask another release without being told.
+var reads = []kind{kinds[0], kinds[2]}
+
 const (
 	versionPath = "/hello/version" // answers {"module":…,"version":…}
 	echoPath    = "/hello/echo"    // answers with the body it was sent

@@ -47,7 +47,7 @@ func TestARecordStaysSmall(t *testing.T) {
 			continue
 		}
 		step(spoiled{Reason: long})
-		for rec.Unfiled != nil && len(rec.Unfiled) > 0 {
+		for len(rec.Unfiled) > 0 {
 			step(filed{ID: rec.Unfiled[0].ID, Phase: rec.Unfiled[0].Phase, Verdict: rec.Unfiled[0].Verdict})
 		}
 	}

@@ -64,13 +64,15 @@ func (k *keys) count(key uint64, failed, slow bool) (request, bad, late bool) {
 			k.marked[key] |= slowKey
 		}
 	}
-	_, met := k.met[key]
-	fresh := !met && len(k.met) < maxKeys
-	if fresh {
-		if k.met == nil {
-			k.met = map[uint64]struct{}{}
-		}
-		k.met[key] = struct{}{}
+	if _, met := k.met[key]; met || marks != 0 && !bad && !late {
+		return false, bad, late
 	}
-	return fresh && marks == 0 || !met && (bad || late), bad, late
+	if len(k.met) >= maxKeys {
+		return bad || late, bad, late
+	}
+	if k.met == nil {
+		k.met = map[uint64]struct{}{}
+	}
+	k.met[key] = struct{}{}
+	return true, bad, late
 }

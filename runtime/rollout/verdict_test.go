@@ -145,7 +145,7 @@ func TestOneUserWhoKeepsFailingIsOneFailure(t *testing.T) {
 		w.pass(time.Second)
 		w.serveKeyed("1.1.0", 50, 50, 0, 7)
 		w.wantPhase(rollout.Shifting, "")
-		if s := w.status().Rollout.CandidateSample; s.Errors != 1 || s.Requests != 50 {
+		if s := w.status().Rollout.CandidateSample; s.Errors != 1 || s.Requests != 1 { // users are counted
 			t.Errorf("candidate %+v", s)
 		}
 		for key := range uint64(6) {

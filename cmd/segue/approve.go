@@ -14,8 +14,11 @@ func approveCommand() *cobra.Command {
 		Long: `Gives the approval that the rollout waits for; segue.yaml says at which points one is
 asked for (rollout.approvals). In a freeze it lets the rollout through, to its end. With
 POINT (before_start, before_traffic, each_step, or freeze) it approves that alone, and is
-refused where the rollout waits for something else by now. To say no, abort it.`,
+refused where the rollout waits for something else by now. The point evidence takes your
+word where a step has seen its hold and still lacks proof; the record says so. To say no,
+abort it.`,
 		Example: `  segue approve hello
-  segue approve hello before_traffic`,
+  segue approve hello before_traffic
+  segue approve hello evidence`,
 	}, verb{"approve", (*client.Client).Approve, always("it is approved and goes on")}, new(api.Order))
 }

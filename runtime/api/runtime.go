@@ -74,7 +74,7 @@ type Order struct {
 	// refused with module.Conflict where that one is not under way. See
 	// module.RolloutStatus.UnderWay.
 	Rollout string
-	// Point is what an Approve is for, a point or "freeze": it is refused with
+	// Point is what an Approve is for, a point, "freeze" or "evidence": it is refused with
 	// module.Conflict where the rollout waits for another. Empty for whichever it is.
 	Point string
 	// Reason is why, in the actor's words; of Pause.

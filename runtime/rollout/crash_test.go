@@ -165,6 +165,7 @@ func (w *world) settle() {
 		w.pass(20 * time.Second)
 		_ = w.engine.Resume(w.t.Context(), by(alice))
 		_ = w.engine.Approve(w.t.Context(), by(alice))
+		_ = w.engine.Approve(w.t.Context(), rollout.Order{Actor: alice, Module: "hello", Point: "evidence"})
 	}
 	w.pass(time.Minute)
 }

@@ -39,7 +39,7 @@ func (g gate) name() string {
 // leave is what an operator calls the gate that an approval opens: its point, or
 // "freeze".
 func (g gate) leave() string {
-	if g.kind == atFreeze {
+	if g.kind == atFreeze || g.kind == atEvidence {
 		return g.kind
 	}
 	return string(g.point)

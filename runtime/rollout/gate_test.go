@@ -184,7 +184,7 @@ func TestWhatIsWaitedForIsToldWithTheCommandThatMovesIt(t *testing.T) {
 		}
 		w.pass(time.Minute)
 		told[module.ForEvidence] = message(w, module.ForEvidence)
-		for kind, command := range map[string]string{module.ForFreeze: "approve", module.ForApproval: "approve", module.ForPause: "resume", module.ForEvidence: "resume"} {
+		for kind, command := range map[string]string{module.ForFreeze: "approve", module.ForApproval: "approve", module.ForPause: "resume", module.ForEvidence: "approve"} {
 			if !strings.Contains(told[kind], "`segue "+command+" hello") {
 				t.Errorf("%s: %s", kind, told[kind])
 			}

@@ -16,7 +16,7 @@ type Order struct {
 	// happens, where that one is not under way when its turn comes. Empty for whichever
 	// is.
 	Rollout string
-	// Point is what an Approve is for: a point, or "freeze". It is a Conflict where
+	// Point is what an Approve is for: a point, "freeze" or "evidence". It is a Conflict where
 	// something else is waited for. Empty for whatever is.
 	Point   string
 	Reason  string // in the actor's words, may be empty; of Pause and Remove
@@ -41,14 +41,14 @@ func (e *Engine) Pause(ctx context.Context, of Order) error {
 	return e.ask(ctx, "pause", of, pause{Actor: of.Actor, Reason: of.Reason})
 }
 
-// Resume lets a paused rollout go on; or one that waits for evidence, which the
-// operator's word then stands for, and the record says "unproven".
+// Resume lets a paused rollout go on.
 func (e *Engine) Resume(ctx context.Context, of Order) error {
 	return e.ask(ctx, "resume", of, resume{Actor: of.Actor})
 }
 
 // Approve gives the approval that the rollout under way waits for, or lets it through
-// the freeze, and through any other until its end.
+// the freeze, and through any other until its end. With the point "evidence" the
+// operator's word stands for what a step still lacks, and the record says "unproven".
 func (e *Engine) Approve(ctx context.Context, of Order) error {
 	return e.ask(ctx, "approve", of, approve{Actor: of.Actor, Point: of.Point})
 }

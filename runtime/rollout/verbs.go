@@ -72,36 +72,32 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// resume ends a pause; or, where a step waits for evidence, takes the operator's word
-// for it.
+// resume ends a pause.
 func (r *Record) resume(ev resume, now time.Time) error {
 	if err := r.underWay(now); err != nil {
 		return err
 	}
 	ro := r.Rollout
-	if ro.Paused != nil {
-		ro.unpause(now)
-		r.did("resume", ev.Actor, "", now)
-		r.advance(now)
-		return nil
+	if ro.Paused == nil {
+		return &module.Error{Kind: module.Conflict, Msg: fmt.Sprintf("%s to %s is not paused%s%s", ro.ID, ro.Candidate.Version, ro.lastAct(now), r.waitsFor(ro.waiting(now)))}
 	}
-	w := ro.waiting(now)
-	if w == nil || w.For != atEvidence {
-		return &module.Error{Kind: module.Conflict, Msg: fmt.Sprintf("%s to %s is not paused%s%s", ro.ID, ro.Candidate.Version, ro.lastAct(now), r.waitsFor(w))}
-	}
+	ro.unpause(now)
 	r.did("resume", ev.Actor, "", now)
-	r.open(opened{Gate: atEvidence, Unproven: true}, now)
+	r.advance(now)
 	return nil
 }
 
-// approve opens the approval, or the freeze, that is next.
+// approve opens the approval, or the freeze, that is next; or takes the operator's word
+// for the evidence that a step still lacks. That must be asked for by its name, so that
+// an approval that comes twice does not skip the next step's proof.
 func (r *Record) approve(ev approve, now time.Time) error {
 	if err := r.underWay(now); err != nil {
 		return err
 	}
 	ro := r.Rollout
 	g, ok := ro.nextGate(now)
-	if !ok || g.kind != atApproval && g.kind != atFreeze {
+	byName := g.kind == atEvidence && ev.Point == atEvidence && !now.Before(ro.Entered.Add(span(ro.Policy.Hold)))
+	if !ok || g.kind != atApproval && g.kind != atFreeze && !byName {
 		return &module.Error{Kind: module.Conflict, Msg: fmt.Sprintf("%s to %s waits for no approval%s%s", ro.ID, ro.Candidate.Version, ro.lastAct(now), r.waitsFor(ro.waiting(now)))}
 	}
 	if is := g.leave(); ev.Point != "" && ev.Point != is {
@@ -109,7 +105,7 @@ func (r *Record) approve(ev approve, now time.Time) error {
 			Hint: fmt.Sprintf("`segue approve %s %s` approves that", r.Module, is)}
 	}
 	r.did("approve", ev.Actor, g.name(), now)
-	r.open(opened{Gate: g.name()}, now)
+	r.open(opened{Gate: g.name(), Unproven: byName}, now)
 	return nil
 }
 

@@ -82,7 +82,7 @@ func TestWithoutEvidenceThePolicySaysHowItGoesOn(t *testing.T) {
 				}
 				for range 3 {
 					w.wantWaiting("evidence", "")
-					if err := w.engine.Resume(t.Context(), by(alice)); err != nil {
+					if err := w.engine.Approve(t.Context(), rollout.Order{Actor: alice, Module: "hello", Point: "evidence"}); err != nil {
 						t.Fatal(err)
 					}
 					w.pass(time.Minute)

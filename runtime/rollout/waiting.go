@@ -75,11 +75,11 @@ func (r *Rollout) lacks(w *module.Waiting, now time.Time) string {
 	name := r.Candidate.Module
 	switch r.Policy.Unproven {
 	case manifest.Proceed:
-		return fmt.Sprintf("no proof yet that it is no worse (%s); at the step's limit it goes on without; `segue resume %s` lets it go on now", missing, name)
+		return fmt.Sprintf("no proof yet that it is no worse (%s); at the step's limit it goes on without; `segue approve %s evidence` takes your word for it now", missing, name)
 	case manifest.GiveUp:
-		return fmt.Sprintf("no proof yet that it is no worse (%s); at the step's limit it is taken back; `segue resume %s` lets it go on now", missing, name)
+		return fmt.Sprintf("no proof yet that it is no worse (%s); at the step's limit it is taken back; `segue approve %s evidence` takes your word for it now", missing, name)
 	}
-	return fmt.Sprintf("no proof yet that it is no worse (%s); it goes on when there is, or with `segue resume %s`", missing, name)
+	return fmt.Sprintf("no proof yet that it is no worse (%s); it goes on when there is, or with `segue approve %s evidence`", missing, name)
 }
 
 func words(p policy.Point) string { return strings.ReplaceAll(string(p), "_", " ") }

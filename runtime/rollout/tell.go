@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -56,7 +57,8 @@ func (o *owner) tellChange(old, rec Record) {
 	if after != nil && !after.Active() && (fresh || before.Phase != after.Phase) {
 		for _, digest := range []module.Digest{after.Candidate.Digest, after.Condemns} {
 			if d := rec.decision(digest); d != nil && d.State == module.Quarantined {
-				o.tell(module.Event{Type: module.ReleaseQuarantine, Rollout: after.ID, Version: d.Version, Digest: d.Digest, Reason: d.Reason,
+				// The decision has the reason cut short, the rollout that has just ended whole.
+				o.tell(module.Event{Type: module.ReleaseQuarantine, Rollout: after.ID, Version: d.Version, Digest: d.Digest, Reason: cmp.Or(after.Reason, d.Reason),
 					Message: fmt.Sprintf("%s@%s is in quarantine until its bytes change or `segue deploy --force`", rec.Module, d.Version)}, nil)
 			}
 		}

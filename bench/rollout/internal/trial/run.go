@@ -9,6 +9,7 @@ import (
 	"github.com/segue-run/segue/bench/rollout/internal/traffic"
 	"github.com/segue-run/segue/runtime/analysis"
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/rollout"
 	"github.com/segue-run/segue/sdk/manifest"
 )
 
@@ -96,7 +97,7 @@ func (t *trial) nextStep() {
 func (t *trial) enterStep() {
 	share := t.cfg.Policy.Steps[t.step-1]
 	t.steps = append(t.steps, analysis.Step{Share: share})
-	t.stepAt, t.due = t.now, t.now+t.cfg.Policy.Hold.Std()
+	t.stepAt, t.due = t.now, t.now+t.hold()
 	t.rest = rest{}
 	t.dealer = newDealer(&t.cfg, share, t.draw, t.fate)
 	t.slow = math.MaxInt64
@@ -125,7 +126,7 @@ func (t *trial) until(at time.Duration) bool {
 		if by < t.due {
 			return true
 		}
-		limit := t.stepAt + t.cfg.Policy.Limit.Std()
+		limit := t.stepAt + max(t.hold(), t.cfg.Policy.Limit.Std())
 		t.due = limit
 		if !t.ask() && by == limit {
 			t.result.Unproven++
@@ -243,7 +244,11 @@ func (t *trial) count(e event, first, slow bool) {
 	}
 }
 
-func (t *trial) held() bool { return t.now-t.stepAt >= t.cfg.Policy.Hold.Std() }
+func (t *trial) held() bool { return t.now-t.stepAt >= t.hold() }
+
+func (t *trial) hold() time.Duration {
+	return rollout.HoldAfter(t.cfg.Policy.Hold.Std(), t.result.Doubts)
+}
 
 // ask asks for the verdict and follows it. It reports whether the step is over.
 func (t *trial) ask() bool {

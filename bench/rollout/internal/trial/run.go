@@ -23,7 +23,7 @@ func Run(cfg Config, seed uint64) Result {
 		}
 		t.now = r.At
 		candidate := t.choose(r)
-		if t.atOnce && !candidate && !r.Fails && !cfg.Always { // most are, and can change no verdict
+		if t.atOnce && !candidate && !r.Fails && !cfg.Sticky && !cfg.Always { // most are, and can change no verdict
 			t.steps[len(t.steps)-1].Stable.Requests++
 			continue
 		}
@@ -57,8 +57,12 @@ type trial struct {
 	result   Result
 }
 
-// marks are what a key has been counted for.
-type marks struct{ failed, slow bool }
+// marks are what a key has been counted for: as failed and as slow in the rollout, and
+// as a request in which step, by their number from 1.
+type marks struct {
+	failed, slow bool
+	step         int
+}
 
 // known is how many of stable's waits its 99th percentile is estimated from.
 const known = 1000
@@ -222,8 +226,12 @@ func (t *trial) count(e event, first, slow bool) {
 	failed := e.failed
 	if t.cfg.Sticky {
 		m := &t.seen[e.key] // whichever side it was on: a key that moves brings nothing new
+		marked := m.failed || m.slow
 		failed, slow = failed && !m.failed, slow && !m.slow
 		m.failed, m.slow = m.failed || failed, m.slow || slow
+		if first = m.step != len(t.steps) && (!marked || failed || slow); first {
+			m.step = len(t.steps)
+		}
 	}
 	step := &t.steps[len(t.steps)-1]
 	sample := &step.Stable

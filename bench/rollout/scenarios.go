@@ -72,11 +72,15 @@ func identical() []scenario {
 			)
 		}
 		if share == baseline {
-			kinds = append(kinds, scenario{"long tails of latency", timed(config(usualRate, traffic.Even(share)), usualWait)})
+			kinds = append(kinds,
+				scenario{"outage of 2 min, all fail", config(usualRate, traffic.Outage(traffic.Even(share), 1, 2*time.Minute, 90*time.Second))},
+				scenario{"long tails of latency", timed(config(usualRate, traffic.Even(share)), usualWait)},
+			)
 		}
 		for _, k := range kinds {
 			all = append(all, scenario{fmt.Sprintf("%s: %s", percent(share), k.name), k.cfg})
 		}
 	}
-	return all
+	// Here 50 requests in a row fail each second.
+	return append(all, scenario{"5 %: in step with the clock, at 1000 requests/s", config(1000, traffic.Clocked(0.05))})
 }

@@ -125,11 +125,11 @@ func (r *Rollout) ends(g gate, now time.Time) time.Time {
 	case atHold:
 		return r.Entered.Add(span(r.Policy.Hold))
 	case atEvidence:
-		if hold := r.Entered.Add(span(r.Policy.Hold)); now.Before(hold) {
+		if hold := r.Entered.Add(r.hold()); now.Before(hold) {
 			return hold
 		}
 		if r.Policy.Unproven != manifest.Wait {
-			return r.Entered.Add(span(r.Policy.Limit))
+			return r.Entered.Add(max(r.hold(), span(r.Policy.Limit)))
 		}
 	case atApproval:
 		if limit := span(r.Policy.ApprovalTimeout); limit > 0 {

@@ -282,7 +282,7 @@ func (o *owner) fit() bool {
 // policy says. It reports whether it did something.
 func (o *owner) weighStep(ctx context.Context, now time.Time) bool {
 	ro := o.rec.Rollout
-	if now.Before(ro.Entered.Add(span(ro.Policy.Hold))) || !o.fit() || !o.counting() {
+	if now.Before(ro.Entered.Add(ro.hold())) || !o.fit() || !o.counting() {
 		return false
 	}
 	limit := !now.Before(ro.Entered.Add(span(ro.Policy.Limit)))

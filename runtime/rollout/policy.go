@@ -39,6 +39,9 @@ func (r *Rollout) strategy() manifest.Strategy {
 	return r.Policy.Strategy
 }
 
+// hold is how long the step lasts at least.
+func (r *Rollout) hold() time.Duration { return HoldAfter(span(r.Policy.Hold), len(r.Doubts)) }
+
 // steps are the weights of a gradual rollout; any other has one. A way back by steps
 // from what came without has those that are usual.
 func (r *Rollout) steps() []manifest.Weight {

@@ -107,7 +107,7 @@ func (o *owner) tellPhase(rec Record) {
 		if n := len(ro.Doubts); n > 0 {
 			why = ro.Doubts[n-1]
 		}
-		o.tell(module.Event{Type: module.RolloutStep, Weight: &weight, Reason: why, Message: fmt.Sprintf("%s has %s of the traffic (step %d of %d, hold %s)", ro.Candidate.Release, ro.Weight(), ro.Step, len(ro.steps()), span(ro.Policy.Hold))}, &rec)
+		o.tell(module.Event{Type: module.RolloutStep, Weight: &weight, Reason: why, Message: fmt.Sprintf("%s has %s of the traffic (step %d of %d, hold %s)", ro.Candidate.Release, ro.Weight(), ro.Step, len(ro.steps()), ro.hold())}, &rec)
 	default:
 		o.tellEnd(rec)
 	}

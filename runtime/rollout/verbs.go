@@ -96,7 +96,7 @@ func (r *Record) approve(ev approve, now time.Time) error {
 	}
 	ro := r.Rollout
 	g, ok := ro.nextGate(now)
-	byName := g.kind == atEvidence && ev.Point == atEvidence && !now.Before(ro.Entered.Add(span(ro.Policy.Hold)))
+	byName := g.kind == atEvidence && ev.Point == atEvidence && !now.Before(ro.Entered.Add(ro.hold()))
 	if !ok || g.kind != atApproval && g.kind != atFreeze && !byName {
 		return &module.Error{Kind: module.Conflict, Msg: fmt.Sprintf("%s to %s waits for no approval%s%s", ro.ID, ro.Candidate.Version, ro.lastAct(now), r.waitsFor(ro.waiting(now)))}
 	}

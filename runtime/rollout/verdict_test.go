@@ -213,10 +213,12 @@ func TestAFailureWithAllTheTrafficIsADoubtThatStableDecides(t *testing.T) {
 			}
 			w.serve("1.0.0", 75, 75, 0)
 			w.serve("1.1.0", 25, 25, 0)
-			w.pass(10 * time.Second)
+			w.pass(10 * time.Second) // no round number of them: it holds longer than before
+			w.wantSplit(map[string]manifest.Weight{"1.0.0": 7500, "1.1.0": 2500})
+			w.pass(rollout.HoldAfter(10*time.Second, 1) - 10*time.Second)
 			w.wantSplit(map[string]manifest.Weight{"1.1.0": 10000})
 			w.serve("1.1.0", 100, 0, 0)
-			w.pass(10 * time.Second)
+			w.pass(rollout.HoldAfter(10*time.Second, 1))
 			w.wantPhase(rollout.Promoted, "")
 		})
 	})
@@ -232,11 +234,11 @@ func TestAFailureWithAllTheTrafficIsADoubtThatStableDecides(t *testing.T) {
 	t.Run("doubts come to an end", func(t *testing.T) {
 		inWorld(t, func(t *testing.T, w *world) {
 			w.toFull()
-			for range 10 {
+			for n := range rollout.MaxDoubts {
 				w.serve("1.1.0", 10000, 10000, time.Millisecond)
 				w.wantPhase(rollout.Shifting, "")
 				w.wantSplit(map[string]manifest.Weight{"1.0.0": 7500, "1.1.0": 2500})
-				w.pass(12 * time.Second)
+				w.pass(rollout.HoldAfter(12*time.Second, n+1))
 				w.wantSplit(map[string]manifest.Weight{"1.1.0": 10000})
 			}
 			w.serve("1.1.0", 10000, 10000, time.Millisecond)

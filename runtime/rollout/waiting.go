@@ -64,9 +64,9 @@ func (r *Rollout) thaws(name string) string {
 
 // lacks says what a step still needs.
 func (r *Rollout) lacks(w *module.Waiting, now time.Time) string {
-	if hold := r.Entered.Add(span(r.Policy.Hold)); now.Before(hold) {
+	if hold := r.Entered.Add(r.hold()); now.Before(hold) {
 		w.For = atHold
-		return "the step lasts at least " + span(r.Policy.Hold).String() + "; it goes on by itself"
+		return "the step lasts at least " + r.hold().String() + "; it goes on by itself"
 	}
 	missing := r.Missing
 	if missing == "" {

@@ -26,7 +26,8 @@ type Config struct {
 	Wait      traffic.Wait
 	Candidate Candidate
 	Policy    policy.Policy
-	// Sticky deals by a hash of the request's key; each key fails once at most.
+	// Sticky deals by a hash of the request's key; each key is one request in a step,
+	// and fails once at most.
 	Sticky bool
 	// Cap is how many of the candidate's requests may be without an answer in the
 	// first step; 0 for any number.

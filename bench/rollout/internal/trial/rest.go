@@ -38,7 +38,7 @@ func (t *trial) awake(candidate, bad bool) (mayFail, mayPass bool) {
 
 // sleep finds out, after a verdict that changed nothing, for how long none will.
 func (t *trial) sleep(mayFail, mayPass bool) {
-	if mayFail && t.atOnce { // else a request may be bad twice: overdue, and then failed
+	if mayFail && t.atOnce && !t.cfg.Sticky { // else what was counted already may turn bad
 		t.rest.bad = t.without(module.Fail, func(now *analysis.Step, n uint64) {
 			worse(&now.Candidate, n)
 		})

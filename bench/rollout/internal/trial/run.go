@@ -9,6 +9,7 @@ import (
 	"github.com/segue-run/segue/bench/rollout/internal/traffic"
 	"github.com/segue-run/segue/runtime/analysis"
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/rollout"
 	"github.com/segue-run/segue/sdk/manifest"
 )
 
@@ -22,7 +23,7 @@ func Run(cfg Config, seed uint64) Result {
 		}
 		t.now = r.At
 		candidate := t.choose(r)
-		if t.atOnce && !candidate && !r.Fails && !cfg.Always { // most are, and can change no verdict
+		if t.atOnce && !candidate && !r.Fails && !cfg.Sticky && !cfg.Always { // most are, and can change no verdict
 			t.steps[len(t.steps)-1].Stable.Requests++
 			continue
 		}
@@ -56,8 +57,12 @@ type trial struct {
 	result   Result
 }
 
-// marks are what a key has been counted for.
-type marks struct{ failed, slow bool }
+// marks are what a key has been counted for: as failed and as slow in the rollout, and
+// as a request in which step, by their number from 1.
+type marks struct {
+	failed, slow bool
+	step         int
+}
 
 // known is how many of stable's waits its 99th percentile is estimated from.
 const known = 1000
@@ -96,7 +101,7 @@ func (t *trial) nextStep() {
 func (t *trial) enterStep() {
 	share := t.cfg.Policy.Steps[t.step-1]
 	t.steps = append(t.steps, analysis.Step{Share: share})
-	t.stepAt, t.due = t.now, t.now+t.cfg.Policy.Hold.Std()
+	t.stepAt, t.due = t.now, t.now+t.hold()
 	t.rest = rest{}
 	t.dealer = newDealer(&t.cfg, share, t.draw, t.fate)
 	t.slow = math.MaxInt64
@@ -125,7 +130,7 @@ func (t *trial) until(at time.Duration) bool {
 		if by < t.due {
 			return true
 		}
-		limit := t.stepAt + t.cfg.Policy.Limit.Std()
+		limit := t.stepAt + max(t.hold(), t.cfg.Policy.Limit.Std())
 		t.due = limit
 		if !t.ask() && by == limit {
 			t.result.Unproven++
@@ -221,8 +226,12 @@ func (t *trial) count(e event, first, slow bool) {
 	failed := e.failed
 	if t.cfg.Sticky {
 		m := &t.seen[e.key] // whichever side it was on: a key that moves brings nothing new
+		marked := m.failed || m.slow
 		failed, slow = failed && !m.failed, slow && !m.slow
 		m.failed, m.slow = m.failed || failed, m.slow || slow
+		if first = m.step != len(t.steps) && (!marked || failed || slow); first {
+			m.step = len(t.steps)
+		}
 	}
 	step := &t.steps[len(t.steps)-1]
 	sample := &step.Stable
@@ -243,7 +252,11 @@ func (t *trial) count(e event, first, slow bool) {
 	}
 }
 
-func (t *trial) held() bool { return t.now-t.stepAt >= t.cfg.Policy.Hold.Std() }
+func (t *trial) held() bool { return t.now-t.stepAt >= t.hold() }
+
+func (t *trial) hold() time.Duration {
+	return rollout.HoldAfter(t.cfg.Policy.Hold.Std(), t.result.Doubts)
+}
 
 // ask asks for the verdict and follows it. It reports whether the step is over.
 func (t *trial) ask() bool {

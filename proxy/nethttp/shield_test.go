@@ -213,14 +213,20 @@ func TestAnUpgradeIsReplayedOnlyBeforeItIsAgreedTo(t *testing.T) {
 }
 
 func TestUnderLoadNobodySeesACandidateThatCrashes(t *testing.T) {
-	var n atomic.Int64
+	var n, answering atomic.Int64
+	var ending atomic.Bool // no more whole answers: one that breaks off is nobody's to mend
 	crash := func(w http.ResponseWriter, r *http.Request) {
-		switch n.Add(1) % 4 {
-		case 0:
+		which := n.Add(1) % 4
+		if which == 0 {
+			answering.Add(1)
+			defer answering.Add(-1)
+		}
+		switch {
+		case which == 0 && !ending.Load():
 			echo(w, r)
-		case 1:
+		case which == 1:
 			w.WriteHeader(500)
-		case 2:
+		case which == 2:
 			io.CopyN(io.Discard, r.Body, 100)
 			breakOffAfter("")(w, r)
 		default:
@@ -246,9 +252,13 @@ func TestUnderLoadNobodySeesACandidateThatCrashes(t *testing.T) {
 		}
 	}
 	until(func() bool { return candidate.Rescued() >= 300 })
-	candidate.server.Listener.Close() // now it cannot even be reached
-	candidate.server.CloseClientConnections()
+	ending.Store(true)
+	until(func() bool { return answering.Load() == 0 })
 	reached := requests.Load()
+	until(func() bool { return requests.Load() > reached+100 }) // what was being sent has come
+	candidate.server.Listener.Close()                           // now it cannot even be reached
+	candidate.server.CloseClientConnections()
+	reached = requests.Load()
 	until(func() bool { return requests.Load() > reached+200 })
 	close(stop)
 	wait()

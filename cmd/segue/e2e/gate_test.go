@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -100,12 +101,15 @@ func TestHooksAreToldEachPointOnceAndInOrder(t *testing.T) {
 	if end := told[4]; end.Phase != "promoted" || end.Ended.IsZero() {
 		t.Errorf("after promotion: %+v", end)
 	}
+	g.mu.Lock()
+	given := slices.Clone(g.keys)
+	g.mu.Unlock()
 	keys := map[string]bool{}
-	for _, key := range g.keys {
+	for _, key := range given {
 		keys[key] = true
 	}
-	if len(keys) != len(g.keys) || keys[""] {
-		t.Errorf("keys %q", g.keys)
+	if len(keys) != len(given) || keys[""] {
+		t.Errorf("keys %q", given)
 	}
 	s.segue("rollback", "hello")
 	s.awaitStable("1.0.0")

@@ -360,7 +360,7 @@ func TestALongDownloadThatFailsInALaterStepIsNoEvidenceThere(t *testing.T) {
 	for range n {
 		<-under
 	}
-	if err := j.engine.Resume(t.Context(), rollout.Order{Actor: module.Self, Module: "a"}); err != nil {
+	if err := j.engine.Approve(t.Context(), rollout.Order{Actor: module.Self, Module: "a", Point: "evidence"}); err != nil {
 		t.Fatal(err)
 	}
 	j.awaitStep(2)

@@ -160,7 +160,7 @@ func TestAPausedCandidateIsJudgedAllTheSame(t *testing.T) {
 		_ = w.engine.Pause(t.Context(), by(bob))
 		w.pass(time.Minute)
 		w.serve("1.1.0", 5, 5, 0)
-		w.wantPhase(rollout.RolledBack, "5 of 5")
+		w.wantPhase(rollout.RolledBack, "requests failed")
 		w.wantSplit(map[string]manifest.Weight{"1.0.0": 10000})
 	})
 }

@@ -208,7 +208,7 @@ func TestAFailureWithAllTheTrafficIsADoubtThatStableDecides(t *testing.T) {
 			w.serve("1.1.0", 100, 100, time.Millisecond)
 			w.wantSplit(map[string]manifest.Weight{"1.0.0": 7500, "1.1.0": 2500})
 			ro := w.wantPhase(rollout.Shifting, "")
-			if len(ro.Doubts) != 1 || !strings.Contains(ro.Doubts[0], "100 of 100") {
+			if len(ro.Doubts) != 1 || !strings.Contains(ro.Doubts[0], "requests failed") {
 				t.Errorf("doubts %q", ro.Doubts)
 			}
 			w.serve("1.0.0", 75, 75, 0)

@@ -100,7 +100,7 @@ func TestASplitThatCannotBeIsRefused(t *testing.T) {
 		"a budget of -1":         {Shield: &balance.Shield{Budget: -1}},
 		"a budget of 10001":      {Shield: &balance.Shield{Budget: 10001}},
 		"a body of -1 bytes":     {Shield: &balance.Shield{Keep: -1}},
-		`route "orders"`:         {Shield: &balance.Shield{Matches: []balance.Match{{Path: "orders"}}}},
+		`route "orders"`:         {Shield: &balance.Shield{Matches: []proxy.Match{{Path: "orders"}}}},
 		"weights sum to 10001, ": {Shares: []balance.Share{{Target: a, Weight: 10001}}},
 	} {
 		g := newGroup(t, all(a))

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -24,19 +23,13 @@ const defaultKeep = 1 << 20
 // only GET, HEAD and OPTIONS are replayed, and what the operator opts in.
 type Shield struct {
 	// Matches are opted in beyond GET, HEAD and OPTIONS.
-	Matches []Match
+	Matches []proxy.Match
 	// Budget is the share, in basis points, of the module's requests that may be replays.
 	// Ten a second are free, and up to a thousand may come at once where they were not
 	// used before.
 	Budget int
 	// Keep is how many bytes a body may have that is kept for a replay; default 1 MiB.
 	Keep int64
-}
-
-// Match selects requests.
-type Match struct {
-	Method string // empty: any
-	Path   string // this path and all below it
 }
 
 // clean is a copy with its defaults and its paths as proxy.CleanPath gives them.
@@ -64,13 +57,7 @@ func (s *Shield) covers(r *proxy.Request) bool {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
 		return true
 	}
-	return slices.ContainsFunc(s.Matches, func(m Match) bool {
-		if m.Method != "" && m.Method != r.Method {
-			return false
-		}
-		rest, below := strings.CutPrefix(r.Path, m.Path)
-		return below && (rest == "" || rest[0] == '/' || strings.HasSuffix(m.Path, "/"))
-	})
+	return slices.ContainsFunc(s.Matches, func(m proxy.Match) bool { return m.Covers(r) })
 }
 
 // budget is a bucket of replays, in parts of a Full-th. Requests fill it by the share

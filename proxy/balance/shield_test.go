@@ -37,7 +37,7 @@ func fail(t testing.TB, g *balance.Group, r *proxy.Request, o, second proxy.Outc
 }
 
 func TestWhatMayBeReplayedIs(t *testing.T) {
-	routes := balance.Shield{Matches: []balance.Match{{Method: "POST", Path: "/orders"}, {Path: "/any/"}, {Method: "PUT", Path: "/%61"}}, Keep: 100}
+	routes := balance.Shield{Matches: []proxy.Match{{Method: "POST", Path: "/orders"}, {Path: "/any/"}, {Method: "PUT", Path: "/%61"}}, Keep: 100}
 	server := proxy.Outcome{Class: proxy.ClassServerError, Status: 503}
 	for _, c := range []struct {
 		method, path string

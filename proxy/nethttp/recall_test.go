@@ -66,7 +66,7 @@ func rollBack(t testing.TB, g *balance.Group, stable, candidate *module) (draine
 func TestWhatACandidateHangsOnIsStablesOnceItHasLostItsShare(t *testing.T) {
 	const gets = 5
 	arrived, release := make(chan struct{}, 10), make(chan struct{})
-	h, g, stableOne, candidate := shielded(t, nethttp.Config{}, balance.Shield{Matches: []balance.Match{{Method: "PUT", Path: "/"}}},
+	h, g, stableOne, candidate := shielded(t, nethttp.Config{}, balance.Shield{Matches: []proxy.Match{{Method: "PUT", Path: "/"}}},
 		func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			arrived <- struct{}{}

@@ -15,7 +15,7 @@ import (
 )
 
 // everywhere shields every method on every route.
-var everywhere = balance.Shield{Matches: []balance.Match{{Path: "/"}}}
+var everywhere = balance.Shield{Matches: []proxy.Match{{Path: "/"}}}
 
 // shielded sends everything to a candidate with that handler, and what it fails to a
 // stable that echoes.

@@ -19,20 +19,13 @@ const (
 	defaultMemory  = 16 << 20
 )
 
-// Match selects requests by their method, any when empty, and by a path, which takes
-// all that lies below it on segment borders.
-type Match struct {
-	Method string
-	Path   string
-}
-
 // MirrorConfig says what is copied and where to. Zero values mean the default.
 type MirrorConfig struct {
 	Dial  Dial // to the candidate; required
 	Share int  // of the requests that match, in basis points; 0 is none
 	// Matches are the requests of which copies are made; default GET and HEAD
 	// everywhere.
-	Matches []Match
+	Matches []proxy.Match
 	Rules   Rules
 	Workers int           // copies under way at once; default 8
 	Queue   int           // copies that wait; default 64
@@ -55,7 +48,7 @@ type Mirrored struct {
 //
 // It is for concurrent use.
 type Mirror struct {
-	matches []Match
+	matches []proxy.Match
 	share   int
 	slots   *balance.Slots
 	headers []string
@@ -105,29 +98,19 @@ func NewMirror(cfg MirrorConfig) (*Mirror, error) {
 	return m, nil
 }
 
-func cleanMatches(matches []Match) ([]Match, error) {
+func cleanMatches(matches []proxy.Match) ([]proxy.Match, error) {
 	if len(matches) == 0 {
-		matches = []Match{{http.MethodGet, "/"}, {http.MethodHead, "/"}}
+		matches = []proxy.Match{{Method: http.MethodGet, Path: "/"}, {Method: http.MethodHead, Path: "/"}}
 	}
-	clean := make([]Match, 0, len(matches))
+	clean := make([]proxy.Match, 0, len(matches))
 	for _, match := range matches {
 		path, err := proxy.CleanPath(match.Path)
 		if err != nil {
 			return nil, &Error{Value: clip(match.Path), Msg: "is no path", Hint: "write one such as /orders"}
 		}
-		clean = append(clean, Match{match.Method, strings.TrimSuffix(path, "/")})
+		clean = append(clean, proxy.Match{Method: match.Method, Path: strings.TrimSuffix(path, "/")})
 	}
 	return clean, nil
-}
-
-// takes reports whether the match, its path without a trailing slash, selects
-// the request.
-func (m Match) takes(req *proxy.Request) bool {
-	if m.Method != "" && m.Method != req.Method {
-		return false
-	}
-	below, ok := strings.CutPrefix(req.Path, m.Path)
-	return ok && (below == "" || below[0] == '/')
 }
 
 // Tap copies req, which stable answers, to the candidate once that is done. It is nil,
@@ -146,7 +129,7 @@ func (m *Mirror) matching(req *proxy.Request) bool {
 		return false
 	}
 	for _, match := range m.matches {
-		if match.takes(req) {
+		if match.Covers(req) {
 			return true
 		}
 	}

@@ -52,7 +52,7 @@ func TestLiveRequestsAreCopiedAndTheAnswersCompared(t *testing.T) {
 		}
 		echo("2")(w, r)
 	})
-	m := newMirror(t, replay.MirrorConfig{Dial: candidate, Share: balance.Full, Matches: []replay.Match{{Path: "/orders/"}, {Method: "GET", Path: "/"}}})
+	m := newMirror(t, replay.MirrorConfig{Dial: candidate, Share: balance.Full, Matches: []proxy.Match{{Path: "/orders/"}, {Method: "GET", Path: "/"}}})
 	f := newFront(t, module(t, echo("1")), m.Tap)
 	for i := range 10 {
 		body := strings.Repeat("b", 5000*i+1)
@@ -142,7 +142,7 @@ func TestAMirrorTakesGETAndHEADWhereNothingElseIsSaid(t *testing.T) {
 }
 
 func TestAMirrorRefusesWhatIsNoShareAndNoPath(t *testing.T) {
-	for _, cfg := range []replay.MirrorConfig{{Share: -1}, {Share: balance.Full + 1}, {Matches: []replay.Match{{Path: "orders"}}}, {Matches: []replay.Match{{Path: ""}}}} {
+	for _, cfg := range []replay.MirrorConfig{{Share: -1}, {Share: balance.Full + 1}, {Matches: []proxy.Match{{Path: "orders"}}}, {Matches: []proxy.Match{{Path: ""}}}} {
 		if m, err := replay.NewMirror(cfg); err == nil {
 			m.Close()
 			t.Errorf("%+v is taken", cfg)

@@ -125,7 +125,7 @@ func mirrorOf(p policy.Policy, to target) (*mirror, error) {
 	}
 	cfg := replay.MirrorConfig{Dial: to.Dial, Share: int(*p.Mirror.Share), Rules: rules}
 	for _, m := range p.Mirror.Matches {
-		cfg.Matches = append(cfg.Matches, replay.Match(m))
+		cfg.Matches = append(cfg.Matches, proxy.Match(m))
 	}
 	made, err := replay.NewMirror(cfg)
 	if err != nil {

@@ -209,7 +209,7 @@ func shieldOf(s policy.Shield) *balance.Shield {
 		shield.Budget = int(*s.Budget)
 	}
 	for _, m := range s.Routes {
-		shield.Matches = append(shield.Matches, balance.Match(m))
+		shield.Matches = append(shield.Matches, proxy.Match(m))
 	}
 	return shield
 }

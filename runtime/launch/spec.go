@@ -38,6 +38,8 @@ type Spec struct {
 	// Stdout and Stderr are handed down as they are; nil means /dev/null, as
 	// standard input always is.
 	Stdout, Stderr *os.File
+	// Confine is what holds it in beside the limits.
+	Confine Confinement
 }
 
 // Command is the launcher for spec, not started. Start it through a Spawner:

@@ -38,6 +38,8 @@ const (
 	ModuleDeactivated EventType = "module.deactivated" // it has no stable release any more
 	ModuleFailing     EventType = "module.failing"     // stable cannot be kept up
 
+	ModuleDenied EventType = "module.denied" // it tried what it may not, or reached a quota
+
 	HostStarted  EventType = "host.started"
 	HostStopping EventType = "host.stopping"
 

@@ -84,6 +84,10 @@ type ReleaseStatus struct {
 	NextTry  time.Time `json:"next_try,omitzero"`
 	Requests uint64    `json:"requests"` // answered since this instance got traffic
 	Errors   uint64    `json:"errors"`   // of these: 5xx and transport errors
+	// Sandbox is what holds its process in; nil where none runs.
+	Sandbox *Sandbox `json:"sandbox,omitempty"`
+	// Denials are what the process has tried and may not, and the quotas it has reached.
+	Denials []Denial `json:"denials,omitempty"`
 }
 
 // RolloutStatus is a rollout, running or over.
@@ -151,6 +155,8 @@ type Waiting struct {
 	Actor    string    `json:"actor,omitempty"`   // who paused
 	// Message says in words what it waits for and what would move it.
 	Message string `json:"message"`
+	// Missing are the permissions that it waits for.
+	Missing *manifest.Permissions `json:"missing,omitempty"`
 }
 
 // What a rollout may wait for.
@@ -162,6 +168,7 @@ const (
 	ForEvidence  = "evidence"  // for the proof that it is no worse
 	ForHook      = "hook"      // for its consent
 	ForApproval  = "approval"  // for an operator's
+	ForGrant     = "grant"     // for permissions that its predecessor did not ask for
 	ForFreeze    = "freeze"    // for the end of a window, or an operator
 	ForQueue     = "queue"     // for the end of another rollout; it has none of its own yet
 )
@@ -231,6 +238,7 @@ const (
 	DiedOfCrash   DeathCause = "crash"
 	DiedOfMemory  DeathCause = "oom"
 	DiedOfSandbox DeathCause = "sandbox"
+	DiedOfQuota   DeathCause = "quota" // another quota than memory
 )
 
 // Over reports whether the rollout has ended.

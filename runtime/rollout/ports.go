@@ -44,6 +44,11 @@ type Instance interface {
 	// Usage is what the process has taken until now; it does not block for long. An
 	// error where it is gone.
 	Usage() (module.Usage, error)
+	// Sandbox is what holds the process in.
+	Sandbox() module.Sandbox
+	// Denials are what it has tried and may not, and the quotas it has reached: at most a
+	// hundred, the first come first, each once with its count.
+	Denials() []module.Denial
 }
 
 // Traffic is the data plane as a rollout sees it. None of its methods blocks but

@@ -44,6 +44,12 @@ type Plan struct {
 	module.Release
 	Routes []manifest.Route `json:"routes"`
 	Health manifest.Health  `json:"health"`
+	// Asked and Quotas are what its manifest asks for.
+	Asked  manifest.Permissions `json:"asked,omitzero"`
+	Quotas manifest.Quotas      `json:"quotas,omitzero"`
+	// Granted is what operators have approved for the module; what the configuration
+	// grants comes on top when a process is started.
+	Granted manifest.Permissions `json:"granted,omitzero"`
 }
 
 // Queued is an offer that waits for a rollout's end.

@@ -19,10 +19,10 @@ var layers = [][]string{
 		"runtime/gateway", "runtime/audit", "runtime/access", "runtime/watch", "runtime/hook",
 	},
 	{
-		"runtime/state", "runtime/sandbox", "runtime/launch", "runtime/analysis",
+		"runtime/state", "runtime/sandbox", "runtime/analysis",
 		"runtime/telemetry", "runtime/config", "runtime/executable",
 	},
-	{"runtime/policy"},
+	{"runtime/policy", "runtime/grant", "runtime/launch"},
 	{"runtime/module"},
 	{"sdk/manifest", "sdk/wire"},
 }

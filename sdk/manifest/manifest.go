@@ -25,6 +25,10 @@ type Manifest struct {
 	Health Health `yaml:"health,omitempty" json:"health,omitzero"`
 	// Rollout is the author's wish; the operator's configuration goes first.
 	Rollout Rollout `yaml:"rollout,omitempty" json:"rollout,omitzero"`
+	// Permissions are what it asks for; the operator grants them.
+	Permissions Permissions `yaml:"permissions,omitempty" json:"permissions,omitzero"`
+	// Quotas are what it takes at most; the operator's own are above them.
+	Quotas Quotas `yaml:"quotas,omitempty" json:"quotas,omitzero"`
 }
 
 // SidecarSuffix ends the name of a manifest that stands beside its executable NAME:

@@ -22,8 +22,13 @@ const (
 	EnvInstance = "SEGUE_INSTANCE" // the instance's id, for log lines
 	EnvRelease  = "SEGUE_RELEASE"  // name@version
 
+	EnvData = "SEGUE_DATA" // the folder that it keeps its data in; not set where it has none
+	EnvLink = "SEGUE_LINK" // the descriptor of the link to the host; not set where there is none
+
 	ListenerName = "http"
 	ListenFD     = 3
+	// LinkFD is the module's end of the link, a SOCK_SEQPACKET socket.
+	LinkFD = 5
 )
 
 // NonceHeader is the gRPC metadata key that carries the launch's nonce on every

@@ -1,0 +1,72 @@
+package module
+
+import (
+	"slices"
+	"time"
+
+	"github.com/segue-run/segue/sdk/manifest"
+)
+
+// Level says how well a module is held in. Each level holds what the one before holds.
+type Level string
+
+// The levels, in their order.
+const (
+	LevelNone      Level = "none"      // rlimits, and whatever else this kernel has
+	LevelConfined  Level = "confined"  // Landlock and seccomp, for any user
+	LevelIsolated  Level = "isolated"  // namespaces of its own as well
+	LevelContained Level = "contained" // a user id and cgroups of its own as well
+)
+
+// Levels are all of them, the lowest first.
+var Levels = []Level{LevelNone, LevelConfined, LevelIsolated, LevelContained}
+
+// Reaches reports whether l is least or above it.
+func (l Level) Reaches(least Level) bool {
+	return slices.Index(Levels, l) >= slices.Index(Levels, least)
+}
+
+// LayerState says how much of a layer there is.
+type LayerState string
+
+// The states of a layer.
+const (
+	LayerOn     LayerState = "on"
+	LayerPartly LayerState = "partly"
+	LayerOff    LayerState = "off"
+)
+
+// Layer is one of the things that hold a module in.
+type Layer struct {
+	Name  string     `json:"name"` // "landlock"
+	State LayerState `json:"state"`
+	// Why it is not wholly there, and what would change that; empty where it is.
+	Why string `json:"why,omitempty"`
+	// Means says what it keeps a module from; where it is not wholly there, what a
+	// module can do for that.
+	Means string `json:"means"`
+}
+
+// Sandbox is what one process runs under.
+type Sandbox struct {
+	Level  Level   `json:"level"`
+	Layers []Layer `json:"layers"`
+	// Permissions are those that were asked for and granted; Withheld were asked for
+	// alone.
+	Permissions manifest.Permissions `json:"permissions,omitzero"`
+	Withheld    manifest.Permissions `json:"withheld,omitzero"`
+	Quotas      manifest.Quotas      `json:"quotas,omitzero"`
+}
+
+// Denial is one thing that a module tried and may not, or a quota that it reached.
+type Denial struct {
+	First time.Time `json:"first"`
+	Last  time.Time `json:"last"`
+	Count uint64    `json:"count"` // how often; 1 in what is told when it happens
+	// By is the layer that denied it: "gateway", "seccomp", "landlock" or "quota".
+	By string `json:"by"`
+	// What was tried: "connect 10.0.0.1:443", "ptrace", "read /etc/passwd", "storage".
+	What string `json:"what"`
+	// Hint says what would allow it; empty where nothing does.
+	Hint string `json:"hint,omitempty"`
+}

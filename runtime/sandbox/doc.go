@@ -1,0 +1,3 @@
+// Package sandbox turns permissions and quotas into what the kernel enforces, and says
+// what this kernel can.
+package sandbox

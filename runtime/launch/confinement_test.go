@@ -62,7 +62,7 @@ func executesOnly(fd uint32) []byte {
 
 // ruleset is one of Landlock under which no file can be read but those below the
 // readable folders.
-func ruleset(t *testing.T, readable ...string) *os.File {
+func ruleset(t testing.TB, readable ...string) *os.File {
 	t.Helper()
 	attr := unix.LandlockRulesetAttr{Handled_access_fs: unix.LANDLOCK_ACCESS_FS_READ_FILE}
 	fd, _, e := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), 8, 0)
@@ -189,7 +189,7 @@ func TestTheExecutableCanHaveTheHighestNumberOfAll(t *testing.T) {
 }
 
 // link is the host's end of a link and the one for the process.
-func link(t *testing.T) (host, process *os.File) {
+func link(t testing.TB) (host, process *os.File) {
 	t.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

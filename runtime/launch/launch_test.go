@@ -35,7 +35,7 @@ type found struct {
 	Tried      map[string]string
 }
 
-func open(t *testing.T, path string) *os.File {
+func open(t testing.TB, path string) *os.File {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
@@ -45,7 +45,7 @@ func open(t *testing.T, path string) *os.File {
 	return f
 }
 
-func spawner(t *testing.T) *launch.Spawner {
+func spawner(t testing.TB) *launch.Spawner {
 	t.Helper()
 	s := launch.NewSpawner()
 	t.Cleanup(s.Close)
@@ -166,6 +166,9 @@ func TestTheProcessHasOnlyTheDescriptorsOfItsSpec(t *testing.T) {
 		default:
 			t.Errorf("descriptor %d is %s", fd, target)
 		}
+	}
+	if f.FDs[0] != os.DevNull {
+		t.Errorf("standard input is %s", f.FDs[0])
 	}
 	if !strings.HasPrefix(f.FDs[3], "socket:") {
 		t.Errorf("descriptor 3 is %s", f.FDs[3])

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -17,7 +18,7 @@ import (
 const someone = 712345
 
 // shared makes the built probe reachable for other users.
-func shared(t *testing.T) {
+func shared(t testing.TB) {
 	t.Helper()
 	if err := os.Chmod(filepath.Dir(probe), 0o755); err != nil {
 		t.Fatal(err)
@@ -57,6 +58,31 @@ func TestTheProcessHasNoCapabilitiesWhoeverItIs(t *testing.T) {
 	// Who makes a user namespace is mighty in it until the exec.
 	spaces := launch.Namespaces{User: true, PID: true, IPC: true, Network: true}
 	powerless(t, report(t, launch.Spec{Confine: launch.Confinement{Namespaces: spaces}}, nil), root())
+}
+
+// A root that may not narrow the bounding set, as in some containers, has its
+// capabilities all the same until the launcher drops them, and none after the exec.
+func TestARootOfFewRightsHandsNoneDown(t *testing.T) {
+	if !root() {
+		powerless(t, report(t, launch.Spec{}, nil), false)
+		return
+	}
+	setpriv, err := exec.LookPath("setpriv")
+	if err != nil {
+		t.Fatal("this test needs setpriv")
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := report(t, launch.Spec{}, func(cmd *exec.Cmd) {
+		before := []string{"setpriv", "--bounding-set=-setpcap", bash(t), "-c", `exec -a "$0" "$@"`, cmd.Args[0], exe}
+		cmd.Path, cmd.Args = setpriv, append(before, cmd.Args[1:]...)
+	})
+	if strings.Trim(f.Status["CapBnd"], "0") == "" {
+		t.Error("it could narrow the bounding set: this test shows nothing")
+	}
+	powerless(t, f, false)
 }
 
 func TestTheProcessHasNamespacesOfItsOwn(t *testing.T) {

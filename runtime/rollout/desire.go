@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/segue-run/segue/runtime/grant"
 	"github.com/segue-run/segue/sdk/manifest"
 )
 
@@ -101,7 +100,9 @@ func narrowed(old, now Record, at time.Time) desire {
 	d := desire{plans: map[string]Plan{}, shares: map[string]manifest.Weight{}}
 	for key, plan := range to.plans {
 		if had, ok := from.plans[key]; ok {
-			plan.Granted = grant.Common(plan.Granted, had.Granted)
+			if now.approvedSince(old) {
+				plan.Granted = had.Granted
+			}
 			d.plans[key] = plan
 		}
 	}

@@ -51,6 +51,11 @@ func (r *Record) granted() manifest.Permissions {
 	return r.Grants.Permissions
 }
 
+// approvedSince reports whether an operator has approved more than old has.
+func (r *Record) approvedSince(old Record) bool {
+	return !none(r.granted()) && (old.Grants == nil || r.Grants.At != old.Grants.At)
+}
+
 // wish finds anew what the candidate lacks, as long as nothing of it was started. A way
 // back asks for nothing.
 func (r *Record) wish() {

@@ -2,18 +2,90 @@ package host
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/segue-run/segue/runtime/artifact"
 	"github.com/segue-run/segue/runtime/gateway"
 	"github.com/segue-run/segue/runtime/grant"
 	"github.com/segue-run/segue/runtime/instance"
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/rollout"
+	"github.com/segue-run/segue/runtime/sandbox"
 	"github.com/segue-run/segue/sdk/manifest"
+	"go.uber.org/zap"
 )
+
+// openSandbox finds out what this machine can hold modules in by, and refuses to run
+// below what the operator requires: before anything is started.
+func (h *host) openSandbox(ctx context.Context) error {
+	machine, err := sandbox.Probe(ctx, sandbox.Config{
+		Name: "segue", FirstUID: h.cfg.Sandbox.UIDs.First, LastUID: h.cfg.Sandbox.UIDs.Last,
+		DataDir: dataDir(h.cfg.StateDir), Protected: []string{h.cfg.StateDir, h.cfg.ModulesDir},
+		Without: h.cfg.Sandbox.Without, Logger: h.opts.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	h.machine = machine
+	h.closes(machine.Close)
+	if least := h.cfg.Sandbox.Require; !machine.Level().Reaches(least) {
+		return &module.Error{Kind: module.Denied, Field: "sandbox.require", Value: string(least),
+			Msg:  fmt.Sprintf("modules would run at level %q here", machine.Level()),
+			Hint: "`segue doctor` says what is missing and what would change that; or set sandbox.require lower"}
+	}
+	h.info.Sandbox = machine.Level()
+	h.log.Info("modules are held in", zap.String("level", string(machine.Level())), zap.Strings("not_there", lacking(machine.Layers())))
+	return nil
+}
+
+// refuseUnknown refuses grants for a module that nobody knows: none is in the state, and
+// no file of it in the watched directory. A name that is misspelt would grant nothing.
+func (h *host) refuseUnknown(ctx context.Context) error {
+	unknown := map[string]bool{}
+	for name, set := range h.cfg.Modules {
+		if len(grant.Lines(set.Grants)) > 0 {
+			unknown[name] = true
+		}
+	}
+	for _, known := range h.engine.Statuses() {
+		delete(unknown, known.Name)
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	files, err := os.ReadDir(h.cfg.ModulesDir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read the watched directory: %w", err)
+	}
+	for _, file := range files {
+		if found, err := artifact.Inspect(ctx, filepath.Join(h.cfg.ModulesDir, file.Name())); err == nil && found.Manifest != nil {
+			delete(unknown, found.Manifest.Name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(unknown)) {
+		return &module.Error{Kind: module.NotFound, Field: "modules." + name + ".grants", Msg: "no module of this name was ever deployed, and no file of it is in " + h.cfg.ModulesDir,
+			Hint: "mend the name, or put its file there first; without the grants it waits for `segue approve " + name + " grant`"}
+	}
+	return nil
+}
+
+// lacking are the names of the layers that are not wholly there.
+func lacking(layers []module.Layer) []string {
+	var names []string
+	for _, l := range layers {
+		if l.State != module.LayerOn {
+			names = append(names, l.Name)
+		}
+	}
+	return names
+}
 
 // allowed is what a process of the plan may have, and what it asked for beyond.
 func (s *instances) allowed(plan rollout.Plan) (permissions, withheld manifest.Permissions) {

@@ -47,6 +47,7 @@ segue.yaml; flags go over variables, variables over the file.`,
 		{"state", "directory for everything that Segue keeps", defaults.StateDir},
 		{"listen", "address for traffic", defaults.Listen},
 		{"admin", "address for reads, health and metrics", defaults.Admin},
+		{"sandbox-require", "least level of the sandbox: none, confined, isolated or contained", string(defaults.Sandbox.Require)},
 		{"log-level", "debug, info, warn or error", defaults.Log.Level},
 		{"log-format", "console or json", defaults.Log.Format},
 	} {

@@ -56,11 +56,11 @@ func work() error {
 // labour uses what Go programs use.
 func labour(ctx context.Context, dir string) error {
 	errs := make(chan error)
-	for n := range 32 {
+	for n := range 12 {
 		go func() { errs <- errors.Join(files(dir, n), clocks(ctx), memory()) }()
 	}
 	var all []error
-	for range 32 {
+	for range 12 {
 		all = append(all, <-errs)
 	}
 	if err := exec.Command("/proc/self/exe").Run(); !errors.Is(err, os.ErrPermission) {

@@ -255,7 +255,7 @@ func (l *link) why() error {
 func (l *link) receive() (reply, error) {
 	text, control := make([]byte, wire.MaxLinkMessage), make([]byte, unix.CmsgSpace(4))
 	n, controls, _, _, err := l.conn.ReadMsgUnix(text, control) // close-on-exec, by package net
-	r := reply{file: received(control[:controls])}
+	r := reply{file: received(control[:max(controls, 0)])}
 	if err == nil {
 		err = json.Unmarshal(text[:n], &r.answer)
 	}

@@ -6,12 +6,17 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -48,16 +53,22 @@ var deeds = map[string]func(args ...string) (string, error){
 		slices.Sort(addrs)
 		return strings.Join(addrs, " "), err
 	},
-	"listen":     func(args ...string) (string, error) { return answerOne(net.Listen("tcp", args[0])) },
-	"sdk-listen": func(args ...string) (string, error) { return answerOne(sdk.Listen(context.Background(), "tcp", args[0])) },
-	"udp":        func(args ...string) (string, error) { _, err := net.Dial("udp", args[0]); return "", err },
-	"unix":       func(args ...string) (string, error) { _, err := net.Dial("unix", args[0]); return "", err },
-	"unix-pair":  unixPair,
-	"options":    keepOptions,
-	"blocking":   blocking,
-	"again":      connectAgain,
-	"autobind":   autobind,
-	"raw":        func(...string) (string, error) { _, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP); return "", err },
+	"listen": func(args ...string) (string, error) { return answerOne(net.Listen("tcp", args[0])) },
+	"sdk-listen": func(args ...string) (string, error) {
+		return answerOne(sdk.Listen(context.Background(), "tcp", args[0]))
+	},
+	"udp":         func(args ...string) (string, error) { _, err := net.Dial("udp", args[0]); return "", err },
+	"unix":        func(args ...string) (string, error) { _, err := net.Dial("unix", args[0]); return "", err },
+	"unix-listen": unixListen,
+	"options":     keepOptions,
+	"blocking":    blocking,
+	"again":       connectAgain,
+	"swap":        swap,
+	"autobind":    autobind,
+	"raw": func(...string) (string, error) {
+		_, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP)
+		return "", err
+	},
 	"unshare":    func(...string) (string, error) { return "", unix.Unshare(0) },
 	"exec":       execute,
 	"bad-memory": badMemory,
@@ -69,9 +80,15 @@ var deeds = map[string]func(args ...string) (string, error){
 		}
 		return "", nil
 	},
-	"datagrams": datagrams,
-	"hang":      func(...string) (string, error) { _, err := io.Copy(io.Discard, os.Stdin); return "", err },
-	"env":       func(args ...string) (string, error) { return os.Getenv(args[0]), nil },
+	"datagrams":   datagrams,
+	"dial-mapped": dialMapped,
+	"datagrams-and-hang": func(...string) (string, error) {
+		_, _ = datagrams()
+		_, err := io.Copy(io.Discard, os.Stdin)
+		return "", err
+	},
+	"hang": func(...string) (string, error) { _, err := io.Copy(io.Discard, os.Stdin); return "", err },
+	"env":  func(args ...string) (string, error) { return os.Getenv(args[0]), nil },
 }
 
 func patient(d string) (context.Context, context.CancelFunc) {
@@ -135,15 +152,8 @@ func answerOne(l net.Listener, err error) (string, error) {
 // listening is printed by a module that listens.
 const listening = "listening"
 
-// unixPair connects to a socket of its own by its path, which is forbidden, and to one
-// that it made, by a pair, which is not.
-func unixPair(...string) (string, error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
-	if err != nil {
-		return "", err
-	}
-	defer unix.Close(fds[0])
-	defer unix.Close(fds[1])
+// unixListen listens on a name that the kernel chooses.
+func unixListen(...string) (string, error) {
 	l, err := net.Listen("unix", "")
 	if err != nil {
 		return "", err
@@ -213,19 +223,54 @@ func connectAgain(args ...string) (string, error) {
 	return "", unix.Connect(fd, sockaddrOf(args[0]))
 }
 
-// autobind listens on a socket without binding it, and connects to that.
+// autobind listens on a socket without binding it.
 func autobind(...string) (string, error) {
 	fd := rawSocket()
 	defer unix.Close(fd)
-	if err := unix.Listen(fd, 1); err != nil {
-		return "", err
+	return "", unix.Listen(fd, 1)
+}
+
+// swap binds and listens under the number of a socket of the unix family again and
+// again, while another thread puts a socket of TCP under that number for moments, until
+// that one listens at a port that was not granted, and tells which.
+func swap(...string) (string, error) {
+	tcp := rawSocket()
+	family, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	must(err)
+	const number = 900
+	must(unix.Dup3(family, number, 0))
+	var stop atomic.Bool
+	var swapper sync.WaitGroup
+	swapper.Go(func() {
+		runtime.LockOSThread()
+		for !stop.Load() {
+			must(unix.Dup3(tcp, number, 0))
+			must(unix.Dup3(family, number, 0))
+		}
+	})
+	port := func() int {
+		name, err := unix.Getsockname(tcp)
+		must(err)
+		return name.(*unix.SockaddrInet4).Port
 	}
-	name, err := unix.Getsockname(fd)
-	if err != nil {
-		return "", err
+	listens := func() bool {
+		accepts, err := unix.GetsockoptInt(tcp, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+		return err == nil && accepts == 1
+	}
+	deadline := time.Now().Add(patience)
+	for port() == 0 && time.Now().Before(deadline) {
+		_ = unix.Bind(number, &unix.SockaddrInet4{Port: 20000 + rand.IntN(10000)})
+	}
+	for bound := port() != 0; bound && !listens() && time.Now().Before(deadline); {
+		_ = unix.Listen(number, 1)
+	}
+	stop.Store(true)
+	swapper.Wait()
+	if !listens() {
+		return "", errors.New("the race was not won")
 	}
 	fmt.Println(listening)
-	fmt.Println(name.(*unix.SockaddrInet4).Port)
+	fmt.Println(port())
 	_, err = io.Copy(io.Discard, os.Stdin)
 	return "", err
 }
@@ -255,4 +300,21 @@ func datagrams(...string) (string, error) {
 			return strconv.Itoa(n), err
 		}
 	}
+}
+
+// dialMapped connects a socket of IPv6 to 127.0.0.1 at a port.
+func dialMapped(args ...string) (string, error) {
+	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return "", err
+	}
+	port, err := strconv.Atoi(args[0])
+	must(err)
+	to := &unix.SockaddrInet6{Port: port, Addr: netip.MustParseAddr("::ffff:127.0.0.1").As16()}
+	if err := unix.Connect(fd, to); err != nil {
+		return "", errors.Join(err, unix.Close(fd))
+	}
+	file := os.NewFile(uintptr(fd), "socket")
+	defer file.Close()
+	return converse(net.FileConn(file))
 }

@@ -76,7 +76,8 @@ func (l *linkServer) serve(ctx context.Context) error {
 	pace := rate.NewLimiter(requestsRate, requestsBurst)
 	for first := true; ; first = false {
 		m, err := l.receive()
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) { // closed, with answers unread
+			m.discard()
 			return nil
 		}
 		if err != nil {
@@ -112,12 +113,9 @@ type message struct {
 func (l *linkServer) receive() (message, error) {
 	text, control := make([]byte, wire.MaxLinkMessage), make([]byte, unix.CmsgSpace(4))
 	n, controls, flags, _, err := l.conn.ReadMsgUnix(text, control) // close-on-exec, by package net
-	m := message{text: text[:n], descriptors: descriptors(control[:controls])}
+	m := message{text: text[:max(n, 0)], descriptors: descriptors(control[:max(controls, 0)])}
 	if err == nil && flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0 {
 		err = errors.New("it is too long")
-	}
-	if errors.Is(err, io.EOF) {
-		m.discard()
 	}
 	return m, err
 }

@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 
 // notified are the calls that the filter of the tests passes on.
 var notified = []uint32{
-	unix.SYS_CONNECT, unix.SYS_BIND, unix.SYS_EXECVEAT, unix.SYS_UNSHARE,
+	unix.SYS_CONNECT, unix.SYS_BIND, unix.SYS_LISTEN, unix.SYS_EXECVEAT, unix.SYS_UNSHARE,
 }
 
 // confine does what the runtime's launcher does: it puts the filter on, sends the

@@ -52,3 +52,8 @@ func (p *process) refuseOwn(host string, port uint16) *refusal {
 func (p *process) refuseListen(at netip.AddrPort) *refusal {
 	return p.refuse("listen "+at.String(), "listen", at.String(), grant.Listens(p.req.Withheld, at))
 }
+
+// refuseAnyPort records that the module may not listen on a port that the kernel chooses.
+func (p *process) refuseAnyPort(addr netip.Addr) {
+	p.denied(byGateway, "listen "+hostPort(addr.String(), 0), "its manifest has to ask for a port by its number, in permissions.listen, and the operator to grant it")
+}

@@ -29,6 +29,8 @@ func (s *supervisor) socket(ctx context.Context, t tracee, call notification) ou
 		return failed(unix.EACCES)
 	case kind&^flags == unix.SOCK_STREAM && (protocol == 0 || protocol == unix.IPPROTO_TCP):
 		return s.openDeaf(call, int(domain), int(flags))
+	case protocol == unix.IPPROTO_MPTCP:
+		return failed(unix.EPROTONOSUPPORT) // Go asks for it first, and takes TCP for this answer
 	case kind&^flags == unix.SOCK_DGRAM && (protocol == 0 || protocol == unix.IPPROTO_UDP):
 		return s.openResolver(ctx, call, int(flags))
 	}
@@ -36,9 +38,9 @@ func (s *supervisor) socket(ctx context.Context, t tracee, call notification) ou
 }
 
 // openDeaf gives the process a socket that nothing ever reaches, and that it cannot make
-// hear. So it does not matter what the kernel would do with it: that bind and listen are
-// also the unix family's, whose calls go on, and that a process can put one socket in the
-// other's place while a call is looked at.
+// hear. So it does not matter that bind and listen go on for the sockets of the unix
+// family, and that a process can put one socket in another's place while a call is looked
+// at: there is no socket that it could gain by that.
 func (s *supervisor) openDeaf(call notification, domain, flags int) outcome {
 	fd, err := unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|flags&unix.SOCK_NONBLOCK, unix.IPPROTO_TCP)
 	if err != nil {
@@ -184,6 +186,11 @@ func (s *supervisor) bind(_ context.Context, t tracee, call notification) outcom
 		return failed(unix.EAFNOSUPPORT)
 	}
 	at := to.address.host()
+	if at.Port() == 0 && at.Addr().Zone() == "" {
+		// Some bind so before they connect, and Go to see whether there is IPv6. It is
+		// still deaf, and may not listen.
+		return failed(errnoFor(unix.Bind(to.own, to.address.kernel())))
+	}
 	if !grant.Listens(s.process.req.Permissions, at) {
 		s.process.refuseListen(at)
 		return failed(unix.EACCES)
@@ -200,6 +207,22 @@ func (s *supervisor) bind(_ context.Context, t tracee, call notification) outcom
 		}
 		return unix.Bind(own, to.address.kernel())
 	})
+}
+
+// listen answers listen(2), which sockets of the unix family may do, and those that bind
+// has put in place.
+func (s *supervisor) listen(_ context.Context, t tracee, call notification) outcome {
+	to, err := t.socket(call)
+	if err != nil {
+		return s.broken(err)
+	}
+	defer to.close()
+	deaf, err := unix.GetsockoptInt(to.own, unix.SOL_SOCKET, unix.SO_LOCK_FILTER)
+	if to.domain == unix.AF_UNIX || err == nil && deaf == 0 {
+		return outcome{proceed: true}
+	}
+	s.process.refuseAnyPort(localAddress(to.own).Addr())
+	return failed(unix.EACCES)
 }
 
 // localAddress is what a socket is bound to, zero where it is none of TCP.
@@ -241,8 +264,11 @@ func (s *supervisor) replace(t tracee, to target, prepare func(own int) error) o
 	return outcome{}
 }
 
-// errnoFor is what a call fails with.
+// errnoFor is what a call fails with; 0 where there is no error.
 func errnoFor(err error) syscall.Errno {
+	if err == nil {
+		return 0
+	}
 	if errno := errnoOf(err); errno != 0 {
 		return syscall.Errno(errno)
 	}

@@ -107,6 +107,8 @@ func (s *supervisor) handle(ctx context.Context, call notification) error {
 		serve = s.connect
 	case call.nr == unix.SYS_BIND:
 		serve = s.bind
+	case call.nr == unix.SYS_LISTEN:
+		serve = s.listen
 	default:
 		return s.answer(call, s.deny(t, call))
 	}

@@ -54,7 +54,12 @@ func powerless(t *testing.T, f found, bounded bool) {
 }
 
 func TestTheProcessHasNoCapabilitiesWhoeverItIs(t *testing.T) {
-	powerless(t, report(t, launch.Spec{}, nil), root())
+	f := report(t, launch.Spec{}, nil)
+	powerless(t, f, root())
+	// No root, no ambient capabilities, and both for good.
+	if root() && f.SecureBits != 0b11000011 {
+		t.Errorf("the secure bits are %b", f.SecureBits)
+	}
 	// Who makes a user namespace is mighty in it until the exec.
 	spaces := launch.Namespaces{User: true, PID: true, IPC: true, Network: true}
 	powerless(t, report(t, launch.Spec{Confine: launch.Confinement{Namespaces: spaces}}, nil), root())
@@ -71,13 +76,10 @@ func TestARootOfFewRightsHandsNoneDown(t *testing.T) {
 	if err != nil {
 		t.Fatal("this test needs setpriv")
 	}
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	f := report(t, launch.Spec{}, func(cmd *exec.Cmd) {
-		before := []string{"setpriv", "--bounding-set=-setpcap", bash(t), "-c", `exec -a "$0" "$@"`, cmd.Args[0], exe}
-		cmd.Path, cmd.Args = setpriv, append(before, cmd.Args[1:]...)
+		under(t, ":")(cmd)
+		cmd.Args = append([]string{"setpriv", "--bounding-set=-setpcap", cmd.Path}, cmd.Args[1:]...)
+		cmd.Path = setpriv
 	})
 	if strings.Trim(f.Status["CapBnd"], "0") == "" {
 		t.Error("it could narrow the bounding set: this test shows nothing")
@@ -119,8 +121,28 @@ func TestTheProcessHasNamespacesOfItsOwn(t *testing.T) {
 	}
 }
 
+// grouped gives this process supplementary groups for a test, if it may.
+func grouped(t *testing.T, groups ...int) {
+	t.Helper()
+	before, err := syscall.Getgroups()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Setgroups(groups); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Setgroups(before); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 func TestAUserOfItsOwnIsForRootToGive(t *testing.T) {
 	shared(t)
+	if root() {
+		grouped(t, 0, 4, 27)
+	}
 	user := &launch.User{UID: someone, GID: someone + 1}
 	for name, spaces := range map[string]launch.Namespaces{
 		"alone":           {},

@@ -55,7 +55,9 @@ const NotifyByte = entry.NotifyByte
 // User is who a process runs as. It has no supplementary groups.
 type User struct{ UID, GID uint32 }
 
-// Namespaces are those that a process gets of its own.
+// Namespaces are those that a process gets of its own. In a pid namespace it is pid 1:
+// signals that it does not handle do nothing to it, but for SIGKILL from the host, and
+// its whole tree ends with it.
 type Namespaces struct{ User, PID, IPC, Network bool }
 
 // attributes are what the kernel is asked for when the process is made.

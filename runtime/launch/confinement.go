@@ -21,7 +21,7 @@ type Confinement struct {
 	// In a user namespace it keeps its user and group ids, and no others are mapped.
 	Namespaces Namespaces
 	// Cgroup is the folder of a cgroup of version 2, open for reading, in which the
-	// process is made. To join one later costs milliseconds.
+	// process is made. To join one later can cost milliseconds.
 	Cgroup *os.File
 	// Cgroups are files, open for writing, whose groups the launcher joins: tasks of
 	// version 1 or cgroup.procs. The second moves all of the launcher's threads, for

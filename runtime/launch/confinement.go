@@ -20,7 +20,13 @@ type Confinement struct {
 	// Namespaces are made for it; User is needed for the others unless this is root.
 	// In a user namespace it keeps its user and group ids, and no others are mapped.
 	Namespaces Namespaces
-	// Cgroups are cgroup.procs files, open for writing, whose groups it joins.
+	// Cgroup is the folder of a cgroup of version 2, open for reading, in which the
+	// process is made. To join one later can cost milliseconds.
+	Cgroup *os.File
+	// Cgroups are files, open for writing, whose groups the launcher joins: tasks of
+	// version 1 or cgroup.procs. The second moves all of the launcher's threads, for
+	// which the kernel waits milliseconds; the first moves the one that becomes the
+	// process.
 	Cgroups []*os.File
 	// Processors are those that it may run on; empty is all.
 	Processors []int
@@ -49,7 +55,9 @@ const NotifyByte = entry.NotifyByte
 // User is who a process runs as. It has no supplementary groups.
 type User struct{ UID, GID uint32 }
 
-// Namespaces are those that a process gets of its own.
+// Namespaces are those that a process gets of its own. In a pid namespace it is pid 1:
+// signals that it does not handle do nothing to it, but for SIGKILL from the host, and
+// its whole tree ends with it.
 type Namespaces struct{ User, PID, IPC, Network bool }
 
 // attributes are what the kernel is asked for when the process is made.
@@ -62,6 +70,9 @@ func (c Confinement) attributes() *syscall.SysProcAttr {
 	}
 	for _, space := range c.Namespaces.each() {
 		attr.Cloneflags |= space.flag
+	}
+	if c.Cgroup != nil {
+		attr.UseCgroupFD, attr.CgroupFD = true, int(c.Cgroup.Fd())
 	}
 	if c.Namespaces.User {
 		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: uid, HostID: uid, Size: 1}}

@@ -27,6 +27,7 @@ var scenarios = map[string]func(rt *apitest.Runtime){
 	"of noon":         ofNoon,
 	"waiting":         waiting,
 	"on trial":        onTrial,
+	"confined":        confined,
 	"with a history":  withHistory,
 	"that queues":     func(rt *apitest.Runtime) { rt.OnDeploy = queue(rt) },
 	"that takes all":  func(rt *apitest.Runtime) { rt.OnDeploy = take(rt) },

@@ -40,7 +40,7 @@ segue.yaml; flags go over variables, variables over the file.`,
 			return serve(cmd.Context(), cfg)
 		},
 	}
-	cmd.Flags().StringVar(&file, "config", "", "configuration to read (default "+config.DefaultFile+", which may be missing)")
+	configFlag(cmd, &file)
 	defaults := config.Default()
 	for _, flag := range []struct{ name, usage, def string }{
 		{"modules", "directory to watch", defaults.ModulesDir},
@@ -54,6 +54,11 @@ segue.yaml; flags go over variables, variables over the file.`,
 		cmd.Flags().String(flag.name, flag.def, flag.usage)
 	}
 	return cmd
+}
+
+// configFlag gives a command --config.
+func configFlag(cmd *cobra.Command, file *string) {
+	cmd.Flags().StringVar(file, "config", "", "configuration to read (default "+config.DefaultFile+", which may be missing)")
 }
 
 // flagUsage makes an error about a flag one of wrong usage.

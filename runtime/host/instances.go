@@ -10,6 +10,7 @@ import (
 	"github.com/segue-run/segue/runtime/launch"
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/rollout"
+	"github.com/segue-run/segue/sdk/manifest"
 	"go.uber.org/zap"
 )
 
@@ -108,7 +109,7 @@ func (s *instances) Start(ctx context.Context, id string, plan rollout.Plan) (ro
 	set := s.cfg.Module(plan.Module)
 	inst, err := s.starter.Start(ctx, instance.Spec{
 		ID: id, Release: plan.Release, ManifestText: a.ManifestText, Binary: a.File(),
-		Limits: limitsOf(set), StopGrace: set.StopGrace,
+		Quotas: quotasOf(set), StopGrace: set.StopGrace,
 	})
 	if err != nil {
 		return nil, err
@@ -118,6 +119,13 @@ func (s *instances) Start(ctx context.Context, id string, plan rollout.Plan) (ro
 
 func limitsOf(set config.Module) launch.Limits {
 	return launch.Limits{NoFile: set.Limits.NoFile, Data: set.Limits.Data, FSize: set.Limits.FSize, NProc: set.Limits.NProc}
+}
+
+func quotasOf(set config.Module) manifest.Quotas {
+	return manifest.Quotas{
+		OpenFiles: int(set.Limits.NoFile), Processes: int(set.Limits.NProc),
+		Memory: manifest.Size(set.Limits.Data), FileSize: manifest.Size(set.Limits.FSize),
+	}
 }
 
 func (s *instances) Secure(ctx context.Context, digest module.Digest) error {

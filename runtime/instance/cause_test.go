@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/segue-run/segue/runtime/instance"
-	"github.com/segue-run/segue/runtime/launch"
 	"github.com/segue-run/segue/runtime/module"
 )
 
@@ -57,7 +56,7 @@ func TestTheCauseOfADeathIsTold(t *testing.T) {
 		"a call that it may not make":   {ask: "/trapped", cause: module.DiedOfSandbox, words: "broke a rule of its sandbox"},
 		"one that kills at once":        {ask: "/killed", cause: module.DiedOfSandbox, words: "broke a rule of its sandbox"},
 		"words that tell of no memory":  {ask: "/lies", cause: module.DiedOfCrash, words: "exited with code 1"},
-		"a panic that repeats an errno": {ask: "/enomem", cause: module.DiedOfMemory, words: "ran out of memory (its data limit is 1 GiB): panic: "},
+		"a panic that repeats an errno": {ask: "/enomem", cause: module.DiedOfMemory, words: "memory limit reached: panic: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -77,10 +76,10 @@ func TestTheCauseOfADeathIsTold(t *testing.T) {
 	}
 }
 
-func TestAModuleThatTakesMoreThanItsDataLimitRanOutOfMemory(t *testing.T) {
+func TestAModuleThatTakesMoreThanItsMemoryQuotaDiesOfIt(t *testing.T) {
 	b := newBench(t, nil)
 	spec := plugin(t, "chaos/hog")
-	spec.Limits = launch.Limits{Data: 256 << 20}
+	spec.Quotas.Memory = 160 << 20
 	i, err := b.starter.Start(t.Context(), spec)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +88,7 @@ func TestAModuleThatTakesMoreThanItsDataLimitRanOutOfMemory(t *testing.T) {
 		resp.Body.Close()
 		t.Error("it survived")
 	}
-	ended(t, i, module.DiedOfMemory, "ran out of memory (its data limit is 256 MiB): fatal error: ")
+	ended(t, i, module.DiedOfMemory, "memory quota of 160 MiB reached")
 }
 
 func TestAModuleThatTheKernelKilledForLackOfMemoryDiedOfIt(t *testing.T) {

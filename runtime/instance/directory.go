@@ -14,6 +14,8 @@ const (
 	// controlDir is the directory, within an instance's own, that the module gets
 	// as a descriptor and puts its control socket into.
 	controlDir = "control"
+	// tempDir is the one, beside it, that is the module's while it runs.
+	tempDir = "tmp"
 	// controlFD is the module's number of it.
 	controlFD = 4
 	// httpSocket is the data listener's name, for the moment until it is unlinked.
@@ -27,6 +29,7 @@ const (
 type directory struct {
 	path    string
 	control *os.File // O_PATH
+	temp    string   // the module's temporary folder; empty where it has none
 }
 
 func makeDirectory(runDir, id string) (*directory, error) {
@@ -47,6 +50,17 @@ func makeDirectory(runDir, id string) (*directory, error) {
 	}
 	d.control = f
 	return d, nil
+}
+
+// makeTemp makes the temporary folder. The module may be another user, who then has to
+// pass through here.
+func (d *directory) makeTemp() error {
+	temp := filepath.Join(d.path, tempDir)
+	if err := errors.Join(os.Mkdir(temp, 0o700), os.Chmod(d.path, 0o711)); err != nil {
+		return fmt.Errorf("make temporary folder: %w", err)
+	}
+	d.temp = temp
+	return nil
 }
 
 // remove closes and deletes it, whatever the module put there; see removeTree.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/segue-run/segue/runtime/launch"
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/sandbox"
 	"github.com/segue-run/segue/sdk/manifest"
 	"github.com/segue-run/segue/sdk/wire/modulev1"
 )
@@ -38,7 +39,13 @@ type Instance struct {
 	log      *zap.Logger
 
 	dir     *directory
-	launch  launch.Spec // all but what the environment gets at the last moment
+	dataDir string        // the module's data folder; empty where it has none
+	cell    *sandbox.Cell // nil where there is no Machine
+	sandbox module.Sandbox
+	denials denials
+	link    link
+	watched sync.WaitGroup // the watchdog
+	launch  launch.Spec    // all but what the environment gets at the last moment
 	proc    *process
 	data    *endpoint
 	control *control
@@ -58,6 +65,7 @@ type Instance struct {
 
 	launchTook time.Duration
 	started    time.Time
+	serving    chan struct{} // closed when it serves
 	phases     []module.PhaseTime
 
 	kills atomic.Uint64 // the kernel's count, a while ago; see kernelKills
@@ -81,8 +89,8 @@ func (i *Instance) PID() int { return i.proc.id() }
 // Started is when Start had its last answer.
 func (i *Instance) Started() time.Time { return i.started }
 
-// Phases says how long each part of the start took, in order: launch, handshake,
-// connect, describe, start.
+// Phases says how long each part of the start took, in order: sandbox, launch,
+// handshake, connect, describe, start. Without a Machine there is no part of the sandbox.
 func (i *Instance) Phases() []module.PhaseTime { return i.phases }
 
 // Done is closed when the process has ended, whoever wanted it.
@@ -130,6 +138,9 @@ func (i *Instance) supervise() {
 
 	i.control.close()
 	i.data.close()
+	i.link.close()
+	i.watched.Wait()
+	i.leaveCell()
 	if err := i.dir.remove(); err != nil {
 		i.log.Warn("an instance's directory could not be removed", zap.Error(err))
 	}

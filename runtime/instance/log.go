@@ -14,13 +14,16 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// linesPerSecond and bytesPerSecond are how much of one instance's words reaches the
-// log in a second. The lines beyond either are counted and dropped, so that a
-// module cannot fill the operator's disk.
+// linesPerSecond, where no quota says how many, and bytesPerSecond are how much of one
+// instance's words reaches the log in a second. The lines beyond either are counted and
+// dropped, so that a module cannot fill the operator's disk.
 const (
 	linesPerSecond = 1000
 	bytesPerSecond = 1 << 20
 )
+
+// excessEvery is how often it is told at most that a module writes too much.
+const excessEvery = time.Minute
 
 // The streams that a module's lines come on.
 const (
@@ -31,14 +34,17 @@ const (
 // moduleLog puts what a module writes into the runtime's log, each line at its own
 // level, and remembers the end of it.
 type moduleLog struct {
-	log *zap.Logger
+	log    *zap.Logger
+	most   int    // lines a second
+	excess func() // told that there were more; does not block
 
 	mu      sync.Mutex
 	tail    tail
 	panics  bool // standard error shows a stack trace
 	second  int64
-	count   int // lines in this second
-	size    int // their bytes
+	count   int       // lines in this second
+	told    time.Time // when excess was called last
+	size    int       // their bytes
 	dropped int
 }
 
@@ -53,16 +59,26 @@ func (m *moduleLog) line(stream string, line []byte, dropped int) {
 	if len(bytes.TrimSpace(line)) == 0 {
 		return
 	}
+	if m.write(stream, line, dropped) {
+		m.excess()
+	}
+}
+
+// write reports whether there is an excess to tell of.
+func (m *moduleLog) write(stream string, line []byte, dropped int) (excess bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.tail.add(line)
-	if !m.admitLocked(time.Now(), len(line)) {
-		return
+	if now := time.Now(); !m.admitLocked(now, len(line)) {
+		if excess = now.Sub(m.told) >= excessEvery; excess {
+			m.told = now
+		}
+		return excess
 	}
 	level, text, fields := m.readLocked(stream, line)
 	entry := m.log.Check(level, printable(text))
 	if entry == nil {
-		return
+		return false
 	}
 	out := append(make([]zap.Field, 0, 3), zap.String("stream", stream))
 	if len(fields) > 0 {
@@ -72,6 +88,7 @@ func (m *moduleLog) line(stream string, line []byte, dropped int) {
 		out = append(out, zap.Int("dropped_bytes", dropped))
 	}
 	entry.Write(out...)
+	return false
 }
 
 // admitLocked counts by the second.
@@ -82,7 +99,7 @@ func (m *moduleLog) admitLocked(now time.Time, size int) bool {
 	}
 	m.count++
 	m.size += size
-	if m.count > linesPerSecond || m.size > bytesPerSecond {
+	if m.count > m.most || m.size > bytesPerSecond {
 		m.dropped++
 		return false
 	}

@@ -25,6 +25,7 @@ import (
 
 	"github.com/segue-run/segue/runtime/instance"
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/sdk/manifest"
 )
 
 // patience is how long a test waits for what must come.
@@ -75,6 +76,7 @@ type bench struct {
 	starter *instance.Starter
 	logs    *observer.ObservedLogs
 	binary  *os.File
+	quotas  manifest.Quotas // of each spec
 
 	mu   sync.Mutex
 	next int
@@ -108,7 +110,7 @@ func (b *bench) spec(mode string, env ...string) instance.Spec {
 	b.next++
 	return instance.Spec{
 		ID: "i" + strconv.Itoa(b.next), Release: release, ManifestText: manifestText, Binary: b.binary,
-		Env: append(env, "MODE="+mode),
+		Env: append(env, "MODE="+mode), Quotas: b.quotas,
 	}
 }
 

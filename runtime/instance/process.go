@@ -35,17 +35,28 @@ type process struct {
 	mu     sync.Mutex
 	stage  stage
 	killed bool
+	quota  string           // for which it was killed; empty for another reason
+	also   func()           // kills what the group may not hold; may be nil; does not block
+	known  chan struct{}    // closed when pid is known, or never will be
 	pid    int              // of the child, once it was started; 0 before
 	status *os.ProcessState // how it ended, once over; nil if it was never started
 }
 
-func newProcess() *process { return &process{gone: make(chan struct{})} }
+func newProcess() *process {
+	return &process{gone: make(chan struct{}), known: make(chan struct{})}
+}
 
 // id is the child's pid, or 0 if it was never started.
 func (p *process) id() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.pid
+}
+
+// awaitID is id once it is known.
+func (p *process) awaitID() int {
+	<-p.known
+	return p.id()
 }
 
 // whileAlive calls f with the child's pid, which no other process can get before f has
@@ -65,6 +76,13 @@ func (p *process) wasKilled() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.killed
+}
+
+// killedFor is the quota for which the host has killed it, or "".
+func (p *process) killedFor() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.quota
 }
 
 // state is how the child ended; nil if it has not, or was never started.
@@ -91,6 +109,7 @@ func (p *process) start(spawner *launch.Spawner, cmd *exec.Cmd) error {
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer close(p.known)
 	if err != nil {
 		p.stage = over
 		close(p.gone)
@@ -104,15 +123,21 @@ func (p *process) start(spawner *launch.Spawner, cmd *exec.Cmd) error {
 	return nil
 }
 
-// kill sends SIGKILL to the whole group; a process not yet started never will be.
-// It does not wait.
-func (p *process) kill() {
+// kill sends SIGKILL to the whole group, and to what else its sandbox knows; a process
+// not yet started never will be. It does not wait.
+func (p *process) kill() { p.killFor("") }
+
+// killFor kills it for a quota. The first reason is the one that counts.
+func (p *process) killFor(quota string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.killed = true
+	if !p.killed {
+		p.killed, p.quota = true, quota
+	}
 	switch p.stage {
 	case fresh:
 		p.stage = over
+		close(p.known)
 		close(p.gone)
 	case running:
 		p.signalLocked()
@@ -121,6 +146,9 @@ func (p *process) kill() {
 
 func (p *process) signalLocked() {
 	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
+	if p.also != nil {
+		p.also()
+	}
 }
 
 // await waits until the child has ended, kills what is left of its group while its

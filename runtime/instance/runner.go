@@ -55,6 +55,7 @@ func (r *moduleRunner) Start(context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.i.watch()
 	if err := r.i.writeRecord(); err != nil {
 		r.i.abandon()
 		return &module.Error{Kind: module.Internal, Msg: "it cannot be recorded", Err: err}

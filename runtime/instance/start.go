@@ -2,6 +2,7 @@ package instance
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"reflect"
 	"regexp"
+	"strconv"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -19,7 +21,6 @@ import (
 	"google.golang.org/grpc"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
-	"github.com/segue-run/segue/runtime/launch"
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/sdk/manifest"
 	"github.com/segue-run/segue/sdk/wire"
@@ -39,8 +40,21 @@ type Spec struct {
 	// Binary is the verified executable, open read-only. It stays the caller's and
 	// may be closed when Start returns.
 	Binary *os.File
-	// Limits are the module's own; a zero one is the Starter's.
-	Limits launch.Limits
+	// Dynamic says that Binary needs an interpreter and libraries.
+	Dynamic bool
+	// Permissions are those that were asked for and granted; Withheld were asked for
+	// alone.
+	Permissions, Withheld manifest.Permissions
+	// Quotas are complete. One that is zero is no limit, or the launcher's default.
+	Quotas manifest.Quotas
+	// DataDir is the absolute path of the module's data folder, which Start makes where
+	// it is missing; empty where it has none.
+	DataDir string
+	// Gateway serves the module's link to the host; nil where it gets none.
+	Gateway Gateway
+	// Denied is told once of each different thing that the process tries and may not,
+	// and of each quota that it reaches. It must not block. May be nil.
+	Denied func(module.Denial)
 	// Env is what the module's environment has beside what the contract puts
 	// there: key=value. Nothing of the host's is inherited.
 	Env []string
@@ -72,6 +86,7 @@ func (s *Starter) Start(ctx context.Context, spec Spec) (*Instance, error) {
 		return nil, i.giveUp(ctx, bounded, &step{goal: "start", when: "while it started", err: context.Cause(bounded)})
 	}
 	i.started = time.Now()
+	close(i.serving)
 	i.log.Info("instance started", zap.Int("pid", i.proc.id()))
 	return i, nil
 }
@@ -79,7 +94,7 @@ func (s *Starter) Start(ctx context.Context, spec Spec) (*Instance, error) {
 // prepare makes all that an instance needs before its process. It leaves nothing
 // behind where it fails.
 func (s *Starter) prepare(spec Spec) (_ *Instance, err error) {
-	own, limits, err := s.check(spec)
+	own, err := s.check(spec)
 	if err != nil {
 		return nil, err
 	}
@@ -90,11 +105,15 @@ func (s *Starter) prepare(spec Spec) (_ *Instance, err error) {
 	i := &Instance{
 		starter: s, id: spec.ID, release: spec.Release, manifest: own, text: spec.ManifestText,
 		grace: spec.StopGrace, log: log,
-		proc: newProcess(), hello: newHandshake(), words: &moduleLog{log: log.Named("output")},
-		done: make(chan struct{}), released: make(chan struct{}),
+		proc: newProcess(), hello: newHandshake(), denials: denials{tell: spec.Denied},
+		serving: make(chan struct{}), done: make(chan struct{}), released: make(chan struct{}),
 	}
 	if i.grace <= 0 {
 		i.grace = s.cfg.StopGrace
+	}
+	i.words = &moduleLog{
+		log: log.Named("output"), most: cmp.Or(spec.Quotas.LogLines, linesPerSecond),
+		excess: func() { i.reached("log_lines") },
 	}
 	i.kills.Store(s.kills.now())
 	i.control = &control{nonce: random(32), proc: i.proc}
@@ -104,56 +123,62 @@ func (s *Starter) prepare(spec Spec) (_ *Instance, err error) {
 	}
 	defer func() {
 		if err != nil {
-			i.handOver()
-			_ = i.dir.remove()
+			i.undo()
 		}
 	}()
+	if err := s.adopt(i); err != nil {
+		return nil, err
+	}
 	listener, data, err := i.dir.listen()
 	if err != nil {
 		return nil, err
 	}
 	i.data, i.handedDown = data, []*os.File{listener}
-	if err := s.adopt(i); err != nil {
-		data.close()
+	if err := i.makeFolders(spec); err != nil {
 		return nil, err
 	}
+	if err := i.confine(spec); err != nil {
+		return nil, err
+	}
+	i.launch.Binary, i.launch.Args = spec.Binary, []string{spec.Release.String()}
+	i.launch.Files, i.launch.ListenerName = []*os.File{listener, i.dir.control}, wire.ListenerName
 	if err := i.connectOutput(); err != nil {
-		s.forget(i)
-		data.close()
 		return nil, err
 	}
-	i.launch = launch.Spec{
-		Binary: spec.Binary, Args: []string{spec.Release.String()}, Env: spec.Env, Limits: limits,
-		Files: []*os.File{listener, i.dir.control}, ListenerName: wire.ListenerName,
-		Stdout: i.handedDown[1], Stderr: i.handedDown[2],
+	i.launch.Stdout, i.launch.Stderr = i.handedDown[1], i.handedDown[2]
+	return i, i.connectLink(spec.Gateway)
+}
+
+// undo gives back what a failed prepare had made.
+func (i *Instance) undo() {
+	i.handOver()
+	if i.out != nil {
+		i.out.drain()
 	}
-	return i, nil
+	if i.data != nil {
+		i.data.close()
+	}
+	i.leaveCell()
+	i.starter.forget(i)
+	_ = i.dir.remove()
 }
 
 // check refuses a spec that cannot be started.
-func (s *Starter) check(spec Spec) (*manifest.Manifest, launch.Limits, error) {
-	none := launch.Limits{}
+func (s *Starter) check(spec Spec) (*manifest.Manifest, error) {
 	if !idPattern.MatchString(spec.ID) {
-		return nil, none, &module.Error{Kind: module.Invalid, Field: "instance", Value: spec.ID, Msg: "not an instance id"}
+		return nil, &module.Error{Kind: module.Invalid, Field: "instance", Value: spec.ID, Msg: "not an instance id"}
 	}
 	if spec.Binary == nil {
-		return nil, none, module.Errorf(module.Invalid, "no executable")
+		return nil, module.Errorf(module.Invalid, "no executable")
 	}
 	own, err := manifest.Parse(spec.ManifestText)
 	if err != nil {
-		return nil, none, &module.Error{Kind: module.Invalid, Field: "manifest", Err: err}
+		return nil, &module.Error{Kind: module.Invalid, Field: "manifest", Err: err}
 	}
 	if own.Name != spec.Release.Module || own.Version != spec.Release.Version {
-		return nil, none, &module.Error{Kind: module.Invalid, Field: "manifest", Value: own.Name + "@" + own.Version, Msg: "it is another release's"}
+		return nil, &module.Error{Kind: module.Invalid, Field: "manifest", Value: own.Name + "@" + own.Version, Msg: "it is another release's"}
 	}
-	if err := spec.Limits.Validate(); err != nil {
-		return nil, none, &module.Error{Kind: module.Invalid, Field: "limits", Err: err}
-	}
-	limits, clamps := s.limitsFor(spec.Limits)
-	for _, c := range clamps {
-		s.log.Warn("a limit was lowered", zap.Stringer("release", spec.Release), zap.Stringer("limit", c))
-	}
-	return own, limits, nil
+	return own, nil
 }
 
 // connectOutput makes the pipes and what reads them.
@@ -173,6 +198,23 @@ func (i *Instance) connectOutput() error {
 	i.handedDown = append(i.handedDown, outEnd, errEnd)
 	// Two more for what go-plugin redirects inside the module.
 	i.streams = []*lines{direct, errors, i.words.stream(stdout), i.words.stream(stderr)}
+	return nil
+}
+
+// connectLink makes the module's link to the host, where it has one, and begins to serve
+// it. It comes last: it cannot be taken back.
+func (i *Instance) connectLink(gateway Gateway) error {
+	if gateway == nil {
+		return nil
+	}
+	ours, theirs, err := openLink()
+	if err != nil {
+		return err
+	}
+	i.handedDown = append(i.handedDown, theirs)
+	i.launch.Files = append(i.launch.Files, theirs)
+	i.launch.Env = append(i.launch.Env, wire.EnvLink+"="+strconv.Itoa(wire.LinkFD))
+	i.link.serve(gateway, ours, i.proc.awaitID, i.denials.add)
 	return nil
 }
 

@@ -19,8 +19,8 @@ import (
 	"time"
 
 	"github.com/segue-run/segue/runtime/instance"
-	"github.com/segue-run/segue/runtime/launch"
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/sdk/manifest"
 )
 
 func TestAStartedModuleServesIsWellAndStopsByItself(t *testing.T) {
@@ -69,9 +69,9 @@ func TestAStateDirectoryMayLieAtALongPath(t *testing.T) {
 
 func TestTheModuleHasItsLimitsItsEnvironmentAndNoOtherDescriptors(t *testing.T) {
 	t.Setenv("SECRET_OF_THE_HOST", "1")
-	b := newBench(t, func(c *instance.Config) { c.Limits = launch.Limits{NoFile: 777, FSize: 99 << 20} })
+	b := newBench(t, nil)
 	spec := b.spec("", "LANG=C", "SEGUE_INSTANCE=forged")
-	spec.Limits.FSize = 33 << 20
+	spec.Quotas = manifest.Quotas{OpenFiles: 777, FileSize: 33 << 20, Memory: 160 << 20, CPUTime: manifest.Duration(9500 * time.Millisecond)}
 	i, err := b.starter.Start(t.Context(), spec)
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func TestTheModuleHasItsLimitsItsEnvironmentAndNoOtherDescriptors(t *testing.T) 
 		t.Fatal(err)
 	}
 	limits := strings.Join(strings.Fields(seen.Limits), " ")
-	for _, want := range []string{"Max open files 777 777 files", "Max file size 34603008 34603008 bytes", "Max core file size 0 0 bytes"} {
+	for _, want := range []string{"Max open files 777 777 files", "Max file size 34603008 34603008 bytes", "Max core file size 0 0 bytes", "Max data size 268435456 268435456 bytes", "Max cpu time 10 10 seconds"} {
 		if !strings.Contains(limits, want) {
 			t.Errorf("not in force: %s\n%s", want, seen.Limits)
 		}
@@ -168,7 +168,7 @@ func TestAModuleThatCannotServeIsRefusedWithTheReasonAndLeavesNothing(t *testing
 			mode: "never-started", timeout: 500 * time.Millisecond, kind: module.Timeout,
 			want: []string{"did not start within 500ms"},
 		},
-		"needs too much memory": {mode: "hungry", kind: module.Invalid, want: []string{"ran out of memory (its data limit is 256 MiB) while it started: fatal error: "}},
+		"needs too much memory": {mode: "hungry", kind: module.Invalid, want: []string{"memory quota of 160 MiB reached while it started"}},
 		"dies by a signal":      {mode: "segfault", kind: module.Invalid, want: []string{"SIGSEGV"}},
 		"names TCP": {
 			mode: "names", env: []string{"NETWORK=tcp", "ADDRESS=127.0.0.1:1"}, kind: module.Invalid,
@@ -216,10 +216,8 @@ func TestAModuleThatCannotServeIsRefusedWithTheReasonAndLeavesNothing(t *testing
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, func(c2 *instance.Config) {
-				c2.StartTimeout = c.timeout
-				c2.Limits.Data = 256 << 20
-			})
+			b := newBench(t, func(c2 *instance.Config) { c2.StartTimeout = c.timeout })
+			b.quotas.Memory = 160 << 20
 			err := b.refused(t.Context(), c.mode, c.env...)
 			if module.KindOf(err) != c.kind {
 				t.Errorf("kind %s, want %s", module.KindOf(err), c.kind)
@@ -263,7 +261,8 @@ func TestASpecThatCannotBeStartedIsRefused(t *testing.T) {
 		"no executable":          {func(s *instance.Spec) { s.Binary = nil }, "no executable"},
 		"no manifest":            {func(s *instance.Spec) { s.ManifestText = nil }, "manifest: "},
 		"another's manifest":     {func(s *instance.Spec) { s.Release.Version = "2.0.0" }, "it is another release's"},
-		"limits below any sense": {func(s *instance.Spec) { s.Limits.Data = 1 }, "limit data is 1"},
+		"quotas below any sense": {func(s *instance.Spec) { s.Quotas.OpenFiles = 1 }, "quotas: limit nofile is 1"},
+		"a data folder nowhere":  {func(s *instance.Spec) { s.DataDir = "data" }, `data "data": is not an absolute path`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			spec := b.spec("")

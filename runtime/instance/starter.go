@@ -13,6 +13,7 @@ import (
 
 	"github.com/segue-run/segue/runtime/launch"
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/sandbox"
 )
 
 // ErrClosed is the answer of a Starter that was closed.
@@ -25,8 +26,12 @@ type Config struct {
 	RunDir string
 	// Logger gets what instances do and what modules write; nil discards it.
 	Logger *zap.Logger
-	// Limits are for modules whose Spec leaves a limit zero.
-	Limits launch.Limits
+	// Machine makes the sandbox of each process. It stays the caller's, and is open for
+	// longer than the Starter. Nil is none: then only resource limits hold a module in,
+	// which is for tests of other things.
+	Machine *sandbox.Machine
+	// Require is the level that a sandbox must reach at least; empty is any.
+	Require module.Level
 	// StartTimeout bounds Start as a whole; default 10 s.
 	StartTimeout time.Duration
 	// CallTimeout bounds one control call; default 2 s. (A probe has the manifest's
@@ -41,7 +46,6 @@ type Config struct {
 type Starter struct {
 	cfg     Config
 	log     *zap.Logger
-	limits  launch.Limits
 	spawner *launch.Spawner
 	kills   *kernelKills
 
@@ -50,8 +54,7 @@ type Starter struct {
 	running map[*Instance]struct{}
 }
 
-// New makes a Starter. The caller owns it and calls Close. Limits above what this
-// process may give are lowered, and the log says so.
+// New makes a Starter. The caller owns it and calls Close.
 func New(cfg Config) (*Starter, error) {
 	if cfg.RunDir == "" {
 		return nil, errors.New("instance: no run directory")
@@ -61,8 +64,8 @@ func New(cfg Config) (*Starter, error) {
 		return nil, fmt.Errorf("run directory %s: %w", cfg.RunDir, err)
 	}
 	cfg.RunDir = dir
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make run directory: %w", err)
+	if err := makeRunDir(dir, cfg.Machine != nil); err != nil {
+		return nil, err
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = zap.NewNop()
@@ -75,22 +78,26 @@ func New(cfg Config) (*Starter, error) {
 	def(&cfg.StartTimeout, 10*time.Second)
 	def(&cfg.CallTimeout, 2*time.Second)
 	def(&cfg.StopGrace, 5*time.Second)
-	if err := cfg.Limits.Validate(); err != nil {
-		return nil, err
-	}
-	limits, clamps := cfg.Limits.Clamped()
-	log := cfg.Logger.Named("instance")
-	for _, c := range clamps {
-		log.Warn("a limit for modules was lowered", zap.Stringer("limit", c))
-	}
 	return &Starter{
 		cfg:     cfg,
-		log:     log,
-		limits:  limits,
+		log:     cfg.Logger.Named("instance"),
 		spawner: launch.NewSpawner(),
 		kills:   &kernelKills{path: "/proc/vmstat"},
 		running: make(map[*Instance]struct{}),
 	}, nil
+}
+
+// makeRunDir makes the run directory, for its owner alone; where modules are other users,
+// those can pass through it to their own folders, whose names they must know.
+func makeRunDir(dir string, passable bool) error {
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil && passable {
+		err = os.Chmod(dir, 0o711)
+	}
+	if err != nil {
+		return fmt.Errorf("make run directory: %w", err)
+	}
+	return nil
 }
 
 // Close kills what still runs, waits until all of it is released, and ends the
@@ -111,20 +118,6 @@ func (s *Starter) Close() {
 		i.awaitRelease(reapPatience)
 	}
 	s.spawner.Close()
-}
-
-// limitsFor fills what a spec leaves zero.
-func (s *Starter) limitsFor(l launch.Limits) (launch.Limits, []launch.Clamp) {
-	fill := func(v *uint64, d uint64) {
-		if *v == 0 {
-			*v = d
-		}
-	}
-	fill(&l.NoFile, s.limits.NoFile)
-	fill(&l.Data, s.limits.Data)
-	fill(&l.FSize, s.limits.FSize)
-	fill(&l.NProc, s.limits.NProc)
-	return l.Clamped()
 }
 
 // adopt counts i among what runs. One that has ended, and whose directory is still being

@@ -30,6 +30,9 @@ type found struct {
 	Status     map[string]string
 	FDs        map[int]string
 	ChildLimit string
+	Namespaces map[string]string
+	Cgroups    []string
+	Tried      map[string]string
 }
 
 func open(t *testing.T, path string) *os.File {
@@ -252,10 +255,18 @@ func TestALauncherThatCannotBecomeTheModuleSaysWhyInOneLine(t *testing.T) {
 		"order twice":    {change: order(1, "core=0"), want: "argument core=0: given twice"},
 		"no order":       {change: order(1, "core"), want: "argument core: not key=value"},
 		"number too big": {change: order(1, "x=99999999999999999999"), want: "argument x=99999999999999999999: not a number"},
-		"no command":     {change: func(cmd *exec.Cmd) { cmd.Args = cmd.Args[:2] }, want: "argument exec: which descriptor is the module?"},
-		"another parent": {
-			change: func(cmd *exec.Cmd) { cmd.Args[1] = "ppid=1" },
+		"no command":     {change: func(cmd *exec.Cmd) { cmd.Args = cmd.Args[:2] }, want: "no command after --"},
+		"no executable's number": {
+			change: func(cmd *exec.Cmd) { cmd.Args = slices.Delete(cmd.Args, 1, 2) },
+			want:   "argument exec: which descriptor is the module?",
+		},
+		"a host that says nothing": {
+			change: func(cmd *exec.Cmd) { cmd.Stdin = nil },
 			want:   "the host is gone",
+		},
+		"a host that says something else": {
+			change: func(cmd *exec.Cmd) { cmd.Stdin = strings.NewReader("?") },
+			want:   "the host's word does not end where it should",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -19,8 +19,9 @@ const (
 )
 
 // Limits are the resource limits of one process, soft and hard alike. Zero means
-// the default. Core dumps are always off. There is no limit on processor time: it
-// counts over the whole life of a process and would end a healthy server.
+// the default. Core dumps are always off. There is no limit on processor time here,
+// for it counts over the whole life of a process and would end a healthy server; who
+// wants one sets Confinement.CPUSeconds.
 type Limits struct {
 	NoFile uint64 // open descriptors; default 4096
 	Data   uint64 // bytes of private writable memory; default 1 GiB. A Go heap gets about 80 MiB less.

@@ -2,8 +2,10 @@ package launch
 
 import (
 	"errors"
+	"fmt"
 	"os/exec"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 )
@@ -75,9 +77,31 @@ func (s *Spawner) serve() {
 	for {
 		select {
 		case o := <-s.orders:
-			o.reply <- o.cmd.Start()
+			o.reply <- explain(o.cmd, o.cmd.Start())
 		case <-s.quit:
 			return
 		}
 	}
+}
+
+// explain says what cmd asks of the kernel that may be refused, for the error alone says
+// only "operation not permitted".
+func explain(cmd *exec.Cmd, err error) error {
+	attr := cmd.SysProcAttr
+	if err == nil || attr == nil {
+		return err
+	}
+	if attr.Credential != nil {
+		err = fmt.Errorf("as user %d: %w", attr.Credential.Uid, err)
+	}
+	var names []string
+	for _, space := range (Namespaces{User: true, PID: true, IPC: true, Network: true}).each() {
+		if attr.Cloneflags&space.flag != 0 {
+			names = append(names, space.name)
+		}
+	}
+	if len(names) > 0 {
+		err = fmt.Errorf("with namespaces of its own (%s): %w", strings.Join(names, ", "), err)
+	}
+	return err
 }

@@ -1,10 +1,11 @@
 package launch
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
-	"syscall"
 
 	"github.com/segue-run/segue/runtime/launch/internal/entry"
 )
@@ -38,22 +39,57 @@ type Spec struct {
 	// Stdout and Stderr are handed down as they are; nil means /dev/null, as
 	// standard input always is.
 	Stdout, Stderr *os.File
-	// Confine is what holds it in beside the limits.
+	// Confine is what holds it in beside the limits and the lack of capabilities.
 	Confine Confinement
 }
 
 // Command is the launcher for spec, not started. Start it through a Spawner:
-// otherwise the process dies with the thread that happened to start it.
+// otherwise the process dies with the thread that happened to start it. Standard
+// input is the launcher's own; leave it as it is.
 func Command(spec Spec) *exec.Cmd {
-	limits := spec.Limits.WithDefaults()
-	dir := spec.Dir
+	cmd := &exec.Cmd{Path: self}
+	spec.order(cmd)
+	return cmd
+}
+
+// self is the launcher's executable: this one, wherever it lies.
+const self = "/proc/self/exe"
+
+// order makes cmd the launcher for s.
+func (s Spec) order(cmd *exec.Cmd) {
+	cmd.Args = append(append(s.orders(), "--"), s.Args...)
+	cmd.Env = s.Env
+	if cmd.Env == nil {
+		cmd.Env = []string{} // nil would inherit the host's
+	}
+	cmd.ExtraFiles = append(slices.Clone(s.Files), s.Binary)
+	if s.Confine.Ruleset != nil {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, s.Confine.Ruleset)
+	}
+	cmd.ExtraFiles = append(cmd.ExtraFiles, s.Confine.Cgroups...)
+	cmd.SysProcAttr = s.Confine.attributes()
+	cmd.Stdin = bytes.NewReader(append(slices.Clone(s.Confine.Filter), entry.WordEnd))
+	// A nil *os.File in the interface would not be a nil writer.
+	if s.Stdout != nil {
+		cmd.Stdout = s.Stdout
+	}
+	if s.Stderr != nil {
+		cmd.Stderr = s.Stderr
+	}
+}
+
+// orders are what the launcher is told by its arguments. The order of descriptors is
+// that of the files in order.
+func (s Spec) orders() []string {
+	limits := s.Limits.WithDefaults()
+	dir := s.Dir
 	if dir == "" {
 		dir = "/"
 	}
+	own := uint64(3 + len(s.Files)) // the first that is the launcher's own
 	args := []string{
 		entry.Argv0,
-		number(entry.KeyParent, uint64(os.Getpid())),
-		number(entry.KeyExec, uint64(3+len(spec.Files))),
+		number(entry.KeyExec, own),
 		entry.KeyDir + "=" + dir,
 		number(entry.KeyCore, 0),
 		number(entry.KeyNoFile, limits.NoFile),
@@ -61,31 +97,10 @@ func Command(spec Spec) *exec.Cmd {
 		number(entry.KeyFSize, limits.FSize),
 		number(entry.KeyNProc, limits.NProc),
 	}
-	if spec.ListenerName != "" {
-		args = append(args, entry.KeyListener+"="+spec.ListenerName)
+	if s.ListenerName != "" {
+		args = append(args, entry.KeyListener+"="+s.ListenerName)
 	}
-	args = append(append(args, "--"), spec.Args...)
-	cmd := &exec.Cmd{
-		Path:       "/proc/self/exe",
-		Args:       args,
-		Env:        spec.Env,
-		ExtraFiles: append(append([]*os.File(nil), spec.Files...), spec.Binary),
-		SysProcAttr: &syscall.SysProcAttr{
-			Setsid:    true,
-			Pdeathsig: syscall.SIGKILL,
-		},
-	}
-	if cmd.Env == nil {
-		cmd.Env = []string{} // nil would inherit the host's
-	}
-	// A nil *os.File in the interface would not be a nil writer.
-	if spec.Stdout != nil {
-		cmd.Stdout = spec.Stdout
-	}
-	if spec.Stderr != nil {
-		cmd.Stderr = spec.Stderr
-	}
-	return cmd
+	return append(args, s.Confine.orders(own+1)...)
 }
 
 func number(key string, n uint64) string { return key + "=" + strconv.FormatUint(n, 10) }

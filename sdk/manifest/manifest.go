@@ -79,6 +79,7 @@ func (m *Manifest) validate() error {
 	wrong := []error{CheckName(m.Name), CheckVersion(m.Version), checkDescription(m.Description)}
 	wrong = append(wrong, checkRoutes(m.Routes)...)
 	wrong = append(wrong, at("health", m.Health.validate()), at("rollout", m.Rollout.Validate()))
+	wrong = append(wrong, at("permissions", m.Permissions.Validate()), at("quotas", m.Quotas.Validate()))
 	return errors.Join(wrong...)
 }
 

@@ -40,7 +40,7 @@ func Parse(text []byte) (_ *Manifest, err error) {
 	if err := yaml.NodeToValue(body, m, yaml.Strict()); err != nil {
 		return nil, explain(err, body)
 	}
-	if err := m.validate(); err != nil {
+	if err := errors.Join(m.validate(), checkNoNothing(m.Quotas, body)); err != nil {
 		return nil, withSource(err, body)
 	}
 	return m, nil
@@ -125,7 +125,7 @@ func checkTokens(tokens token.Tokens) error {
 		}
 		switch t.Type {
 		case token.AnchorType, token.AliasType, token.MergeKeyType, token.TagType, token.MappingKeyType:
-			return &Error{Line: line, Msg: fmt.Sprintf("the manifest uses %q", clip(t.Value)), Hint: "write plain values, without anchors, aliases, tags, merges and complex keys"}
+			return &Error{Line: line, Msg: fmt.Sprintf("the manifest uses %q", clip(t.Value)), Hint: "write plain values, without anchors, aliases, tags, merges and complex keys; a text that begins with '*', '&' or '!' in quotes"}
 		case token.MappingStartType, token.SequenceStartType:
 			nesting++
 		case token.MappingEndType, token.SequenceEndType:
@@ -159,7 +159,8 @@ func explain(err error, body ast.Node) error {
 		e.Line = t.Position.Line
 	}
 	if _, ok := errors.AsType[*yaml.UnknownFieldError](err); ok {
-		return &Error{Line: e.Line, Field: fieldAt(body, t, t.Value), Msg: "is no field of a manifest", Hint: "is it misspelt, or for a newer runtime?"}
+		field := fieldAt(body, t, t.Value)
+		return &Error{Line: e.Line, Field: field, Msg: "is no field of a manifest", Hint: cmp.Or(siblings(field), "is it misspelt, or for a newer runtime?")}
 	}
 	if _, ok := errors.AsType[*yaml.DuplicateKeyError](err); ok {
 		return &Error{Line: e.Line, Field: t.Value, Msg: "is written twice", Hint: "leave one of them out"}
@@ -167,8 +168,38 @@ func explain(err error, body ast.Node) error {
 	if body != nil {
 		e.Field, e.Value = fieldAt(body, t, ""), t.Value
 		e.Msg, e.Hint = "has the wrong type", clip(yamlErr.GetMessage())
+		if strings.HasPrefix(e.Field, "permissions.") {
+			e.Hint = `write a list of texts in quotes, such as ["` + DataFolder + `", "*.example.com:443"]`
+		}
 	}
 	return e
+}
+
+// siblings says what there is in the place of a field of Permissions or Quotas; it is
+// empty for other fields.
+func siblings(field string) string {
+	switch parent, _, _ := strings.Cut(field, "."); parent {
+	case "permissions":
+		return "there are " + strings.Join(PermissionKinds, ", ")
+	case "quotas":
+		return "there are " + strings.Join(QuotaFields(), ", ")
+	}
+	return ""
+}
+
+// checkNoNothing refuses a quota that is written as 0, which q has for one that is unset.
+func checkNoNothing(q Quotas, body ast.Node) error {
+	var wrong []error
+	ast.Walk(visit(func(node ast.Node) {
+		name, ok := strings.CutPrefix(fieldOf(node), "quotas.")
+		if _, value := node.(ast.ScalarNode); !ok || !value || node.Type() == ast.NullType || q.Amount(name) != 0 {
+			return
+		}
+		if f, known := quotaNamed(name); known && node.GetToken().Value != name {
+			wrong = append(wrong, at("quotas", f.check(0)))
+		}
+	}), body)
+	return errors.Join(wrong...)
 }
 
 // visit is called with every node of a document.

@@ -5,35 +5,22 @@ import (
 	"unsafe"
 )
 
-// Resources and calls that the frozen package syscall does not name, the same on
-// every architecture.
 const (
-	rlimitFSize  = 1
-	rlimitData   = 2
-	rlimitCore   = 4
-	rlimitNProc  = 6
-	rlimitNoFile = 7
-
-	sysCloseRange     = 436
-	closeRangeCloexec = 4
-	prSetNoNewPrivs   = 38
-	atEmptyPath       = 0x1000
-	sigSetMask        = 2
-	lastSignal        = 64
-)
-
-// How long a module's file that somebody still has open for writing is waited
-// for, and how often it is tried.
-const (
-	busyTries = 200
-	busyPause = 5e6 // nanoseconds
+	sigSetMask = 2
+	lastSignal = 64
 )
 
 // become turns this process into the module and returns only if that is not
-// possible. From the first limit on nothing is allocated that could run into it.
+// possible. What it does in which order, and why, is told by the package launch.
+// From the first limit on nothing is allocated that could run into it, and from the
+// filter on there is no system call that a filter must not let pass.
 func (o *orders) become(env []string) error {
-	if o.parent != 0 && uint64(syscall.Getppid()) != o.parent {
-		return failure("the host is gone")
+	filter, err := o.hear()
+	if err != nil {
+		return err
+	}
+	if err := o.join(); err != nil {
+		return err
 	}
 	syscall.Umask(0o077)
 	if o.dir != "" {
@@ -49,19 +36,42 @@ func (o *orders) become(env []string) error {
 	if err != nil {
 		return failed("environment", err)
 	}
-	if _, _, e := syscall.RawSyscall(sysCloseRange, uintptr(o.exec), ^uintptr(0)>>32, closeRangeCloexec); e != 0 {
-		return failed("close descriptors", e)
-	}
-	if _, _, e := syscall.RawSyscall6(syscall.SYS_PRCTL, prSetNoNewPrivs, 1, 0, 0, 0, 0); e != 0 {
-		return failed("set no_new_privs", e)
+	module, err := o.descriptors()
+	if err != nil {
+		return err
 	}
 	resetSignals()
+	if err := o.restrict(filter); err != nil {
+		return err
+	}
+	if o.try != 0 {
+		end(0)
+	}
+	return failed("execute the module", execute(module, argv, envv))
+}
+
+// restrict puts on what cannot be taken off again.
+func (o *orders) restrict(filter []byte) error {
+	if err := o.pin(); err != nil {
+		return err
+	}
 	for i := range o.limits {
 		if err := o.limits[i].apply(); err != nil {
 			return err
 		}
 	}
-	return failed("execute the module", execute(uintptr(o.exec), argv, envv))
+	if err := dropCapabilities(); err != nil {
+		return err
+	}
+	if _, _, e := syscall.RawSyscall6(syscall.SYS_PRCTL, prSetNoNewPrivs, 1, 0, 0, 0, 0); e != 0 {
+		return failed("set no_new_privs", e)
+	}
+	if o.ruleset != 0 {
+		if _, _, e := syscall.RawSyscall(sysLandlockRestrictSelf, uintptr(o.ruleset), uintptr(o.rulesetFlags), 0); e != 0 {
+			return failed("restrict by landlock", e)
+		}
+	}
+	return o.filterCalls(filter)
 }
 
 // environment is env with the listener announced. Only here is the pid known that
@@ -84,20 +94,6 @@ func (o *orders) environment(env []string) []string {
 		"LISTEN_FDNAMES="+o.listener)
 }
 
-// apply sets the limit by a raw call: syscall.Setrlimit and syscall.Exec keep a
-// memory of the descriptor limit, and would put the old one back.
-func (l *limit) apply() error {
-	if !l.given {
-		return nil
-	}
-	value := syscall.Rlimit{Cur: l.value, Max: l.value}
-	_, _, e := syscall.RawSyscall6(syscall.SYS_PRLIMIT64, 0, uintptr(l.resource), uintptr(unsafe.Pointer(&value)), 0, 0, 0)
-	if e != 0 {
-		return failed("set limit "+l.key+"="+text(l.value), e)
-	}
-	return nil
-}
-
 // resetSignals gives the module the default disposition of every signal and an
 // empty mask, whatever the host's parent left ignored or blocked.
 func resetSignals() {
@@ -108,28 +104,4 @@ func resetSignals() {
 	}
 	var mask uint64
 	_, _, _ = syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, sigSetMask, uintptr(unsafe.Pointer(&mask)), 0, 8, 0, 0)
-}
-
-// execute replaces the process by the program open as fd. "Text file busy" is
-// transient: a concurrent fork somewhere may hold an open writer for a moment.
-func execute(fd uintptr, argv, envv []*byte) error {
-	empty := [1]byte{}
-	path, err := syscall.BytePtrFromString("/proc/self/fd/" + text(uint64(fd)))
-	if err != nil {
-		return err
-	}
-	for range busyTries {
-		_, _, e := syscall.RawSyscall6(sysExecveat, fd, uintptr(unsafe.Pointer(&empty)),
-			uintptr(unsafe.Pointer(&argv[0])), uintptr(unsafe.Pointer(&envv[0])), atEmptyPath, 0)
-		if e == syscall.ENOSYS {
-			_, _, e = syscall.RawSyscall(syscall.SYS_EXECVE, uintptr(unsafe.Pointer(path)),
-				uintptr(unsafe.Pointer(&argv[0])), uintptr(unsafe.Pointer(&envv[0])))
-		}
-		if e != syscall.ETXTBSY {
-			return e
-		}
-		pause := syscall.Timespec{Nsec: busyPause}
-		_, _, _ = syscall.RawSyscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&pause)), 0, 0)
-	}
-	return syscall.ETXTBSY
 }

@@ -1,3 +1,6 @@
 package entry
 
-const sysExecveat = 281
+const (
+	sysExecveat = 281
+	sysSeccomp  = 277
+)

@@ -1,0 +1,283 @@
+package launch_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/segue-run/segue/runtime/launch"
+)
+
+func root() bool { return os.Geteuid() == 0 }
+
+// program is a filter in the bytes that the kernel reads.
+func program(instructions ...unix.SockFilter) []byte {
+	var b bytes.Buffer
+	if err := binary.Write(&b, binary.NativeEndian, instructions); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+const (
+	loadNumber = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
+	ifEqual    = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
+	answer     = unix.BPF_RET | unix.BPF_K
+	number     = 0  // of the call, in struct seccomp_data
+	argument   = 16 // its first one, the lower half
+)
+
+// answers is a filter that lets all calls pass but one.
+func answers(call, with uint32) []byte {
+	return program(
+		unix.SockFilter{Code: loadNumber, K: number},
+		unix.SockFilter{Code: ifEqual, K: call, Jf: 1},
+		unix.SockFilter{Code: answer, K: with},
+		unix.SockFilter{Code: answer, K: unix.SECCOMP_RET_ALLOW},
+	)
+}
+
+// executesOnly is a filter that lets only execveat pass, and only for descriptor fd.
+func executesOnly(fd uint32) []byte {
+	return program(
+		unix.SockFilter{Code: loadNumber, K: number},
+		unix.SockFilter{Code: ifEqual, K: unix.SYS_EXECVE, Jt: 4},
+		unix.SockFilter{Code: ifEqual, K: unix.SYS_EXECVEAT, Jf: 2},
+		unix.SockFilter{Code: loadNumber, K: argument},
+		unix.SockFilter{Code: ifEqual, K: fd, Jf: 1},
+		unix.SockFilter{Code: answer, K: unix.SECCOMP_RET_ALLOW},
+		unix.SockFilter{Code: answer, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EACCES)},
+	)
+}
+
+// ruleset is one of Landlock under which no file can be read but those below the
+// readable folders.
+func ruleset(t *testing.T, readable ...string) *os.File {
+	t.Helper()
+	attr := unix.LandlockRulesetAttr{Handled_access_fs: unix.LANDLOCK_ACCESS_FS_READ_FILE}
+	fd, _, e := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), 8, 0)
+	if e != 0 {
+		t.Fatalf("this test needs Landlock: %v", e)
+	}
+	rules := os.NewFile(fd, "ruleset")
+	t.Cleanup(func() { rules.Close() })
+	for _, path := range readable {
+		rule := unix.LandlockPathBeneathAttr{
+			Allowed_access: unix.LANDLOCK_ACCESS_FS_READ_FILE, Parent_fd: int32(open(t, path).Fd()),
+		}
+		_, _, e := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, fd, unix.LANDLOCK_RULE_PATH_BENEATH,
+			uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
+		if e != 0 {
+			t.Fatal(e)
+		}
+	}
+	return rules
+}
+
+func TestWhatIsNotNamedIsNotPutOn(t *testing.T) {
+	f := report(t, launch.Spec{}, nil)
+	if f.Status["Seccomp"] != "0" || f.Status["NoNewPrivs"] != "1" {
+		t.Errorf("seccomp %s, no_new_privs %s", f.Status["Seccomp"], f.Status["NoNewPrivs"])
+	}
+	for space, mine := range namespaces(t) {
+		if f.Namespaces[space] != mine {
+			t.Errorf("%s namespace is %s, mine %s", space, f.Namespaces[space], mine)
+		}
+	}
+}
+
+func TestTheProcessRunsOnItsProcessorsOnly(t *testing.T) {
+	last := runtime.NumCPU() - 1
+	f := report(t, launch.Spec{Confine: launch.Confinement{Processors: []int{last}}}, nil)
+	if got := f.Status["Cpus_allowed_list"]; got != strconv.Itoa(last) {
+		t.Errorf("it may run on %s, not on %d alone", got, last)
+	}
+}
+
+func TestTheProcessorTimeOfAWholeLifeIsLimitedWhereThatIsAskedFor(t *testing.T) {
+	f := report(t, launch.Spec{Confine: launch.Confinement{CPUSeconds: 77}}, nil)
+	if got := f.Limits["Max cpu time"]; got != "77 77" {
+		t.Errorf("processor time is limited to %q", got)
+	}
+}
+
+func TestARulesetHoldsFromTheFirstInstruction(t *testing.T) {
+	dir := t.TempDir()
+	allowed, denied := filepath.Join(dir, "allowed"), filepath.Join(dir, "denied")
+	for _, sub := range []string{allowed, denied} {
+		if err := os.Mkdir(sub, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(sub, "f"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	yes, no := "read="+filepath.Join(allowed, "f"), "read="+filepath.Join(denied, "f")
+	f := report(t, launch.Spec{
+		Args:    []string{"probe", yes, no},
+		Confine: launch.Confinement{Ruleset: ruleset(t, filepath.Dir(probe), allowed, "/proc")},
+	}, nil)
+	if f.Tried[yes] != "done" || !strings.Contains(f.Tried[no], "permission denied") {
+		t.Errorf("tried %v", f.Tried)
+	}
+}
+
+func TestAFilterHoldsFromTheFirstInstruction(t *testing.T) {
+	f := report(t, launch.Spec{
+		Args:    []string{"probe", "priority"},
+		Confine: launch.Confinement{Filter: answers(unix.SYS_GETPRIORITY, unix.SECCOMP_RET_ERRNO|uint32(unix.EDOM))},
+	}, nil)
+	if f.Status["Seccomp"] != "2" || f.Status["Seccomp_filters"] != "1" {
+		t.Errorf("seccomp %s, filters %s", f.Status["Seccomp"], f.Status["Seccomp_filters"])
+	}
+	if got := f.Tried["priority"]; got != unix.EDOM.Error() {
+		t.Errorf("getpriority: %s", got)
+	}
+}
+
+func TestAFilterOfTheGreatestLengthReachesTheLauncher(t *testing.T) {
+	long := slices.Repeat([]unix.SockFilter{{Code: loadNumber, K: number}}, 4095)
+	long = append(long, unix.SockFilter{Code: answer, K: unix.SECCOMP_RET_ALLOW})
+	f := report(t, launch.Spec{Confine: launch.Confinement{Filter: program(long...)}}, nil)
+	if f.Status["Seccomp_filters"] != "1" {
+		t.Errorf("filters %s", f.Status["Seccomp_filters"])
+	}
+}
+
+func TestTheExecutableCannotBeExecutedAgain(t *testing.T) {
+	const fd = 256
+	again := "replace=/proc/self/fd/" + strconv.Itoa(fd)
+	f := report(t, launch.Spec{
+		Args:    []string{"probe", "execute=/bin/true", "replace=/bin/true", again},
+		Limits:  launch.Limits{NoFile: fd},
+		Confine: launch.Confinement{ExecFD: fd, Filter: executesOnly(fd)},
+	}, nil)
+	if target, open := f.FDs[fd]; open {
+		t.Errorf("descriptor %d is %s", fd, target)
+	}
+	for what, got := range f.Tried {
+		if !strings.Contains(got, "permission denied") {
+			t.Errorf("%s: %s", what, got)
+		}
+	}
+	// The filter that it was started under is that strict.
+	code, _, stderr := run(t, launch.Spec{
+		Limits: launch.Limits{NoFile: fd}, Confine: launch.Confinement{ExecFD: fd + 1, Filter: executesOnly(fd)},
+	}, nil)
+	if want := launch.FailurePrefix + "execute the module: permission denied\n"; code != launch.FailureCode || stderr != want {
+		t.Errorf("exit code %d, said %q", code, stderr)
+	}
+}
+
+func TestTheExecutableCanHaveTheHighestNumberOfAll(t *testing.T) {
+	var hard syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &hard); err != nil {
+		t.Fatal(err)
+	}
+	fd := int(min(hard.Max, 1<<16)) - 1
+	report(t, launch.Spec{Limits: launch.Limits{NoFile: uint64(fd)}, Confine: launch.Confinement{ExecFD: fd}}, nil)
+}
+
+// link is the host's end of a link and the one for the process.
+func link(t *testing.T) (host, process *os.File) {
+	t.Helper()
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, process = os.NewFile(uintptr(fds[0]), "host"), os.NewFile(uintptr(fds[1]), "process")
+	t.Cleanup(func() { host.Close(); process.Close() })
+	return host, process
+}
+
+// listener is what came with the first message over host.
+func listener(t *testing.T, host *os.File) *os.File {
+	t.Helper()
+	payload, control := make([]byte, 8), make([]byte, unix.CmsgSpace(4))
+	if err := unix.SetsockoptTimeval(int(host.Fd()), unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 30}); err != nil {
+		t.Fatal(err)
+	}
+	n, nc, _, _, err := unix.Recvmsg(int(host.Fd()), payload, control, unix.MSG_CMSG_CLOEXEC)
+	if err != nil || string(payload[:n]) != string(rune(launch.NotifyByte)) {
+		t.Fatalf("first message %q, %v", payload[:n], err)
+	}
+	messages, err := unix.ParseSocketControlMessage(control[:nc])
+	if err != nil || len(messages) != 1 {
+		t.Fatalf("%d control messages, %v", len(messages), err)
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) != 1 {
+		t.Fatalf("descriptors %v, %v", fds, err)
+	}
+	return os.NewFile(uintptr(fds[0]), "listener")
+}
+
+// notification and reply are the kernel's seccomp_notif and seccomp_notif_resp.
+type notification struct {
+	ID         uint64
+	PID, Flags uint32
+	Call       int32
+	Arch       uint32
+	Pointer    uint64
+	Arguments  [6]uint64
+}
+
+type reply struct {
+	ID    uint64
+	Value int64
+	Error int32
+	Flags uint32
+}
+
+func TestTheListenerOfAFilterReachesTheHostAndNotTheProcess(t *testing.T) {
+	host, process := link(t)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		calls := listener(t, host)
+		defer calls.Close()
+		poll := []unix.PollFd{{Fd: int32(calls.Fd()), Events: unix.POLLIN}}
+		if _, err := unix.Poll(poll, 30_000); err != nil {
+			t.Errorf("poll: %v", err)
+			return
+		}
+		var seen notification
+		if _, _, e := unix.Syscall(unix.SYS_IOCTL, calls.Fd(), unix.SECCOMP_IOCTL_NOTIF_RECV, uintptr(unsafe.Pointer(&seen))); e != 0 {
+			t.Errorf("receive: %v", e)
+			return
+		}
+		if seen.Call != unix.SYS_GETPRIORITY {
+			t.Errorf("call %d", seen.Call)
+		}
+		said := reply{ID: seen.ID, Error: -int32(unix.EDOM)}
+		if _, _, e := unix.Syscall(unix.SYS_IOCTL, calls.Fd(), unix.SECCOMP_IOCTL_NOTIF_SEND, uintptr(unsafe.Pointer(&said))); e != 0 {
+			t.Errorf("answer: %v", e)
+		}
+	}()
+	f := report(t, launch.Spec{
+		Args:  []string{"probe", "priority"},
+		Files: []*os.File{open(t, os.DevNull), process},
+		Confine: launch.Confinement{
+			Filter: answers(unix.SYS_GETPRIORITY, unix.SECCOMP_RET_USER_NOTIF), Notify: true, NotifyFD: 4,
+		},
+	}, nil)
+	<-done
+	if got := f.Tried["priority"]; got != unix.EDOM.Error() {
+		t.Errorf("getpriority: %s", got)
+	}
+	for fd, target := range f.FDs {
+		if strings.Contains(target, "seccomp") {
+			t.Errorf("descriptor %d is %s", fd, target)
+		}
+	}
+}

@@ -1,0 +1,56 @@
+// Package seccomp makes the filter of system calls that a module runs under.
+//
+// The filter is an allow list with a complete table: every call that the tables of names
+// know has one rule, and a number that they do not know does not exist (ENOSYS), so that
+// a newer kernel opens nothing. A deny list would be shorter and would have let io_uring
+// in on the day that it was invented. The price is that a new harmless call has to be
+// added by hand before modules may use it; programs fall back on what ENOSYS tells them.
+// The rules are one table in four files: rules.go has the calls whose arguments do not
+// matter, processes.go, files.go and network.go those whose arguments do.
+//
+// What always holds, whatever the policy:
+//
+//   - a call by another architecture, or by x32, ends the process;
+//   - no namespace, mount, trace, io_uring, BPF, key, user id, session or unlinked
+//     executable memory is to be had, and no second filter;
+//   - sockets of the module's own are unix stream sockets, and sequential-packet pairs:
+//     a datagram socket could send to any name;
+//   - what is decided is decided by registers. A filter cannot see behind a pointer, and
+//     what it could not decide safely it denies or leaves to the listener.
+//
+// A denied call has one of three answers. What no honest program tries goes to the
+// listener where there is one (Policy.Notify), and is EPERM, or EACCES for the network,
+// where there is none. What honest programs try without needing it (chmod, affinity,
+// extended attributes) is EPERM and tells nobody. What has an older sibling (clone3) is
+// ENOSYS.
+//
+// # What the listener must do
+//
+// It gets whatever is denied, and answers it with an error. With Policy.Network it gets
+// socket, connect and bind as well, which it may serve:
+//
+//   - It must never let connect continue: the address lies in memory that another thread
+//     may change after it was read. It reads the address once and acts on its own copy.
+//   - socket may continue, for its arguments are in registers; but a stream socket of the
+//     IP family can be listened on without bind. It is safer to put a unix stream socket
+//     in its place, which connect and bind then replace.
+//   - bind may continue only for a socket whose own family (SO_DOMAIN, of a copy by
+//     pidfd_getfd) is AF_UNIX, and only where the process has no socket of another
+//     family that a second thread could put in its place: the kernel takes a name of the
+//     socket's family alone.
+//   - Go looks for IP support by binding [::1]:0 and [::ffff:127.0.0.1]:0 before it
+//     first connects or listens by IP: an error is well taken, and is no denial.
+//
+// Without Policy.Network it must answer socket with an error: bind passes then.
+//
+// # What a filter cannot do
+//
+// execveat passes for one descriptor, and an absolute path makes the kernel ignore the
+// descriptor: that what is executed after the module has begun is nothing but what
+// Landlock lets it execute is Landlock's doing. A process may send signals to a single
+// process by its number; Landlock's scope, a pid namespace, or a user id of its own keep
+// it from others. Shared memory by a mapping of /dev/zero is Landlock's to keep away.
+// stat and chdir are free: that a file exists can be found out, by its name.
+//
+// There are no goroutines and no locks here.
+package seccomp

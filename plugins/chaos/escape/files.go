@@ -218,6 +218,16 @@ func changeTimes(t target) verdict {
 	return failed("utimensat", os.Chtimes(t.secret(attack.Outside), now, now))
 }
 
+func watchOutside(target) verdict {
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC)
+	if err != nil {
+		return stopped("inotify_init1: %v", err)
+	}
+	defer unix.Close(fd)
+	_, err = unix.InotifyAddWatch(fd, "/etc", unix.IN_ALL_EVENTS)
+	return failed("inotify_add_watch", err)
+}
+
 func statOutside(target) verdict {
 	info, err := os.Stat("/etc/passwd")
 	if err != nil {

@@ -5,7 +5,7 @@ import "net/http"
 // tries are the attacks by their names.
 var tries = map[string]func(target) verdict{
 	"fork": tryFork, "fork-bomb": forkBomb, "double-fork": doubleFork, "thread-bomb": threadBomb,
-	"exec-shell": execShell, "exec-setuid": execSetuid, "exec-again": execAgain, "exec-slot": execSlot,
+	"exec-shell": execShell, "exec-setuid": execSetuid, "exec-again": execAgain, "exec-slot": execSlot, "exec-absolute": execAbsolute,
 	"memfd-exec": memfdExec, "setsid": leaveSession, "clear-pdeathsig": clearDeathSignal,
 	"cpu-spin": spin, "core-dump": dumpCore, "affinity-reset": resetAffinity, "real-time": realTime,
 
@@ -17,7 +17,7 @@ var tries = map[string]func(target) verdict{
 	"read-outside": readOutside, "write-outside": writeOutside, "truncate-outside": truncateOutside,
 	"dotdot": dotDot, "symlink-out": symlinkOut, "symlink-trap": symlinkTrap, "hardlink-out": hardlinkOut,
 	"rename-out": renameOut, "chmod": changeMode, "chown": changeOwner, "utimes": changeTimes,
-	"stat-outside": statOutside, "mknod": makeNode, "devices": openDevices, "open-by-handle": openByHandle,
+	"stat-outside": statOutside, "watch-outside": watchOutside, "mknod": makeNode, "devices": openDevices, "open-by-handle": openByHandle,
 	"descriptor-walk": walkDescriptors, "write-artifact": writeArtifact, "cgroup-escape": leaveCgroup,
 	"oom-score": changeOOMScore,
 

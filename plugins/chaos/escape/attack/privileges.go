@@ -1,8 +1,8 @@
 package attack
 
 var privileges = []Attack{
-	{Name: "set-user", Tries: "become another user, by setuid and setgroups", By: []string{Seccomp, OwnUser}, Ordinary: []string{Kernel}},
-	{Name: "capabilities", Tries: "take back capabilities", By: []string{Seccomp, OwnUser}, Ordinary: []string{Kernel}},
+	{Name: "set-user", Tries: "become another user, by setuid and setgroups", By: []string{Seccomp, OwnUser}, Denial: "setuid", Ordinary: []string{Kernel}},
+	{Name: "capabilities", Tries: "take back capabilities", By: []string{Seccomp, OwnUser}, Denial: "capset", Ordinary: []string{Kernel}},
 	{Name: "raise-rlimits", Tries: "raise its hard limits", By: []string{Seccomp, OwnUser, UserNamespace}, Ordinary: []string{Kernel}},
 	{Name: "lower-others", Tries: "change the host's limits", By: []string{Seccomp, OwnUser, UserNamespace, PIDNamespace}, Needs: []string{HostPID}},
 	{Name: "personality", Tries: "have readable memory executable", By: []string{Seccomp}},

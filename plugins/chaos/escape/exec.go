@@ -92,7 +92,7 @@ func execSlot(target) verdict {
 	}
 	defer f.Close()
 	var said []string
-	for n := int(limit.Max); n < int(limit.Max)+64; n++ {
+	for n := int(limit.Max); n < int(limit.Max)+16; n++ {
 		duplicated := unix.Dup3(int(f.Fd()), n, unix.O_CLOEXEC)
 		executed := execveat(n, "", executed)
 		if duplicated == nil {
@@ -108,8 +108,12 @@ func execSlot(target) verdict {
 // execAbsolute names a path beside each number that the filter may let pass: the kernel
 // takes the path. A shell in this process's place ends it.
 func execAbsolute(target) verdict {
+	var limit unix.Rlimit
+	if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, nil, &limit); err != nil {
+		limit.Max = 128
+	}
 	var last error
-	for n := 3; n < 1200; n++ {
+	for n := int(limit.Max); n < int(limit.Max)+16; n++ {
 		if last = execveat(n, "/bin/sh", "-c"); last == nil {
 			return escaped("execveat %d /bin/sh worked", n)
 		}

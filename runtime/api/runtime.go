@@ -113,4 +113,6 @@ type Info struct {
 	AdminAddr  string    `json:"admin_addr"`  // where reads, health and metrics are served over TCP
 	ModulesDir string    `json:"modules_dir"`
 	StateDir   string    `json:"state_dir"`
+	// Sandbox is the level that a module reaches here.
+	Sandbox module.Level `json:"sandbox"`
 }

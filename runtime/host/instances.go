@@ -6,11 +6,10 @@ import (
 
 	"github.com/segue-run/segue/runtime/artifact"
 	"github.com/segue-run/segue/runtime/config"
+	"github.com/segue-run/segue/runtime/gateway"
 	"github.com/segue-run/segue/runtime/instance"
-	"github.com/segue-run/segue/runtime/launch"
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/rollout"
-	"github.com/segue-run/segue/sdk/manifest"
 	"go.uber.org/zap"
 )
 
@@ -20,6 +19,8 @@ import (
 type instances struct {
 	store   *artifact.Store
 	starter *instance.Starter
+	gateway *gateway.Gateway
+	journal *journal
 	cfg     config.Config
 	log     *zap.Logger
 
@@ -30,8 +31,8 @@ type instances struct {
 
 var _ rollout.Instances = (*instances)(nil)
 
-func newInstances(store *artifact.Store, starter *instance.Starter, cfg config.Config, log *zap.Logger) *instances {
-	return &instances{store: store, starter: starter, cfg: cfg, log: log,
+func newInstances(store *artifact.Store, starter *instance.Starter, journal *journal, cfg config.Config, log *zap.Logger) *instances {
+	return &instances{store: store, starter: starter, gateway: gateway.New(gateway.Config{Logger: log}), journal: journal, cfg: cfg, log: log,
 		open: map[module.Digest]*artifact.Artifact{}, pins: map[module.Digest]int{}}
 }
 
@@ -106,26 +107,22 @@ func (s *instances) Start(ctx context.Context, id string, plan rollout.Plan) (ro
 	if err != nil {
 		return nil, err
 	}
-	set := s.cfg.Module(plan.Module)
+	permissions, withheld := s.allowed(plan)
+	quotas, err := s.cfg.QuotasFor(plan.Module, plan.Quotas)
+	if err != nil {
+		return nil, err
+	}
 	inst, err := s.starter.Start(ctx, instance.Spec{
-		ID: id, Release: plan.Release, ManifestText: a.ManifestText, Binary: a.File(),
-		Quotas: quotasOf(set), StopGrace: set.StopGrace,
+		ID: id, Release: plan.Release, ManifestText: a.ManifestText, Binary: a.File(), Dynamic: a.Executable.Interpreter != "",
+		Permissions: permissions, Withheld: withheld, Quotas: quotas, DataDir: s.dataFolder(plan.Module, permissions),
+		Gateway:   link{gateway: s.gateway, release: plan.Release, permissions: permissions, withheld: withheld},
+		Denied:    func(d module.Denial) { s.journal.denied(plan.Release, id, d) },
+		StopGrace: s.cfg.Module(plan.Module).StopGrace,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return process{inst}, nil
-}
-
-func limitsOf(set config.Module) launch.Limits {
-	return launch.Limits{NoFile: set.Limits.NoFile, Data: set.Limits.Data, FSize: set.Limits.FSize, NProc: set.Limits.NProc}
-}
-
-func quotasOf(set config.Module) manifest.Quotas {
-	return manifest.Quotas{
-		OpenFiles: int(set.Limits.NoFile), Processes: int(set.Limits.NProc),
-		Memory: manifest.Size(set.Limits.Data), FileSize: manifest.Size(set.Limits.FSize),
-	}
 }
 
 func (s *instances) Secure(ctx context.Context, digest module.Digest) error {

@@ -3,13 +3,14 @@ package launch_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"unsafe"
 
@@ -62,7 +63,7 @@ func executesOnly(fd uint32) []byte {
 
 // ruleset is one of Landlock under which no file can be read but those below the
 // readable folders.
-func ruleset(t *testing.T, readable ...string) *os.File {
+func ruleset(t testing.TB, readable ...string) *os.File {
 	t.Helper()
 	attr := unix.LandlockRulesetAttr{Handled_access_fs: unix.LANDLOCK_ACCESS_FS_READ_FILE}
 	fd, _, e := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), 8, 0)
@@ -180,16 +181,18 @@ func TestTheExecutableCannotBeExecutedAgain(t *testing.T) {
 }
 
 func TestTheExecutableCanHaveTheHighestNumberOfAll(t *testing.T) {
-	var hard syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &hard); err != nil {
-		t.Fatal(err)
+	spec := launch.Spec{Limits: launch.Limits{NoFile: 299}, Confine: launch.Confinement{ExecFD: 299}}
+	report(t, spec, under(t, "ulimit -Hn 300 && ulimit -Sn 200"))
+	spec.Limits.NoFile, spec.Confine.ExecFD = 300, 300
+	code, _, stderr := run(t, spec, under(t, "ulimit -Hn 300 && ulimit -Sn 200"))
+	want := launch.FailurePrefix + "move the executable to descriptor 300: bad file descriptor\n"
+	if code != launch.FailureCode || stderr != want {
+		t.Errorf("exit code %d, said %q", code, stderr)
 	}
-	fd := int(min(hard.Max, 1<<16)) - 1
-	report(t, launch.Spec{Limits: launch.Limits{NoFile: uint64(fd)}, Confine: launch.Confinement{ExecFD: fd}}, nil)
 }
 
 // link is the host's end of a link and the one for the process.
-func link(t *testing.T) (host, process *os.File) {
+func link(t testing.TB) (host, process *os.File) {
 	t.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -198,28 +201,6 @@ func link(t *testing.T) (host, process *os.File) {
 	host, process = os.NewFile(uintptr(fds[0]), "host"), os.NewFile(uintptr(fds[1]), "process")
 	t.Cleanup(func() { host.Close(); process.Close() })
 	return host, process
-}
-
-// listener is what came with the first message over host.
-func listener(t *testing.T, host *os.File) *os.File {
-	t.Helper()
-	payload, control := make([]byte, 8), make([]byte, unix.CmsgSpace(4))
-	if err := unix.SetsockoptTimeval(int(host.Fd()), unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 30}); err != nil {
-		t.Fatal(err)
-	}
-	n, nc, _, _, err := unix.Recvmsg(int(host.Fd()), payload, control, unix.MSG_CMSG_CLOEXEC)
-	if err != nil || string(payload[:n]) != string(rune(launch.NotifyByte)) {
-		t.Fatalf("first message %q, %v", payload[:n], err)
-	}
-	messages, err := unix.ParseSocketControlMessage(control[:nc])
-	if err != nil || len(messages) != 1 {
-		t.Fatalf("%d control messages, %v", len(messages), err)
-	}
-	fds, err := unix.ParseUnixRights(&messages[0])
-	if err != nil || len(fds) != 1 {
-		t.Fatalf("descriptors %v, %v", fds, err)
-	}
-	return os.NewFile(uintptr(fds[0]), "listener")
 }
 
 // notification and reply are the kernel's seccomp_notif and seccomp_notif_resp.
@@ -239,29 +220,80 @@ type reply struct {
 	Flags uint32
 }
 
+// patiently does it again when a signal of the Go runtime's has interrupted it.
+func patiently(do func() error) error {
+	for {
+		if err := do(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// listener is what comes with the first message over host, within half a minute.
+func listener(host *os.File) (*os.File, error) {
+	if err := readable(host); err != nil {
+		return nil, err
+	}
+	payload, control := make([]byte, 8), make([]byte, unix.CmsgSpace(4))
+	n, nc, _, _, err := unix.Recvmsg(int(host.Fd()), payload, control, unix.MSG_CMSG_CLOEXEC|unix.MSG_DONTWAIT)
+	if err != nil || n != 1 || payload[0] != launch.NotifyByte {
+		return nil, fmt.Errorf("first message %q: %w", payload[:max(n, 0)], err)
+	}
+	messages, err := unix.ParseSocketControlMessage(control[:nc])
+	if err != nil || len(messages) != 1 {
+		return nil, fmt.Errorf("%d control messages: %w", len(messages), err)
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) != 1 {
+		return nil, fmt.Errorf("descriptors %v: %w", fds, err)
+	}
+	return os.NewFile(uintptr(fds[0]), "listener"), nil
+}
+
+func readable(f *os.File) error {
+	poll := []unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLIN}}
+	if err := patiently(func() error { _, err := unix.Poll(poll, 30_000); return err }); err != nil {
+		return err
+	}
+	if poll[0].Revents&unix.POLLIN == 0 {
+		return fmt.Errorf("%s: nothing came, events %x", f.Name(), poll[0].Revents)
+	}
+	return nil
+}
+
+func ioctl[T any](f *os.File, request uintptr, with *T) error {
+	return patiently(func() error {
+		if _, _, e := unix.Syscall(unix.SYS_IOCTL, f.Fd(), request, uintptr(unsafe.Pointer(with))); e != 0 {
+			return e
+		}
+		return nil
+	})
+}
+
+// answerOne is a host that answers the first call that it is told of, with an error.
+func answerOne(host *os.File, with unix.Errno) (call int32, err error) {
+	calls, err := listener(host)
+	if err != nil {
+		return 0, err
+	}
+	defer calls.Close()
+	if err := readable(calls); err != nil {
+		return 0, err
+	}
+	var seen notification
+	if err := ioctl(calls, unix.SECCOMP_IOCTL_NOTIF_RECV, &seen); err != nil {
+		return 0, err
+	}
+	return seen.Call, ioctl(calls, unix.SECCOMP_IOCTL_NOTIF_SEND, &reply{ID: seen.ID, Error: -int32(with)})
+}
+
 func TestTheListenerOfAFilterReachesTheHostAndNotTheProcess(t *testing.T) {
 	host, process := link(t)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		calls := listener(t, host)
-		defer calls.Close()
-		poll := []unix.PollFd{{Fd: int32(calls.Fd()), Events: unix.POLLIN}}
-		if _, err := unix.Poll(poll, 30_000); err != nil {
-			t.Errorf("poll: %v", err)
-			return
-		}
-		var seen notification
-		if _, _, e := unix.Syscall(unix.SYS_IOCTL, calls.Fd(), unix.SECCOMP_IOCTL_NOTIF_RECV, uintptr(unsafe.Pointer(&seen))); e != 0 {
-			t.Errorf("receive: %v", e)
-			return
-		}
-		if seen.Call != unix.SYS_GETPRIORITY {
-			t.Errorf("call %d", seen.Call)
-		}
-		said := reply{ID: seen.ID, Error: -int32(unix.EDOM)}
-		if _, _, e := unix.Syscall(unix.SYS_IOCTL, calls.Fd(), unix.SECCOMP_IOCTL_NOTIF_SEND, uintptr(unsafe.Pointer(&said))); e != 0 {
-			t.Errorf("answer: %v", e)
+		if call, err := answerOne(host, unix.EDOM); err != nil || call != unix.SYS_GETPRIORITY {
+			t.Errorf("heard of call %d, %v", call, err)
 		}
 	}()
 	f := report(t, launch.Spec{

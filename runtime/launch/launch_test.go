@@ -33,9 +33,10 @@ type found struct {
 	Namespaces map[string]string
 	Cgroups    []string
 	Tried      map[string]string
+	SecureBits uintptr
 }
 
-func open(t *testing.T, path string) *os.File {
+func open(t testing.TB, path string) *os.File {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
@@ -45,7 +46,7 @@ func open(t *testing.T, path string) *os.File {
 	return f
 }
 
-func spawner(t *testing.T) *launch.Spawner {
+func spawner(t testing.TB) *launch.Spawner {
 	t.Helper()
 	s := launch.NewSpawner()
 	t.Cleanup(s.Close)
@@ -167,6 +168,9 @@ func TestTheProcessHasOnlyTheDescriptorsOfItsSpec(t *testing.T) {
 			t.Errorf("descriptor %d is %s", fd, target)
 		}
 	}
+	if f.FDs[0] != os.DevNull {
+		t.Errorf("standard input is %s", f.FDs[0])
+	}
 	if !strings.HasPrefix(f.FDs[3], "socket:") {
 		t.Errorf("descriptor 3 is %s", f.FDs[3])
 	}
@@ -202,31 +206,29 @@ func TestTheProcessLeadsItsOwnSessionAndCannotGainPrivileges(t *testing.T) {
 	}
 }
 
-// A shell that ignores signals, as nohup does, stands before the launcher.
-func TestIgnoredSignalsAreNotHandedDown(t *testing.T) {
-	f := report(t, launch.Spec{}, func(cmd *exec.Cmd) {
-		script := `trap '' HUP INT PIPE USR1; exec -a "$0" "$@"`
-		cmd.Args = append([]string{"bash", "-c", script, cmd.Args[0], cmd.Path}, cmd.Args[1:]...)
-		cmd.Path = bash(t)
-		// The launcher's own executable has another name under a shell.
-		exe, err := os.Executable()
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd.Args[4] = exe
-	})
-	if got := strings.Trim(f.Status["SigIgn"], "0"); got != "" {
-		t.Errorf("ignored signals: %s", f.Status["SigIgn"])
-	}
-}
-
-func bash(t *testing.T) string {
+// under lets a shell, as nohup does, do something to itself before it becomes the
+// launcher, which has another path then.
+func under(t *testing.T, script string) func(*exec.Cmd) {
 	t.Helper()
-	path, err := exec.LookPath("bash")
+	bash, err := exec.LookPath("bash")
 	if err != nil {
 		t.Fatal("this test needs bash")
 	}
-	return path
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(cmd *exec.Cmd) {
+		before := []string{"bash", "-c", script + `; exec -a "$0" "$@"`, cmd.Args[0], exe}
+		cmd.Path, cmd.Args = bash, append(before, cmd.Args[1:]...)
+	}
+}
+
+func TestIgnoredSignalsAreNotHandedDown(t *testing.T) {
+	f := report(t, launch.Spec{}, under(t, `trap '' HUP INT PIPE USR1`))
+	if got := strings.Trim(f.Status["SigIgn"], "0"); got != "" {
+		t.Errorf("ignored signals: %s", f.Status["SigIgn"])
+	}
 }
 
 func TestALauncherThatCannotBecomeTheModuleSaysWhyInOneLine(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -17,7 +18,7 @@ import (
 const someone = 712345
 
 // shared makes the built probe reachable for other users.
-func shared(t *testing.T) {
+func shared(t testing.TB) {
 	t.Helper()
 	if err := os.Chmod(filepath.Dir(probe), 0o755); err != nil {
 		t.Fatal(err)
@@ -53,10 +54,37 @@ func powerless(t *testing.T, f found, bounded bool) {
 }
 
 func TestTheProcessHasNoCapabilitiesWhoeverItIs(t *testing.T) {
-	powerless(t, report(t, launch.Spec{}, nil), root())
+	f := report(t, launch.Spec{}, nil)
+	powerless(t, f, root())
+	// No root, no ambient capabilities, and both for good.
+	if root() && f.SecureBits != 0b11000011 {
+		t.Errorf("the secure bits are %b", f.SecureBits)
+	}
 	// Who makes a user namespace is mighty in it until the exec.
 	spaces := launch.Namespaces{User: true, PID: true, IPC: true, Network: true}
 	powerless(t, report(t, launch.Spec{Confine: launch.Confinement{Namespaces: spaces}}, nil), root())
+}
+
+// A root that may not narrow the bounding set, as in some containers, has its
+// capabilities all the same until the launcher drops them, and none after the exec.
+func TestARootOfFewRightsHandsNoneDown(t *testing.T) {
+	if !root() {
+		powerless(t, report(t, launch.Spec{}, nil), false)
+		return
+	}
+	setpriv, err := exec.LookPath("setpriv")
+	if err != nil {
+		t.Fatal("this test needs setpriv")
+	}
+	f := report(t, launch.Spec{}, func(cmd *exec.Cmd) {
+		under(t, ":")(cmd)
+		cmd.Args = append([]string{"setpriv", "--bounding-set=-setpcap", cmd.Path}, cmd.Args[1:]...)
+		cmd.Path = setpriv
+	})
+	if strings.Trim(f.Status["CapBnd"], "0") == "" {
+		t.Error("it could narrow the bounding set: this test shows nothing")
+	}
+	powerless(t, f, false)
 }
 
 func TestTheProcessHasNamespacesOfItsOwn(t *testing.T) {
@@ -93,8 +121,28 @@ func TestTheProcessHasNamespacesOfItsOwn(t *testing.T) {
 	}
 }
 
+// grouped gives this process supplementary groups for a test, if it may.
+func grouped(t *testing.T, groups ...int) {
+	t.Helper()
+	before, err := syscall.Getgroups()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Setgroups(groups); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Setgroups(before); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 func TestAUserOfItsOwnIsForRootToGive(t *testing.T) {
 	shared(t)
+	if root() {
+		grouped(t, 0, 4, 27)
+	}
 	user := &launch.User{UID: someone, GID: someone + 1}
 	for name, spaces := range map[string]launch.Namespaces{
 		"alone":           {},

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/segue-run/segue/runtime/grant"
 	"github.com/segue-run/segue/runtime/module"
 	"go.uber.org/zap"
 )
@@ -68,7 +67,7 @@ func (o *owner) decide(ctx context.Context, ev any, audit *module.AuditRecord) (
 		return err
 	}
 	old, between, want := o.rec, narrowed(o.rec, rec, now), desired(rec, now)
-	widens := !none(grant.Missing(rec.granted(), old.granted())) || !maps.Equal(between.shares, want.shares) || len(between.plans) < len(want.plans) || want.preview != "" && want.preview != between.preview
+	widens := rec.approvedSince(old) || !maps.Equal(between.shares, want.shares) || len(between.plans) < len(want.plans) || want.preview != "" && want.preview != between.preview
 	if audit != nil {
 		audit.Outcome = "accepted"
 		if widens {

@@ -40,12 +40,20 @@ type Wish struct {
 	Again bool `json:"again,omitempty"`
 }
 
+// maxGrants bounds what is approved for a module, over all its releases.
+const maxGrants = 512
+
 // granted is what operators have approved for the module.
 func (r *Record) granted() manifest.Permissions {
 	if r.Grants == nil {
 		return manifest.Permissions{}
 	}
 	return r.Grants.Permissions
+}
+
+// approvedSince reports whether an operator has approved more than old has.
+func (r *Record) approvedSince(old Record) bool {
+	return !none(r.granted()) && (old.Grants == nil || r.Grants.At != old.Grants.At)
 }
 
 // wish finds anew what the candidate lacks, as long as nothing of it was started. A way
@@ -55,9 +63,8 @@ func (r *Record) wish() {
 	if !ro.Active() || ro.Phase != Pending || ro.Condemns != "" {
 		return
 	}
-	ro.Candidate.Granted = r.granted()
 	w := &ro.Wish
-	w.Lacks = grant.Missing(ro.Candidate.Asked, grant.Union(w.Configured, ro.Candidate.Granted))
+	w.Lacks = grant.Missing(ro.Candidate.Asked, grant.Union(w.Configured, r.granted()))
 	w.Fresh, w.Again = w.Lacks, r.Grants != nil && r.Grants.Revoked
 	if r.Stable != nil && !w.Again {
 		w.Fresh = grant.Missing(w.Lacks, r.Stable.Asked)
@@ -77,7 +84,12 @@ func (r *Record) decideGrant(ev approve, now time.Time) error {
 	ro := r.Rollout
 	switch ev.Point {
 	case toGrant:
-		r.Grants = &Grants{Permissions: grant.Union(r.granted(), ro.Wish.Lacks), Actor: ev.Actor, At: now}
+		all := grant.Union(r.granted(), ro.Wish.Lacks)
+		if n := len(grant.Lines(all)); n > maxGrants {
+			return &module.Error{Kind: module.Conflict, Msg: fmt.Sprintf("that would make %d permissions that were approved for module %s, more than %d", n, r.Module, maxGrants),
+				Hint: fmt.Sprintf("take them back with `segue revoke %[1]s` and grant what it needs in segue.yaml, in modules.%[1]s.grants", r.Module)}
+		}
+		r.Grants = &Grants{Permissions: all, Actor: ev.Actor, At: now}
 		r.wish()
 	case toWithout:
 		if r.Grants != nil && r.Grants.Revoked {
@@ -101,13 +113,7 @@ func (r *Record) revoke(ev revoke, now time.Time) error {
 			Hint: "what segue.yaml grants it is taken back there, in modules." + r.Module + ".grants"}
 	}
 	r.Grants = &Grants{Actor: ev.Actor, At: now, Revoked: true}
-	for _, plan := range []*Plan{r.Stable, r.Previous} {
-		if plan != nil {
-			plan.Granted = manifest.Permissions{}
-		}
-	}
 	if ro := r.Rollout; ro.Active() {
-		ro.Candidate.Granted = manifest.Permissions{}
 		ro.Passed = slices.DeleteFunc(ro.Passed, func(name string) bool { return name == atGrant })
 		r.wish()
 	}

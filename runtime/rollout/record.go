@@ -49,9 +49,9 @@ type Plan struct {
 	// Asked and Quotas are what its manifest asks for.
 	Asked  manifest.Permissions `json:"asked,omitzero"`
 	Quotas manifest.Quotas      `json:"quotas,omitzero"`
-	// Granted is what operators have approved for the module; what the configuration
-	// grants comes on top when a process is started.
-	Granted manifest.Permissions `json:"granted,omitzero"`
+	// Granted is what operators have approved for the module, as of when a process of
+	// the plan is started (see Record.Grants); what the configuration grants comes on top.
+	Granted manifest.Permissions `json:"-"`
 }
 
 // Queued is an offer that waits for a rollout's end.

@@ -154,7 +154,7 @@ func next(old Record, ev any, now time.Time) (Record, error) {
 func (r *Record) begin(plan Plan, policy Policy, actor module.Actor, now time.Time) {
 	r.conclude()
 	r.Count++
-	plan.Key, plan.Granted = fmt.Sprintf("%s-%d", r.Module, r.Count), r.granted()
+	plan.Key = fmt.Sprintf("%s-%d", r.Module, r.Count)
 	r.Rollout = &Rollout{ID: plan.Key, Candidate: plan, Policy: policy, Phase: Pending,
 		Verdict: module.Pending, Actor: actor, Started: now, Entered: now, Since: now}
 	if r.Stable != nil {

@@ -1,43 +1,162 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/sandbox/cgroup"
 )
 
 // Config says how the machine is looked at.
 type Config struct {
-	// Name tells this runtime's cgroups from another's: a short word.
+	// Name tells this runtime's cgroups from another's: letters, digits, '-' and '_';
+	// empty means "runtime".
 	Name string
 	// UIDs are the user ids, First to Last, that root may give to modules; zero means
 	// 700000 to 765535.
 	FirstUID, LastUID uint32
 	// DataDir is where the modules' data folders are, one each by the module's name: who
-	// owns one says which user id its module has.
+	// owns one says which user id its module has. It lies in the state directory. Where
+	// modules have user ids of their own, Probe makes it and lets everybody through it
+	// and the state directory (mode 0711), so that modules can get to their own folders.
+	// Empty means that there are no data folders, and no user ids but for a look.
 	DataDir string
+	// Protected are files and folders that no grant may open, whatever the operator
+	// says: neither they nor what is in them nor a folder that they are in. The state
+	// directory, /proc and what else would give a module the host always are.
+	Protected []string
 	// Without are layers, by their names, that are taken not to be there; for tests, and
 	// for operators who must. LandlockABI bounds the version of Landlock; 0 does not.
 	Without     []string
 	LandlockABI int
-	Logger      *zap.Logger
+	// Look makes Probe change no file: DataDir is looked at only. For who will not
+	// start modules.
+	Look   bool
+	Logger *zap.Logger
 }
 
 // Machine is what this kernel gives this user. It is safe for concurrent use.
-type Machine struct{}
+type Machine struct {
+	cfg       Config
+	log       *zap.Logger
+	layers    []layer
+	abi       int          // Landlock's version; 0 where it is not used
+	tree      *cgroup.Tree // nil where there are no cgroups
+	users     *users       // nil where modules run as the runtime's own user
+	protected []string     // real paths
+	turn      atomic.Uint64
+}
+
+// The user ids that modules get where Config does not say.
+const (
+	defaultFirstUID = 700000
+	defaultLastUID  = 765535
+)
+
+func (cfg Config) complete() (Config, error) {
+	cfg.Name = cmp.Or(cfg.Name, "runtime")
+	if cfg.FirstUID == 0 && cfg.LastUID == 0 {
+		cfg.FirstUID, cfg.LastUID = defaultFirstUID, defaultLastUID
+	}
+	if cfg.FirstUID < 1 || cfg.LastUID < cfg.FirstUID || cfg.LastUID == ^uint32(0) {
+		return cfg, &module.Error{
+			Kind: module.Invalid, Field: "sandbox.uids", Value: fmt.Sprintf("%d-%d", cfg.FirstUID, cfg.LastUID),
+			Msg: "not a range of user ids", Hint: "name the first and the last, above 0, that no user of this machine has",
+		}
+	}
+	for _, name := range cfg.Without {
+		if !slices.Contains(avoidable, name) {
+			return cfg, &module.Error{
+				Kind: module.Invalid, Field: "sandbox.without", Value: name,
+				Msg: "not a layer that can be left out", Hint: fmt.Sprintf("it is one of %v", avoidable),
+			}
+		}
+	}
+	if cfg.DataDir != "" {
+		abs, err := filepath.Abs(cfg.DataDir)
+		if err != nil {
+			return cfg, fmt.Errorf("find the data folder: %w", err)
+		}
+		cfg.DataDir = abs
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = zap.NewNop()
+	}
+	return cfg, nil
+}
 
 // Probe finds out by trying. It blocks for some tens of milliseconds and leaves nothing
-// behind but, where it may use them, a cgroup that Close removes.
-func Probe(ctx context.Context, cfg Config) (*Machine, error) { return nil, errors.ErrUnsupported }
+// behind but, where it may use them, a cgroup that Close removes, and what Config.DataDir
+// says. It fails only where no module could be started at all, or cfg makes no sense.
+func Probe(ctx context.Context, cfg Config) (*Machine, error) {
+	cfg, err := cfg.complete()
+	if err != nil {
+		return nil, err
+	}
+	m := &Machine{cfg: cfg, log: cfg.Logger.Named("sandbox")}
+	m.protected = m.protect()
+	if err := m.probe(ctx); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
+}
 
 // Layers are all layers, the outermost first, and how much of each there is.
-func (m *Machine) Layers() []module.Layer { return nil }
+func (m *Machine) Layers() []module.Layer { return told(m.layers) }
 
 // Level is what a module that asks for nothing would run at.
-func (m *Machine) Level() module.Level { return module.LevelNone }
+func (m *Machine) Level() module.Level { return levelOf(m.layers) }
 
 // Close gives up what Probe made. Close the cells first.
-func (m *Machine) Close() error { return nil }
+func (m *Machine) Close() error {
+	if m.tree == nil {
+		return nil
+	}
+	err := m.tree.Close()
+	m.tree = nil
+	return err
+}
+
+// has reports whether modules get a layer.
+func (m *Machine) has(name string) bool {
+	i := slices.IndexFunc(m.layers, func(l layer) bool { return l.Name == name })
+	return i >= 0 && m.layers[i].used
+}
+
+// protect gives the real paths that no grant may open.
+func (m *Machine) protect() []string {
+	all := slices.Concat(m.cfg.Protected, []string{"/proc", "/sys/fs/cgroup", "/sys/kernel/debug", "/sys/kernel/tracing", "/sys/kernel/security"})
+	if m.cfg.DataDir != "" {
+		all = append(all, filepath.Dir(m.cfg.DataDir))
+	}
+	for i, path := range all {
+		if abs, err := filepath.Abs(path); err == nil {
+			path = abs
+		}
+		// What does not exist yet has the real path of what it will be made in.
+		all[i] = realPath(path)
+	}
+	return all
+}
+
+// realPath resolves as much of path as exists.
+func realPath(path string) string {
+	rest := ""
+	for dir := path; ; dir = filepath.Dir(dir) {
+		if real, err := filepath.EvalSymlinks(dir); err == nil {
+			return filepath.Join(real, rest)
+		} else if !errors.Is(err, os.ErrNotExist) || dir == filepath.Dir(dir) {
+			return path
+		}
+		rest = filepath.Join(filepath.Base(dir), rest)
+	}
+}

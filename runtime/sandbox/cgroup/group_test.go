@@ -1,0 +1,222 @@
+package cgroup_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/segue-run/segue/runtime/sandbox/cgroup"
+)
+
+// name is no other test process's.
+func name() string { return "test-" + strconv.Itoa(os.Getpid()) }
+
+// open is a tree of real groups. Where this user can have none the reason is tested
+// instead, and ok is false.
+func open(t *testing.T) (tree *cgroup.Tree, ok bool) {
+	t.Helper()
+	tree, err := cgroup.Open(cgroup.Config{Name: name()})
+	if err == nil {
+		t.Cleanup(func() {
+			if err := tree.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return tree, true
+	}
+	if os.Geteuid() == 0 && writable("memory") {
+		t.Fatalf("root has a hierarchy of version 1 and no group: %v", err)
+	}
+	if !strings.Contains(err.Error(), "segue") {
+		t.Errorf("the refusal does not say what to do: %v", err)
+	}
+	return nil, false
+}
+
+// writable reports whether a controller of version 1 is mounted for writing.
+func writable(controller string) bool {
+	raw, _ := os.ReadFile("/proc/self/mounts")
+	for line := range strings.Lines(string(raw)) {
+		f := strings.Fields(line)
+		if len(f) > 3 && f[2] == "cgroup" && strings.HasPrefix(f[3], "rw") && strings.HasSuffix(f[3], controller) {
+			return true
+		}
+	}
+	return false
+}
+
+func make1(t *testing.T, tree *cgroup.Tree, limits cgroup.Limits) *cgroup.Group {
+	t.Helper()
+	g, err := tree.Make("one", limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		g.Kill()
+		if err := g.Remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	return g
+}
+
+func TestAProcessAboveItsMemoryIsKilledAndCounted(t *testing.T) {
+	tree, ok := open(t)
+	if !ok {
+		return
+	}
+	g := make1(t, tree, cgroup.Limits{Memory: 96 << 20})
+	err := joins(t, g, "hog").Wait()
+	exit, _ := err.(*exec.ExitError)
+	if exit == nil || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		t.Errorf("ended with %v", err)
+	}
+	if e := g.Events(); e.OOMKills != 1 {
+		t.Errorf("%d kills are counted", e.OOMKills)
+	}
+}
+
+func TestForksAboveTheLimitAreRefusedAndCountedAndKillEndsTheRest(t *testing.T) {
+	tree, ok := open(t)
+	if !ok {
+		return
+	}
+	g := make1(t, tree, cgroup.Limits{PIDs: 40})
+	cmd := joins(t, g, "become", "/bin/sh", "-c", "for i in $(seq 60); do sleep 60 & done; wait")
+	until(t, "a refusal", func() bool { return g.Events().PIDsMax > 0 })
+	g.Kill()
+	counted := g.Events()
+	_ = cmd.Wait()
+	if err := g.Remove(); err != nil {
+		t.Errorf("the group is not empty: %v", err)
+	}
+	if g.Events() != counted {
+		t.Errorf("counted %+v, after the end %+v", counted, g.Events())
+	}
+}
+
+func TestAProcessAboveItsTimeIsSlowedAndItsUsageIsSeen(t *testing.T) {
+	tree, ok := open(t)
+	if !ok {
+		return
+	}
+	g := make1(t, tree, cgroup.Limits{CPUQuota: 200, Memory: 1 << 30})
+	joins(t, g, "spin")
+	procs, err := g.Procs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stat string
+	for _, f := range procs {
+		if path := filepath.Join(filepath.Dir(f.Name()), "cpu.stat"); exists(path) {
+			stat = path
+		}
+		f.Close()
+	}
+	until(t, "throttling", func() bool {
+		raw, _ := os.ReadFile(stat)
+		return bytes.Contains(raw, []byte("nr_throttled")) && !bytes.Contains(raw, []byte("nr_throttled 0\n"))
+	})
+	usage, known := g.Usage()
+	if !known || usage.CPU <= 0 || usage.Memory <= 0 || usage.Peak < usage.Memory {
+		t.Errorf("usage %+v, known %t", usage, known)
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func TestWhatADeadRuntimeLeftIsEndedAndRemoved(t *testing.T) {
+	if tree, ok := open(t); !ok {
+		return
+	} else if err := tree.Close(); err != nil {
+		t.Fatal(err)
+	}
+	other := name() + "-dead"
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := exec.Command(self, other)
+	dead.Env = append(os.Environ(), act+"=leave")
+	dead.Stderr = os.Stderr
+	said, err := dead.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sleeper := "/proc/" + strings.TrimSpace(string(said)) + "/cgroup"
+	if raw, err := os.ReadFile(sleeper); err != nil || !strings.Contains(string(raw), other) {
+		t.Fatalf("nothing was left: %q, %v", raw, err)
+	}
+	tree, err := cgroup.Open(cgroup.Config{Name: other})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if raw, err := os.ReadFile(sleeper); err == nil && strings.Contains(string(raw), other+"/left") {
+		t.Errorf("the process lives on in %s", raw)
+	}
+	if _, err := tree.Make("left", cgroup.Limits{}); err != nil {
+		t.Errorf("the group is still there: %v", err)
+	}
+	if err := tree.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestANameIsOneTreesAtATime(t *testing.T) {
+	if _, ok := open(t); !ok {
+		return
+	}
+	second, err := cgroup.Open(cgroup.Config{Name: name()})
+	if err == nil {
+		second.Close()
+		t.Fatal("a second one was opened")
+	}
+	if !strings.Contains(err.Error(), "a runtime of the same name runs") {
+		t.Error(err)
+	}
+}
+
+func TestAControllerThatIsTakenNotToBeThereIsNot(t *testing.T) {
+	tree, err := cgroup.Open(cgroup.Config{Name: name(), Without: cgroup.Controllers})
+	if err == nil {
+		tree.Close()
+		t.Fatal("opened without any controller")
+	}
+	if _, ok := open(t); !ok {
+		return
+	}
+	tree, err = cgroup.Open(cgroup.Config{Name: name() + "-less", Without: []string{cgroup.Memory}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	if tree.Version(cgroup.Memory) != 0 || tree.Why(cgroup.Memory) == "" || len(tree.Controllers()) == 0 {
+		t.Errorf("has %v, memory is missing because %q", tree.Controllers(), tree.Why(cgroup.Memory))
+	}
+}
+
+func TestNamesThatCouldLeadElsewhereAreRefused(t *testing.T) {
+	for _, bad := range []string{"", ".", "..", "a/b", "a b", strings.Repeat("x", 129)} {
+		if tree, err := cgroup.Open(cgroup.Config{Name: bad}); err == nil {
+			tree.Close()
+			t.Errorf("opened %q", bad)
+		}
+	}
+	tree, ok := open(t)
+	if !ok {
+		return
+	}
+	for _, bad := range []string{"", "..", "a/b"} {
+		if _, err := tree.Make(bad, cgroup.Limits{}); err == nil {
+			t.Errorf("made %q", bad)
+		}
+	}
+}

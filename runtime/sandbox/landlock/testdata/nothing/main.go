@@ -1,0 +1,4 @@
+// Nothing is a program that ends well.
+package main
+
+func main() {}

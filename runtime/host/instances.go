@@ -6,8 +6,8 @@ import (
 
 	"github.com/segue-run/segue/runtime/artifact"
 	"github.com/segue-run/segue/runtime/config"
+	"github.com/segue-run/segue/runtime/grant"
 	"github.com/segue-run/segue/runtime/instance"
-	"github.com/segue-run/segue/runtime/launch"
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/rollout"
 	"github.com/segue-run/segue/sdk/manifest"
@@ -107,25 +107,22 @@ func (s *instances) Start(ctx context.Context, id string, plan rollout.Plan) (ro
 		return nil, err
 	}
 	set := s.cfg.Module(plan.Module)
+	own, err := manifest.Parse(a.ManifestText)
+	if err != nil {
+		return nil, err
+	}
+	quotas, err := grant.Quotas(own.Quotas, set.Quotas, s.cfg.Quotas)
+	if err != nil {
+		return nil, err
+	}
 	inst, err := s.starter.Start(ctx, instance.Spec{
 		ID: id, Release: plan.Release, ManifestText: a.ManifestText, Binary: a.File(),
-		Quotas: quotasOf(set), StopGrace: set.StopGrace,
+		Quotas: quotas, StopGrace: set.StopGrace,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return process{inst}, nil
-}
-
-func limitsOf(set config.Module) launch.Limits {
-	return launch.Limits{NoFile: set.Limits.NoFile, Data: set.Limits.Data, FSize: set.Limits.FSize, NProc: set.Limits.NProc}
-}
-
-func quotasOf(set config.Module) manifest.Quotas {
-	return manifest.Quotas{
-		OpenFiles: int(set.Limits.NoFile), Processes: int(set.Limits.NProc),
-		Memory: manifest.Size(set.Limits.Data), FileSize: manifest.Size(set.Limits.FSize),
-	}
 }
 
 func (s *instances) Secure(ctx context.Context, digest module.Digest) error {

@@ -52,11 +52,10 @@ func makeDirectory(runDir, id string) (*directory, error) {
 	return d, nil
 }
 
-// makeTemp makes the temporary folder. The module may be another user, who then has to
-// pass through here.
+// makeTemp makes the temporary folder.
 func (d *directory) makeTemp() error {
 	temp := filepath.Join(d.path, tempDir)
-	if err := errors.Join(os.Mkdir(temp, 0o700), os.Chmod(d.path, 0o711)); err != nil {
+	if err := os.Mkdir(temp, 0o700); err != nil {
 		return fmt.Errorf("make temporary folder: %w", err)
 	}
 	d.temp = temp

@@ -64,8 +64,8 @@ func New(cfg Config) (*Starter, error) {
 		return nil, fmt.Errorf("run directory %s: %w", cfg.RunDir, err)
 	}
 	cfg.RunDir = dir
-	if err := makeRunDir(dir, cfg.Machine != nil); err != nil {
-		return nil, err
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make run directory: %w", err)
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = zap.NewNop()
@@ -85,19 +85,6 @@ func New(cfg Config) (*Starter, error) {
 		kills:   &kernelKills{path: "/proc/vmstat"},
 		running: make(map[*Instance]struct{}),
 	}, nil
-}
-
-// makeRunDir makes the run directory, for its owner alone; where modules are other users,
-// those can pass through it to their own folders, whose names they must know.
-func makeRunDir(dir string, passable bool) error {
-	err := os.MkdirAll(dir, 0o700)
-	if err == nil && passable {
-		err = os.Chmod(dir, 0o711)
-	}
-	if err != nil {
-		return fmt.Errorf("make run directory: %w", err)
-	}
-	return nil
 }
 
 // Close kills what still runs, waits until all of it is released, and ends the

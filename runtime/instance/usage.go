@@ -20,7 +20,7 @@ type meter struct {
 }
 
 // Usage is what the module's own process has taken until now; what it started itself is
-// not in it. It costs some tens of microseconds and does not block for longer. Peak is
+// in it where it may start programs and a cgroup counts them. It costs some tens of microseconds and does not block for longer. Peak is
 // the kernel's own mark, so that it holds what came and went between two looks.
 //
 // Once the process has ended it is what was seen last, with the whole of the processor
@@ -32,6 +32,11 @@ func (i *Instance) Usage() (module.Usage, error) {
 		seen, err = usageOf(pid)
 		return err
 	})
+	if err == nil && i.cell != nil && len(i.sandbox.Permissions.Exec) > 0 {
+		if all, known := i.cell.Usage(); known {
+			seen = all
+		}
+	}
 	if state := i.proc.state(); state != nil {
 		// Of the rusage only the time is good: its resident set began as the host's.
 		seen.CPU = state.UserTime() + state.SystemTime()

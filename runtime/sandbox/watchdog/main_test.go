@@ -91,9 +91,11 @@ func write(value string, open *[]*os.File) string {
 	if err != nil {
 		return err.Error()
 	}
-	*open = append(*open, f)
 	if unnamed {
 		_ = os.Remove(words[0])
+		*open = append(*open, f)
+	} else {
+		defer f.Close()
 	}
 	if _, err := f.Write(make([]byte, kib<<10)); err != nil {
 		return err.Error()
@@ -213,10 +215,10 @@ func (w *watched) watch(cfg watchdog.Config) (stop func()) {
 		w.reached = append(w.reached, quota)
 	}
 	cfg.Kill = func(quota string) {
-		_ = syscall.Kill(-w.pid(), syscall.SIGKILL)
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.killed = append(w.killed, quota)
+		_ = syscall.Kill(-w.pid(), syscall.SIGKILL)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended sync.WaitGroup

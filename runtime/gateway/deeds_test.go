@@ -64,6 +64,7 @@ var deeds = map[string]func(args ...string) (string, error){
 	"blocking":    blocking,
 	"again":       connectAgain,
 	"swap":        swap,
+	"error-queue": errorQueue,
 	"autobind":    autobind,
 	"raw": func(...string) (string, error) {
 		_, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP)
@@ -317,4 +318,17 @@ func dialMapped(args ...string) (string, error) {
 	file := os.NewFile(uintptr(fd), "socket")
 	defer file.Close()
 	return converse(net.FileConn(file))
+}
+
+// errorQueue asks for the errors of datagrams, as the C library does, and of TCP.
+func errorQueue(...string) (string, error) {
+	for _, kind := range []int{unix.SOCK_DGRAM, unix.SOCK_STREAM} {
+		fd, err := unix.Socket(unix.AF_INET, kind, 0)
+		must(err)
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVERR, 1); err != nil {
+			return "", err
+		}
+		must(unix.Close(fd))
+	}
+	return "set", nil
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -110,6 +111,23 @@ func (s *supervisor) connectDatagram(to sockaddr) outcome {
 	return failed(unix.ENETUNREACH)
 }
 
+// isErrorQueue reports whether setsockopt is to ask for the errors of datagrams.
+func isErrorQueue(call notification) bool {
+	level, name := int32(call.args[1]), int32(call.args[2])
+	return level == unix.IPPROTO_IP && name == unix.IP_RECVERR || level == unix.IPPROTO_IPV6 && name == unix.IPV6_RECVERR
+}
+
+// setErrorQueue answers such a setsockopt(2): the C library asks names over no socket
+// that refuses it. There never are such errors.
+func (s *supervisor) setErrorQueue(_ context.Context, t tracee, call notification) outcome {
+	to, err := t.socket(call)
+	if err != nil {
+		return s.broken(err)
+	}
+	defer to.close()
+	return outcome{proceed: !s.isResolver(to.own)}
+}
+
 // resolve answers the questions that come over conn, which it closes.
 func (s *supervisor) resolve(ctx context.Context, conn net.Conn) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
@@ -121,7 +139,7 @@ func (s *supervisor) resolve(ctx context.Context, conn net.Conn) {
 	buf := make([]byte, maxQuestion)
 	for {
 		n, err := conn.Read(buf)
-		if err != nil {
+		if err != nil || s.questions.Wait(ctx) != nil {
 			return
 		}
 		answer := s.process.answerName(ctx, buf[:n])
@@ -168,7 +186,7 @@ func (p *process) resolveName(ctx context.Context, q dnsmessage.Question) ([]net
 		if err == nil {
 			hint = "its manifest has to ask for the name, in permissions.connect, and the operator to grant it"
 		}
-		p.denied(byGateway, "resolve "+printable(q.Name.String()), hint)
+		p.denied(byGateway, "resolve "+printable(strings.TrimSuffix(q.Name.String(), ".")), hint)
 		return nil, dnsmessage.RCodeRefused
 	}
 	if q.Type != dnsmessage.TypeA && q.Type != dnsmessage.TypeAAAA {
@@ -178,7 +196,11 @@ func (p *process) resolveName(ctx context.Context, q dnsmessage.Question) ([]net
 	if missing, ok := errors.AsType[*net.DNSError](err); ok && missing.IsNotFound {
 		return nil, dnsmessage.RCodeNameError
 	}
-	if err != nil && !errors.Is(err, errOwn) {
+	if errors.Is(err, errOwn) {
+		p.denied(byGateway, "resolve "+name, ownAddresses)
+		return nil, dnsmessage.RCodeSuccess
+	}
+	if err != nil {
 		return nil, dnsmessage.RCodeServerFailure
 	}
 	var addrs []netip.Addr

@@ -60,29 +60,37 @@ func confine() {
 	must(syscall.Exec("/proc/self/exe", os.Args, os.Environ()))
 }
 
-// filter passes on the notified calls, and socket for the internet families.
+// filter passes on the notified calls, socket for the internet families, and setsockopt
+// for the options that the C library must have.
 func filter() []unix.SockFilter {
-	const number, first = 0, 16 // offsets in struct seccomp_data
+	const number, first, third = 0, 16, 32 // offsets in struct seccomp_data
 	load := func(offset uint32) unix.SockFilter {
 		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset}
 	}
-	// equal skips the next instruction where the value is not k.
-	equal := func(k uint32) unix.SockFilter {
-		return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: k, Jf: 1}
+	// unless skips so many instructions where the value is not k.
+	unless := func(k uint32, skip uint8) unix.SockFilter {
+		return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: k, Jf: skip}
 	}
 	end := func(action uint32) unix.SockFilter {
 		return unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: action}
 	}
 	program := []unix.SockFilter{load(number)}
 	for _, nr := range notified {
-		program = append(program, equal(nr), end(unix.SECCOMP_RET_USER_NOTIF))
+		program = append(program, unless(nr, 1), end(unix.SECCOMP_RET_USER_NOTIF))
 	}
-	return append(program,
-		unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: unix.SYS_SOCKET, Jf: 5},
-		load(first),
-		equal(unix.AF_INET), end(unix.SECCOMP_RET_USER_NOTIF),
-		equal(unix.AF_INET6), end(unix.SECCOMP_RET_USER_NOTIF),
-		end(unix.SECCOMP_RET_ALLOW))
+	for _, c := range []struct {
+		nr, argument uint32
+		values       [2]uint32
+	}{
+		{unix.SYS_SOCKET, first, [2]uint32{unix.AF_INET, unix.AF_INET6}},
+		{unix.SYS_SETSOCKOPT, third, [2]uint32{unix.IP_RECVERR, unix.IPV6_RECVERR}},
+	} {
+		program = append(program, unless(c.nr, 6), load(c.argument),
+			unless(c.values[0], 1), end(unix.SECCOMP_RET_USER_NOTIF),
+			unless(c.values[1], 1), end(unix.SECCOMP_RET_USER_NOTIF),
+			end(unix.SECCOMP_RET_ALLOW))
+	}
+	return append(program, end(unix.SECCOMP_RET_ALLOW))
 }
 
 func must(err error) {

@@ -37,13 +37,12 @@ func (p *process) refuseConnect(host string, port uint16) *refusal {
 	return p.refuse("connect "+address, "connect", address, grant.Connects(p.req.Withheld, host, port))
 }
 
+const ownAddresses = "the name has only addresses of this machine or its link, which have to be granted as addresses"
+
 // refuseOwn refuses a granted name that has no address but this machine's own or its
 // link's.
 func (p *process) refuseOwn(host string, port uint16) *refusal {
-	r := &refusal{
-		module: p.req.Release.Module, what: "connect " + hostPort(host, port),
-		hint: "the name has only addresses of this machine or its link, which have to be granted as addresses",
-	}
+	r := &refusal{module: p.req.Release.Module, what: "connect " + hostPort(host, port), hint: ownAddresses}
 	p.denied(byGateway, r.what, r.hint)
 	return r
 }

@@ -21,8 +21,11 @@ const (
 	callsBurst = 200
 	// maxCalls are answered at a time.
 	maxCalls = 32
-	// maxResolvers are the sockets that names are asked for over.
-	maxResolvers = 128
+	// maxResolvers are the sockets that names are asked for over, with so many questions
+	// a second over all of them.
+	maxResolvers   = 128
+	questionsRate  = 200
+	questionsBurst = 100
 )
 
 // supervisor answers the system calls that a process's filter passes on.
@@ -32,6 +35,8 @@ type supervisor struct {
 	tasks    sync.WaitGroup // the calls and the resolver's sockets
 	slots    chan struct{}
 	complain sync.Once
+	// questions is the pace of those for names.
+	questions *rate.Limiter
 
 	mu        sync.Mutex          // guards resolvers
 	resolvers map[uint64]struct{} // the inodes of the process's ends
@@ -54,7 +59,10 @@ func (p *process) supervise(ctx context.Context, fd int) error {
 	if err != nil {
 		return err
 	}
-	s := &supervisor{process: p, notifier: n, slots: make(chan struct{}, maxCalls), resolvers: map[uint64]struct{}{}}
+	s := &supervisor{
+		process: p, notifier: n, slots: make(chan struct{}, maxCalls),
+		questions: rate.NewLimiter(questionsRate, questionsBurst), resolvers: map[uint64]struct{}{},
+	}
 	p.tasks.Go(func() {
 		if err := s.run(ctx); err != nil && ctx.Err() == nil {
 			p.log.Error("the module's system calls cannot be answered", zap.Error(err))
@@ -109,6 +117,8 @@ func (s *supervisor) handle(ctx context.Context, call notification) error {
 		serve = s.bind
 	case call.nr == unix.SYS_LISTEN:
 		serve = s.listen
+	case call.nr == unix.SYS_SETSOCKOPT && isErrorQueue(call):
+		serve = s.setErrorQueue
 	default:
 		return s.answer(call, s.deny(t, call))
 	}

@@ -99,6 +99,7 @@ var colours = map[string]string{
 	"active": green, "warm": green, "promoted": green, "pass": green, "accepted": green,
 	"activating": yellow, "rolling-out": yellow, "starting": yellow, "warming": yellow, "shifting": yellow, "restarting": yellow, "draining": yellow,
 	"pending": yellow, "checking": yellow, "inconclusive": yellow, "unproven": yellow, "superseded": yellow,
+	"on": green, "partly": yellow, "off": red,
 	"rolling-back": red, "failing": red, "failed": red, "quarantined": red, "rolled-back": red, "aborted": red, "fail": red, "refused": red,
 }
 

@@ -108,9 +108,10 @@ func (s *instances) Start(ctx context.Context, id string, plan rollout.Plan) (ro
 		return nil, err
 	}
 	permissions, withheld := s.allowed(plan)
-	quotas, err := s.cfg.QuotasFor(plan.Module, plan.Quotas)
-	if err != nil {
-		return nil, err
+	// What asks for too much is not taken in; a ceiling that was lowered since holds too.
+	quotas, above := s.cfg.QuotasFor(plan.Module, plan.Quotas)
+	if above != nil {
+		s.log.Warn("a module gets less than it asks for", zap.Stringer("release", plan.Release), zap.Error(above))
 	}
 	inst, err := s.starter.Start(ctx, instance.Spec{
 		ID: id, Release: plan.Release, ManifestText: a.ManifestText, Binary: a.File(), Dynamic: a.Executable.Interpreter != "",

@@ -41,7 +41,7 @@ func (h *host) openSandbox(ctx context.Context) error {
 			Hint: "`segue doctor` says what is missing and what would change that; or set sandbox.require lower"}
 	}
 	h.info.Sandbox = machine.Level()
-	h.log.Info("modules are held in", zap.String("level", string(machine.Level())), zap.Strings("not_there", lacking(machine.Layers())))
+	h.log.Info("modules are held in", zap.String("level", string(machine.Level())), zap.Strings("not_there", namesLacking(machine.Layers())))
 	return nil
 }
 
@@ -76,8 +76,8 @@ func (h *host) refuseUnknown(ctx context.Context) error {
 	return nil
 }
 
-// lacking are the names of the layers that are not wholly there.
-func lacking(layers []module.Layer) []string {
+// namesLacking are the names of the layers that are not wholly there.
+func namesLacking(layers []module.Layer) []string {
 	var names []string
 	for _, l := range layers {
 		if l.State != module.LayerOn {

@@ -21,7 +21,7 @@ type Confinement struct {
 	// In a user namespace it keeps its user and group ids, and no others are mapped.
 	Namespaces Namespaces
 	// Cgroup is the folder of a cgroup of version 2, open for reading, in which the
-	// process is made. To join one later costs milliseconds.
+	// process is made. To join one later can cost milliseconds.
 	Cgroup *os.File
 	// Cgroups are files, open for writing, whose groups the launcher joins: tasks of
 	// version 1 or cgroup.procs. The second moves all of the launcher's threads, for
@@ -55,7 +55,9 @@ const NotifyByte = entry.NotifyByte
 // User is who a process runs as. It has no supplementary groups.
 type User struct{ UID, GID uint32 }
 
-// Namespaces are those that a process gets of its own.
+// Namespaces are those that a process gets of its own. In a pid namespace it is pid 1:
+// signals that it does not handle do nothing to it, but for SIGKILL from the host, and
+// its whole tree ends with it.
 type Namespaces struct{ User, PID, IPC, Network bool }
 
 // attributes are what the kernel is asked for when the process is made.

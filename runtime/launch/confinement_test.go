@@ -3,9 +3,11 @@ package launch_test
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -182,9 +184,9 @@ func TestTheExecutableCannotBeExecutedAgain(t *testing.T) {
 
 func TestTheExecutableCanHaveTheHighestNumberOfAll(t *testing.T) {
 	spec := launch.Spec{Limits: launch.Limits{NoFile: 299}, Confine: launch.Confinement{ExecFD: 299}}
-	report(t, spec, under(t, "ulimit -Hn 300 && ulimit -Sn 200"))
+	report(t, spec, under(t, "ulimit -Sn 200 && ulimit -Hn 300"))
 	spec.Limits.NoFile, spec.Confine.ExecFD = 300, 300
-	code, _, stderr := run(t, spec, under(t, "ulimit -Hn 300 && ulimit -Sn 200"))
+	code, _, stderr := run(t, spec, under(t, "ulimit -Sn 200 && ulimit -Hn 300"))
 	want := launch.FailurePrefix + "move the executable to descriptor 300: bad file descriptor\n"
 	if code != launch.FailureCode || stderr != want {
 		t.Errorf("exit code %d, said %q", code, stderr)
@@ -285,6 +287,65 @@ func answerOne(host *os.File, with unix.Errno) (call int32, err error) {
 		return 0, err
 	}
 	return seen.Call, ioctl(calls, unix.SECCOMP_IOCTL_NOTIF_SEND, &reply{ID: seen.ID, Error: -int32(with)})
+}
+
+func TestALinuxWithoutKillableWaitsHasAListenerToo(t *testing.T) {
+	const flags = 24 // the lower half of the second argument
+	older := program(
+		unix.SockFilter{Code: loadNumber, K: number},
+		unix.SockFilter{Code: ifEqual, K: unix.SYS_SECCOMP, Jf: 3},
+		unix.SockFilter{Code: loadNumber, K: flags},
+		unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K, K: unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, Jf: 1},
+		unix.SockFilter{Code: answer, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EINVAL)},
+		unix.SockFilter{Code: answer, K: unix.SECCOMP_RET_ALLOW},
+	)
+	host, process := link(t)
+	f := report(t, launch.Spec{
+		Files: []*os.File{process},
+		Confine: launch.Confinement{
+			Filter: answers(unix.SYS_GETPRIORITY, unix.SECCOMP_RET_USER_NOTIF), Notify: true, NotifyFD: 3,
+		},
+	}, filtered(t, older))
+	if f.Status["Seccomp_filters"] != "2" {
+		t.Errorf("filters %s", f.Status["Seccomp_filters"])
+	}
+	calls, err := listener(host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls.Close()
+}
+
+func TestALinuxThatLacksALayerIsNamed(t *testing.T) {
+	for want, c := range map[string]struct {
+		call    uint32
+		confine launch.Confinement
+	}{
+		"restrict by landlock: function not implemented": {unix.SYS_LANDLOCK_RESTRICT_SELF, launch.Confinement{Ruleset: ruleset(t)}},
+		"restrict by seccomp: function not implemented":  {unix.SYS_SECCOMP, launch.Confinement{Filter: answers(0, 0)}},
+		"close descriptors: function not implemented":    {unix.SYS_CLOSE_RANGE, launch.Confinement{}},
+	} {
+		t.Run(want, func(t *testing.T) {
+			lacking := answers(c.call, unix.SECCOMP_RET_ERRNO|uint32(unix.ENOSYS))
+			code, _, stderr := run(t, launch.Spec{Confine: c.confine}, filtered(t, lacking))
+			if code != launch.FailureCode || stderr != launch.FailurePrefix+want+"\n" {
+				t.Errorf("exit code %d, said %q", code, stderr)
+			}
+		})
+	}
+}
+
+// filtered lets the probe put a filter on before it becomes the launcher, which then
+// finds a kernel that can do less.
+func filtered(t *testing.T, filter []byte) func(*exec.Cmd) {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(cmd *exec.Cmd) {
+		cmd.Path, cmd.Args = probe, append([]string{"probe", "filtered", hex.EncodeToString(filter), exe}, cmd.Args...)
+	}
 }
 
 func TestTheListenerOfAFilterReachesTheHostAndNotTheProcess(t *testing.T) {

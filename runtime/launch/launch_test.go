@@ -219,7 +219,7 @@ func under(t *testing.T, script string) func(*exec.Cmd) {
 		t.Fatal(err)
 	}
 	return func(cmd *exec.Cmd) {
-		before := []string{"bash", "-c", script + `; exec -a "$0" "$@"`, cmd.Args[0], exe}
+		before := []string{"bash", "-c", script + ` && exec -a "$0" "$@"`, cmd.Args[0], exe}
 		cmd.Path, cmd.Args = bash, append(before, cmd.Args[1:]...)
 	}
 }

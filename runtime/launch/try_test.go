@@ -58,7 +58,7 @@ func TestWhatCannotBePutOnIsNamedAndNotSkipped(t *testing.T) {
 	null := open(t, os.DevNull)
 	senseless := program(unix.SockFilter{Code: 0xffff})
 	for want, c := range map[string]launch.Confinement{
-		"join a cgroup: bad file descriptor":                                {Cgroups: []*os.File{null}},
+		"join cgroup /dev/null: bad file descriptor":                        {Cgroups: []*os.File{null}},
 		"run on its processors: invalid argument":                           {Processors: []int{8191}},
 		"run on processor 8192: there is none":                              {Processors: []int{0, 8192}},
 		"argument processors=0,-1: not a list of numbers":                   {Processors: []int{0, -1}},

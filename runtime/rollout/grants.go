@@ -90,7 +90,6 @@ func (r *Record) decideGrant(ev approve, now time.Time) error {
 				Hint: fmt.Sprintf("take them back with `segue revoke %[1]s` and grant what it needs in segue.yaml, in modules.%[1]s.grants", r.Module)}
 		}
 		r.Grants = &Grants{Permissions: all, Actor: ev.Actor, At: now}
-		r.wish()
 	case toWithout:
 		if r.Grants != nil && r.Grants.Revoked {
 			r.Grants = nil
@@ -101,7 +100,9 @@ func (r *Record) decideGrant(ev approve, now time.Time) error {
 			Hint: ro.ways()}
 	}
 	r.did("approve", ev.Actor, ev.Point, now)
-	r.open(opened{Gate: atGrant}, now)
+	ro.pass(atGrant, now)
+	r.wish()
+	r.advance(now)
 	return nil
 }
 
@@ -120,8 +121,12 @@ func (r *Record) revoke(ev revoke, now time.Time) error {
 	return nil
 }
 
-// fewest is how many of the permissions a sentence names.
-const fewest = 5
+const (
+	// fewest is how many of the permissions a sentence names, and maxLine how many bytes
+	// of each; Waiting.Missing has all of them.
+	fewest  = 5
+	maxLine = 100
+)
 
 // asks says what the candidate asks for and has not been granted: first what its
 // predecessor did not ask for.
@@ -142,10 +147,15 @@ func (r *Rollout) asks() string {
 
 // someOf names the first few lines, and says how many more there are.
 func someOf(lines []string) string {
-	if more := len(lines) - fewest; more > 1 {
-		return strings.Join(lines[:fewest], ", ") + fmt.Sprintf(" and %d more", more)
+	end := ""
+	if more := len(lines) - fewest; more > 0 {
+		lines, end = lines[:fewest], fmt.Sprintf(" and %d more", more)
 	}
-	return strings.Join(lines, ", ")
+	var short []string
+	for _, line := range lines {
+		short = append(short, module.Clip(line, maxLine))
+	}
+	return strings.Join(short, ", ") + end
 }
 
 // ways are the two that lead on.

@@ -96,10 +96,14 @@ func TestAReleaseThatAsksForMoreThanItsPredecessorWaitsBeforeAnythingIsStarted(t
 		if w.instance("1.1.0") != nil || len(w.called) > 0 {
 			t.Error("it was started, or a hook was called")
 		}
+		w.pass(10 * time.Minute)
 		if err := w.decide("grant"); err != nil {
 			t.Fatal(err)
 		}
 		w.wantWaiting("approval", policy.BeforeStart)
+		if since := time.Since(w.status().Rollout.Waiting.Since); since > time.Minute {
+			t.Errorf("the time for the approval began %s ago", since)
+		}
 		if err := w.decide(""); err != nil {
 			t.Fatal(err)
 		}

@@ -83,8 +83,8 @@ func TestMemoryAboveTheQuotaEndsTheInmateAndIsCountedByItsCgroup(t *testing.T) {
 	if c.Counts().Memory != counted {
 		t.Fatalf("counts %+v", c.Counts())
 	}
-	said, state := says(t, c, req, "hog")
-	if ok(said["hog"]) {
+	said, state := says(t, c, req, "hog=256")
+	if ok(said["hog=256"]) {
 		t.Fatal("it held four times its quota")
 	}
 	// The limit of private memory is above the quota, and may be met first.
@@ -94,8 +94,9 @@ func TestMemoryAboveTheQuotaEndsTheInmateAndIsCountedByItsCgroup(t *testing.T) {
 	}
 	req.Instance, req.Quotas.Memory = "alpha-2", 200<<20
 	c = p.cell(t, req)
-	said, state = says(t, c, req, "hog")
-	if hits := c.Hits(); counted && (said["hog"] != "" || hits.Memory != 1) {
+	// More than the quota, and with what a Go program has beside it less than the limit.
+	said, state = says(t, c, req, "hog=206")
+	if hits := c.Hits(); counted && (said["hog=206"] != "" || hits.Memory != 1) {
 		t.Errorf("said %v, ended with %v, has %+v", said, state, hits)
 	}
 	if err := c.Close(); err != nil {

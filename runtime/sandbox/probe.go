@@ -60,11 +60,27 @@ func (m *Machine) probe(ctx context.Context) error {
 			found.on(layerRlimits)
 		}
 	}
+	p.audit(found)
 	m.layers = found.inOrder()
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("look at the machine: %w", err)
 	}
 	return p.together()
+}
+
+// audit finds whether what Landlock denies can be read by this process.
+func (p *prober) audit(found findings) {
+	switch {
+	case p.without(found, layerAudit):
+	case p.m.abi == 0:
+		found.off(layerAudit, "it needs Landlock")
+	case p.m.abi < 7:
+		found.off(layerAudit, "it needs version 7 of Landlock: Linux 6.15")
+	case os.Geteuid() != 0:
+		found.off(layerAudit, "not root: the kernel shows its audit records to root alone; run segue as root")
+	default:
+		found.off(layerAudit, "the runtime does not read the kernel's audit records")
+	}
 }
 
 // without reports whether the operator takes a layer not to be there, and says so.

@@ -22,6 +22,9 @@ func open(t *testing.T) (tree *cgroup.Tree, ok bool) {
 	t.Helper()
 	tree, err := cgroup.Open(cgroup.Config{Name: name()})
 	if err == nil {
+		for _, c := range cgroup.Controllers {
+			t.Logf("%s: version %d %s", c, tree.Version(c), tree.Why(c))
+		}
 		t.Cleanup(func() {
 			if err := tree.Close(); err != nil {
 				t.Error(err)
@@ -134,10 +137,9 @@ func exists(path string) bool {
 }
 
 func TestWhatADeadRuntimeLeftIsEndedAndRemoved(t *testing.T) {
-	if tree, ok := open(t); !ok {
+	// In version 2 the dead one must find the host moved, for it is in its group.
+	if _, ok := open(t); !ok {
 		return
-	} else if err := tree.Close(); err != nil {
-		t.Fatal(err)
 	}
 	other := name() + "-dead"
 	self, err := os.Executable()

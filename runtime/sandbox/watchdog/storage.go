@@ -27,7 +27,11 @@ func (w *Watchdog) watchStorage(ctx context.Context) error {
 	}()
 	for pause := time.Duration(0); rest(ctx, pause); {
 		begin := time.Now()
-		used, err := w.stored(ctx, most)
+		upTo := most
+		if held { // how much more matters
+			upTo = uncountable - 1
+		}
+		used, err := w.stored(ctx, upTo)
 		if err != nil {
 			return fmt.Errorf("watch storage: %w", err)
 		}
@@ -85,7 +89,7 @@ func limitFiles(pid int, to func(now unix.Rlimit) uint64) error {
 }
 
 // stored is what the folders hold, with the files that are held open and have no name
-// any more. It stops counting above most.
+// any more. It counts no further than what is more than most.
 func (w *Watchdog) stored(ctx context.Context, most int64) (int64, error) {
 	t := tally{most: most, linked: map[inode]bool{}}
 	for _, folder := range w.cfg.Folders {

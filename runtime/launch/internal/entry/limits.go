@@ -33,7 +33,9 @@ func (l *limit) apply() error {
 func (o *orders) join() error {
 	for _, fd := range o.cgroups {
 		if _, err := syscall.Write(int(fd), []byte("0")); err != nil {
-			return failed("join a cgroup", err)
+			var path [256]byte
+			n, _ := syscall.Readlink("/proc/self/fd/"+text(fd), path[:])
+			return failed("join cgroup "+string(path[:max(n, 0)]), err)
 		}
 	}
 	return nil

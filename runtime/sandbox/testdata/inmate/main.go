@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -51,9 +52,13 @@ var acts = map[string]func(string) (string, error){
 		time.Sleep(time.Hour)
 		return "", nil
 	},
-	// hog takes memory that no limit of private memory counts, and touches it.
-	"hog": func(string) (string, error) {
-		const size = 256 << 20
+	// hog takes so many MiB and touches them.
+	"hog": func(mib string) (string, error) {
+		size, err := strconv.Atoi(mib)
+		if err != nil {
+			return "", err
+		}
+		size <<= 20
 		block, err := syscall.Mmap(-1, 0, size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANON)
 		if err != nil {
 			return "", err

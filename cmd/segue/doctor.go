@@ -1,0 +1,115 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/segue-run/segue/runtime/config"
+	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/sandbox"
+)
+
+func doctorCommand() *cobra.Command {
+	var require, state string
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Show what would hold a module in on this machine, without a runtime",
+		Long: `Tries each layer of the sandbox as the user who calls it, from where it is called, and
+says what it means and what would make it whole. It changes nothing. Call it as the
+runtime is started: another user, a container or a service has other layers.
+
+Exits with 1 where the level is below the one that --require names.`,
+		Example: `  segue doctor
+  sudo segue doctor --state /var/lib/segue --require contained`,
+		Args: takes(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			least := module.Level(require)
+			if !slices.Contains(module.Levels, least) {
+				return usagef(cmd, "--require %q is none of %s", require, words(module.Levels))
+			}
+			found, err := diagnose(cmd, state, least)
+			if err != nil {
+				return err
+			}
+			if wantsJSON(cmd) {
+				err = printJSON(cmd, found)
+			} else {
+				showDiagnosis(cmd.OutOrStdout(), found)
+			}
+			if err == nil && !found.Reached {
+				return errTold
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&require, "require", string(module.LevelConfined), "level that must be reached: "+words(module.Levels))
+	cmd.Flags().StringVar(&state, "state", cmp.Or(os.Getenv(config.EnvName("state")), config.Default().StateDir),
+		"state directory that the runtime would have (also "+config.EnvName("state")+")")
+	outputFlag(cmd)
+	return cmd
+}
+
+// diagnosis is what a machine gives, as JSON.
+type diagnosis struct {
+	Level   module.Level   `json:"level"`
+	Require module.Level   `json:"require"`
+	Reached bool           `json:"reached"`
+	Accepts []module.Level `json:"accepts"` // what sandbox.require may be here
+	Layers  []module.Layer `json:"layers"`
+}
+
+func diagnose(cmd *cobra.Command, state string, least module.Level) (d diagnosis, err error) {
+	m, err := sandbox.Probe(cmd.Context(), sandbox.Config{
+		Name: "doctor-" + strconv.Itoa(os.Getpid()), DataDir: filepath.Join(state, "data"), Look: true,
+	})
+	if err != nil {
+		return d, err
+	}
+	defer func() { err = errors.Join(err, m.Close()) }()
+	d = diagnosis{Level: m.Level(), Require: least, Reached: m.Level().Reaches(least), Layers: m.Layers()}
+	for _, level := range module.Levels {
+		if m.Level().Reaches(level) {
+			d.Accepts = append(d.Accepts, level)
+		}
+	}
+	return d, nil
+}
+
+func showDiagnosis(w io.Writer, d diagnosis) {
+	var t table
+	t.row("LAYER", "STATE", "MEANS")
+	for _, l := range d.Layers {
+		t.row(l.Name, string(l.State), l.Means)
+		if l.Why != "" {
+			t.row("", "", "why: "+l.Why)
+		}
+	}
+	t.print(w, true, wantsColour(w))
+	fmt.Fprintf(w, "\nlevel %s: sandbox.require may be %s", d.Level, words(d.Accepts))
+	if !d.Reached {
+		fmt.Fprintf(w, "; %s is not reached", d.Require)
+	}
+	fmt.Fprintln(w)
+}
+
+// words are levels as people list them.
+func words(levels []module.Level) string {
+	texts := make([]string, len(levels))
+	for i, level := range levels {
+		texts[i] = string(level)
+	}
+	last := len(texts) - 1
+	if last == 0 {
+		return texts[0]
+	}
+	return strings.Join(texts[:last], ", ") + " or " + texts[last]
+}

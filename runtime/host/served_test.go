@@ -28,6 +28,8 @@ type served struct {
 
 func (s served) Sandbox() module.Sandbox { return module.Sandbox{} }
 
+func (s served) Denials() []module.Denial { return nil }
+
 func (s served) Dial(ctx context.Context) (net.Conn, error) { return s.dial(ctx) }
 
 // serving is an instance whose HTTP listener is a real one.

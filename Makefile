@@ -27,6 +27,7 @@ e2e-build: ## build what the end-to-end tests run: build/e2e
 
 test: deps build modules e2e-build lint ## check everything and run all tests under the race detector
 	scripts/test.sh
+	scripts/test-uml.sh
 
 deps: ## see to what the tests need: install it where possible, else name it
 	@scripts/deps.sh

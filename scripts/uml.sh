@@ -48,5 +48,5 @@ halt -f
 EOF
 chmod 755 "$dir" "$dir/init"
 "$kernel" mem=2G rootfstype=hostfs rootflags=/ rw root=/dev/root init="$dir/init" \
-  con=null con0=fd:0,fd:1 quiet < /dev/null 2>&1 | grep -v -e '^SELinux: CONFIG' -e '^mmapper_init' -e 'ubd device' -e '^Halting' -e 'reboot: System halted' || true
+  con=null con0=fd:0,fd:1 quiet < /dev/null 2>&1 | grep -v -e '^SELinux: ' -e '^mmapper_init' -e 'ubd device' -e '^Halting' -e 'reboot: System halted' || true
 exit "$(cat "$dir/code" 2>/dev/null || echo 1)"

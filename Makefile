@@ -38,7 +38,7 @@ lint: ## check formatting, vet, the repository's own rules and staticcheck
 	go test ./scripts/rules
 	go run $(STATICCHECK) ./...
 
-bench: build modules ## measure on this machine: activation, reloads, memory, canaries
+bench: build modules ## measure on this machine: activation, reloads, memory, canaries, the sandbox
 	scripts/bench.sh
 
 bench-ci: build modules ## a short run of the benchmarks that fails on a failed request

@@ -43,6 +43,8 @@ func TestMain(m *testing.M) {
 		goleak.VerifyTestMain(m)
 	case strings.HasPrefix(role, launcher):
 		launch(strings.TrimPrefix(role, launcher))
+	case role == dialer:
+		dials()
 	default:
 		sdk.Serve(modules()[role])
 	}

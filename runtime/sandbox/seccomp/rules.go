@@ -44,7 +44,7 @@ var harmless = []rule{
 	{calls: ` landlock_create_ruleset landlock_add_rule landlock_restrict_self`}, // holding itself in further
 	{calls: ` socketpair`, answer: denyAccess, cases: []when{
 		on(allow, is(0, unix.AF_UNIX), masked(1, sockType, unix.SOCK_STREAM, unix.SOCK_SEQPACKET))}},
-	{calls: ` accept accept4 listen shutdown getsockname getpeername getsockopt recvfrom recvmsg
+	{calls: ` accept accept4 shutdown getsockname getpeername getsockopt recvfrom recvmsg
 		recvmmsg`}, // a socket that it has
 }
 

@@ -71,12 +71,11 @@ func weigh(cfg config.Config, found *artifact.Inspection) inspected {
 	if m := found.Manifest; m != nil {
 		granted := cfg.Grants(m.Name)
 		seen.Granted, seen.Missing = grant.Common(m.Permissions, granted), grant.Missing(m.Permissions, granted)
-		var err error
-		seen.Quotas, err = cfg.QuotasFor(m.Name, m.Quotas)
+		quotas, err := cfg.QuotasFor(m.Name, m.Quotas)
 		if joined, many := err.(interface{ Unwrap() []error }); many {
 			found.Problems = append(found.Problems, joined.Unwrap()...)
-		} else if err != nil {
-			found.Problems = append(found.Problems, err)
+		} else {
+			seen.Quotas = quotas
 		}
 	}
 	seen.Problems = problemsOf(found)

@@ -72,10 +72,13 @@ func weigh(cfg config.Config, found *artifact.Inspection) inspected {
 		granted := cfg.Grants(m.Name)
 		seen.Granted, seen.Missing = grant.Common(m.Permissions, granted), grant.Missing(m.Permissions, granted)
 		quotas, err := cfg.QuotasFor(m.Name, m.Quotas)
-		if joined, many := err.(interface{ Unwrap() []error }); many {
-			found.Problems = append(found.Problems, joined.Unwrap()...)
-		} else {
+		switch joined, many := err.(interface{ Unwrap() []error }); {
+		case err == nil:
 			seen.Quotas = quotas
+		case many:
+			found.Problems = append(found.Problems, joined.Unwrap()...)
+		default:
+			found.Problems = append(found.Problems, err)
 		}
 	}
 	seen.Problems = problemsOf(found)

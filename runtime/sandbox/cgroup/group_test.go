@@ -172,6 +172,37 @@ func TestWhatADeadRuntimeLeftIsEndedAndRemoved(t *testing.T) {
 	}
 }
 
+func TestEmptyGroupsOfDeadRuntimesOfAnyNameAreRemovedAndThoseOfLivingOnesStay(t *testing.T) {
+	tree, ok := open(t)
+	if !ok {
+		return
+	}
+	g := make1(t, tree, cgroup.Limits{})
+	files, err := g.Procs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		f.Close()
+	}
+	living := filepath.Dir(filepath.Dir(files[0].Name()))
+	dead := filepath.Join(filepath.Dir(living), "segue-"+name()+"-gone")
+	if err := os.MkdirAll(filepath.Join(dead, "instance"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	other, err := cgroup.Open(cgroup.Config{Name: name() + "-other"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if exists(dead) {
+		t.Errorf("%s is still there", dead)
+	}
+	if !exists(filepath.Join(living, "one")) {
+		t.Errorf("%s was removed", living)
+	}
+}
+
 func TestANameIsOneTreesAtATime(t *testing.T) {
 	if _, ok := open(t); !ok {
 		return

@@ -16,6 +16,9 @@ import (
 // name is no other test process's.
 func name() string { return "test-" + strconv.Itoa(os.Getpid()) }
 
+// must is set where groups were made ready for the tests, so that a refusal is a failure.
+const must = "CGROUP_TEST_MUST"
+
 // open is a tree of real groups. Where this user can have none the reason is tested
 // instead, and ok is false.
 func open(t *testing.T) (tree *cgroup.Tree, ok bool) {
@@ -34,6 +37,9 @@ func open(t *testing.T) (tree *cgroup.Tree, ok bool) {
 	}
 	if os.Geteuid() == 0 && writable("memory") {
 		t.Fatalf("root has a hierarchy of version 1 and no group: %v", err)
+	}
+	if os.Getenv(must) != "" {
+		t.Fatalf("%s is set and there is no group: %v", must, err)
 	}
 	if !strings.Contains(err.Error(), "segue") {
 		t.Errorf("the refusal does not say what to do: %v", err)

@@ -3,31 +3,44 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"github.com/segue-run/segue/runtime/artifact"
+	"github.com/segue-run/segue/runtime/config"
+	"github.com/segue-run/segue/runtime/grant"
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/sdk/manifest"
 )
 
 func inspectCommand() *cobra.Command {
+	var file string
 	cmd := &cobra.Command{
 		Use:   "inspect FILE",
 		Short: "Show what a file is, without running it or asking a runtime",
-		Long: `Shows the digest and the manifest of a file, and everything for which a runtime on
-this machine would refuse it. Exits with 1 where there is such a thing.`,
-		Example: "  segue inspect hello-1.1.0",
-		Args:    takes("FILE"),
+		Long: `Shows the digest and the manifest of a file, what it asks for, what of that the
+configuration grants, and everything for which a runtime on this machine would refuse
+it. Exits with 1 where there is such a thing. What was approved in a runtime is not
+seen here: segue show NAME tells it.`,
+		Example: `  segue inspect hello-1.1.0
+  segue inspect hello-1.1.0 --config /etc/segue.yaml`,
+		Args: takes("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := config.Load(config.Sources{File: file})
+			if err != nil {
+				return err
+			}
 			found, err := artifact.Inspect(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
+			seen := weigh(cfg, found)
 			if wantsJSON(cmd) {
-				err = printJSON(cmd, inspected{Inspection: found, Problems: problemsOf(found)})
+				err = printJSON(cmd, seen)
 			} else {
-				showInspection(cmd.OutOrStdout(), found)
+				showInspection(cmd.OutOrStdout(), seen)
 			}
 			if err == nil && len(found.Problems) > 0 {
 				return errTold
@@ -35,14 +48,38 @@ this machine would refuse it. Exits with 1 where there is such a thing.`,
 			return err
 		},
 	}
+	configFlag(cmd, &file)
 	outputFlag(cmd)
 	return cmd
 }
 
-// inspected is an inspection as JSON.
+// inspected is an inspection with what the configuration says to it, as JSON.
 type inspected struct {
 	*artifact.Inspection
-	Problems []problem `json:"problems"`
+	// Granted and Missing are what the manifest asks for. Quotas are those that the
+	// module would have; none where it asks for too much.
+	Granted  manifest.Permissions `json:"granted,omitzero"`
+	Missing  manifest.Permissions `json:"missing,omitzero"`
+	Quotas   manifest.Quotas      `json:"quotas,omitzero"`
+	Problems []problem            `json:"problems"`
+}
+
+// weigh holds what a file asks for against cfg, and puts to the file's problems what
+// cfg refuses of it.
+func weigh(cfg config.Config, found *artifact.Inspection) inspected {
+	seen := inspected{Inspection: found}
+	if m := found.Manifest; m != nil {
+		granted := cfg.Grants(m.Name)
+		seen.Granted, seen.Missing = grant.Common(m.Permissions, granted), grant.Missing(m.Permissions, granted)
+		quotas, err := cfg.QuotasFor(m.Name, m.Quotas)
+		if joined, many := err.(interface{ Unwrap() []error }); many {
+			found.Problems = append(found.Problems, joined.Unwrap()...)
+		} else {
+			seen.Quotas = quotas
+		}
+	}
+	seen.Problems = problemsOf(found)
+	return seen
 }
 
 func problemsOf(found *artifact.Inspection) []problem {
@@ -53,7 +90,7 @@ func problemsOf(found *artifact.Inspection) []problem {
 	return all
 }
 
-func showInspection(w io.Writer, found *artifact.Inspection) {
+func showInspection(w io.Writer, found inspected) {
 	var t table
 	t.row("file", found.Path)
 	t.row("is", found.Executable.Detail)
@@ -70,15 +107,41 @@ func showInspection(w io.Writer, found *artifact.Inspection) {
 				t.row("rollout", field+" "+text)
 			}
 		}
+		for _, line := range slices.Concat(grant.Lines(m.Permissions), quotaLines(m.Quotas)) {
+			t.row("asks", line)
+		}
+		for _, line := range grant.Lines(found.Granted) {
+			t.row("granted", line)
+		}
+		for _, line := range grant.Lines(found.Missing) {
+			t.row("missing", line)
+		}
+		for _, line := range quotaLines(found.Quotas) {
+			t.row("quota", line)
+		}
 		t.row("manifest", found.Source)
 	}
 	t.print(w, false, false)
+	if len(grant.Lines(found.Missing)) > 0 {
+		fmt.Fprintf(w, "what is missing it would not get: modules.%s.grants in segue.yaml\n", found.Manifest.Name)
+	}
 	if len(found.Problems) == 0 {
 		fmt.Fprintln(w, "a runtime on this machine would take it")
 		return
 	}
 	fmt.Fprintln(w, "a runtime on this machine would refuse it:")
-	for _, err := range found.Problems {
+	for _, err := range found.Inspection.Problems {
 		fmt.Fprintf(w, "  - %s\n", printable(err.Error()))
 	}
+}
+
+// quotaLines are the quotas that are set, for people: "memory 64MiB".
+func quotaLines(q manifest.Quotas) []string {
+	var lines []string
+	for _, field := range manifest.QuotaFields() {
+		if text := q.Text(field); text != "" {
+			lines = append(lines, field+" "+text)
+		}
+	}
+	return lines
 }

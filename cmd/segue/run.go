@@ -40,19 +40,25 @@ segue.yaml; flags go over variables, variables over the file.`,
 			return serve(cmd.Context(), cfg)
 		},
 	}
-	cmd.Flags().StringVar(&file, "config", "", "configuration to read (default "+config.DefaultFile+", which may be missing)")
+	configFlag(cmd, &file)
 	defaults := config.Default()
 	for _, flag := range []struct{ name, usage, def string }{
 		{"modules", "directory to watch", defaults.ModulesDir},
 		{"state", "directory for everything that Segue keeps", defaults.StateDir},
 		{"listen", "address for traffic", defaults.Listen},
 		{"admin", "address for reads, health and metrics", defaults.Admin},
+		{"sandbox-require", "least level of the sandbox: none, confined, isolated or contained", string(defaults.Sandbox.Require)},
 		{"log-level", "debug, info, warn or error", defaults.Log.Level},
 		{"log-format", "console or json", defaults.Log.Format},
 	} {
 		cmd.Flags().String(flag.name, flag.def, flag.usage)
 	}
 	return cmd
+}
+
+// configFlag gives a command --config.
+func configFlag(cmd *cobra.Command, file *string) {
+	cmd.Flags().StringVar(file, "config", "", "configuration to read (default "+config.DefaultFile+", which may be missing)")
 }
 
 // flagUsage makes an error about a flag one of wrong usage.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/segue-run/segue/runtime/api"
 	"github.com/segue-run/segue/runtime/api/apitest"
+	"github.com/segue-run/segue/runtime/executable/executabletest"
 )
 
 // TestSessions plays testdata/*.txtar: sessions of a user at a shell, with a
@@ -33,6 +34,7 @@ func TestSessions(t *testing.T) {
 			"until":   until,
 			"gone":    stopRuntime,
 			"left":    leaveSocket,
+			"builds":  buildExecutable,
 		},
 		RequireUniqueNames: true,
 	})
@@ -68,6 +70,11 @@ func leaveSocket(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	ln.SetUnlinkOnClose(false)
 	ts.Check(ln.Close())
+}
+
+// buildExecutable writes a file that is an executable, and no more: "builds hello".
+func buildExecutable(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), executabletest.File{}.Bytes(), 0o700))
 }
 
 // exits runs a command that must end with a code: "exits 2 segue ls --nonsense".

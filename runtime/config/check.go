@@ -9,9 +9,8 @@ import (
 )
 
 // checkRollouts holds what is set of rollouts against each other, as each module gets
-// it; single values were checked when they were set. at says where a field stands,
-// empty where it does not.
-func (c *Config) checkRollouts(at func(field string) string) error {
+// it; single values were checked when they were set.
+func (c *Config) checkRollouts(at places) error {
 	if e, ok := errors.AsType[*module.Error](c.Rollout.Validate()); ok {
 		return located(e, "rollout."+e.Field, e.Value, at("rollout."+e.Field))
 	}

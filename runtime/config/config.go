@@ -3,6 +3,7 @@ package config
 import (
 	"time"
 
+	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/policy"
 	"github.com/segue-run/segue/sdk/manifest"
 )
@@ -35,6 +36,10 @@ type Config struct {
 	DrainTimeout time.Duration
 	// ShutdownGrace is the same for the stop of the whole runtime.
 	ShutdownGrace time.Duration
+	// Sandbox is what holds modules in.
+	Sandbox Sandbox
+	// Quotas are ceilings for every module; what they leave unset has none.
+	Quotas manifest.Quotas
 	// Modules are settings of single modules, by name.
 	Modules map[string]Module
 }
@@ -58,17 +63,12 @@ const (
 // default.
 type Module struct {
 	Rollout policy.Policy
-	Limits  Limits
+	// Quotas are its ceilings, and what it gets where it asks for nothing.
+	Quotas manifest.Quotas
+	// Grants are its permissions, as far as the file grants them.
+	Grants manifest.Permissions
 	// StopGrace is how long an instance may take to stop before it is killed.
 	StopGrace time.Duration
-}
-
-// Limits are a module's resource limits; 0 means the runtime's default.
-type Limits struct {
-	NoFile uint64 // open files
-	Data   uint64 // bytes of data segment
-	FSize  uint64 // bytes of the largest file it may write
-	NProc  uint64 // processes and threads of its user
 }
 
 // Default is what holds where nothing is set.
@@ -86,6 +86,7 @@ func Default() Config {
 		ShieldMemory:   64 << 20,
 		DrainTimeout:   30 * time.Second,
 		ShutdownGrace:  30 * time.Second,
+		Sandbox:        Sandbox{Require: module.LevelConfined, UIDs: UIDs{First: 700_000, Last: 765_535}},
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/segue-run/segue/runtime/config"
+	"github.com/segue-run/segue/runtime/grant"
 	"github.com/segue-run/segue/runtime/policy"
 	"github.com/segue-run/segue/sdk/manifest"
 )
@@ -40,11 +41,22 @@ func TestTheDocumentedSettingsAreTheDefaults(t *testing.T) {
 			t.Errorf("rollout.%s is not documented", field)
 		}
 	}
-	want.Rollout = got.Rollout
+	want.Rollout, want.Sandbox.Without = got.Rollout, []string{}
+	hello := got.Modules["hello"]
 	want.Modules = map[string]config.Module{"hello": {
 		Rollout: policy.Policy{Rollout: manifest.Rollout{Strategy: manifest.Instant}, PreviewHost: "preview.example.com"}, StopGrace: 5 * time.Second,
-		Limits: config.Limits{NoFile: 4096, Data: 1 << 30, FSize: 1 << 30, NProc: 4096},
+		Quotas: hello.Quotas, Grants: hello.Grants,
 	}}
+	for _, field := range manifest.QuotaFields() {
+		if def := grant.Default().Text(field); hello.Quotas.Text(field) == "" || def != "" && hello.Quotas.Text(field) != def {
+			t.Errorf("quotas.%s is documented as %q, and its default is %q", field, hello.Quotas.Text(field), def)
+		}
+	}
+	for _, kind := range manifest.PermissionKinds {
+		if len(*hello.Grants.Of(kind)) == 0 {
+			t.Errorf("grants.%s is not documented", kind)
+		}
+	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("documented\n%+v\ndefaults\n%+v", got, want)
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -24,11 +25,14 @@ type leaf struct {
 
 func (l leaf) field() string { return strings.Join(l.path, ".") }
 
+// places says where a field stands in the file; empty where it does not.
+type places func(field string) string
+
 // apply sets what the file's text says.
-func (c *Config) apply(name string, text []byte) error {
+func (c *Config) apply(name string, text []byte) (places, error) {
 	leaves, err := parse(name, text)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, l := range leaves {
 		set, err := c.setter(l)
@@ -36,17 +40,18 @@ func (c *Config) apply(name string, text []byte) error {
 			err = set(l.values)
 		}
 		if err != nil {
-			return located(err, l.field(), strings.Join(l.values, ","), place(name, l))
+			return nil, located(err, l.field(), strings.Join(l.values, ","), place(name, l))
 		}
 	}
-	return c.checkRollouts(func(field string) string {
+	at := func(field string) string {
 		for _, l := range leaves {
 			if l.field() == field {
 				return place(name, l)
 			}
 		}
 		return ""
-	})
+	}
+	return at, cmp.Or(c.checkRollouts(at), c.checkQuotas(at))
 }
 
 func place(name string, l leaf) string { return fmt.Sprintf("%s line %d", name, l.line) }

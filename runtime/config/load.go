@@ -53,7 +53,8 @@ func Load(from Sources) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	if err := c.apply(name, text); err != nil {
+	at, err := c.apply(name, text)
+	if err != nil {
 		return Config{}, err
 	}
 	env := from.Env
@@ -75,7 +76,10 @@ func Load(from Sources) (Config, error) {
 			}
 		}
 	}
-	return c, c.check()
+	if err := c.check(at); err != nil {
+		return Config{}, err
+	}
+	return c, nil
 }
 
 // readFile gives the file's text; none where the default file is missing.
@@ -104,12 +108,12 @@ func readFile(named string) (name string, text []byte, err error) {
 	return name, text, nil
 }
 
-// check holds settings against each other.
-func (c Config) check() error {
+// check holds settings against each other, wherever each was set.
+func (c Config) check(at places) error {
 	if _, port, _ := net.SplitHostPort(c.Admin); c.Admin == c.Listen && port != "0" {
 		return &module.Error{Kind: module.Invalid, Field: "admin", Value: c.Admin, Msg: "is the address that listen has", Hint: "give it another port"}
 	}
-	return nil
+	return c.checkGrants(at)
 }
 
 // located is err with the place where the text stands. Where err names the value by

@@ -74,11 +74,22 @@ history: 7
 shield_memory: 1MiB
 drain_timeout: 7s
 shutdown_grace: 9s
+sandbox: {require: isolated, uids: 100000-100009, without: [cgroup-cpu, notify]}
+quotas: {memory: 1GiB, requests: 2}
 modules:
   hello:
     stop_grace: 3s
     rollout: {strategy: instant}
-    limits: {nofile: 64, data: 512MiB, fsize: 1048576, nproc: 32}
+    quotas: {memory: 512MiB, cpu: 0.5, cpu_time: 1h, open_files: 64, processes: 64, file_size: 1048576, storage: 2 MiB, log_lines: 1, requests: 2}
+    grants:
+      read: [/etc/ssl, /srv/in]
+      write: /srv/out
+      connect: ["api.example.com:443", 10.0.0.1:*]
+      listen: [":9000"]
+      env: [TZ]
+      exec: [/bin/true]
+      capabilities: [payments@1]
+      tenants: ["*"]
   empty:
 `)
 	if err != nil {
@@ -92,9 +103,15 @@ modules:
 			MaxErrors: new(manifest.Weight(250)), MinRequests: 7,
 		}},
 		OnRemove: config.Keep, RollbackWindow: time.Hour, History: 7, ShieldMemory: 1 << 20, DrainTimeout: 7 * time.Second, ShutdownGrace: 9 * time.Second,
+		Sandbox: config.Sandbox{Require: module.LevelIsolated, UIDs: config.UIDs{First: 100000, Last: 100009}, Without: []string{"cgroup-cpu", "notify"}},
+		Quotas:  manifest.Quotas{Memory: 1 << 30, Requests: 2},
 		Modules: map[string]config.Module{"hello": {
 			Rollout: policy.Policy{Rollout: manifest.Rollout{Strategy: manifest.Instant}}, StopGrace: 3 * time.Second,
-			Limits: config.Limits{NoFile: 64, Data: 512 << 20, FSize: 1 << 20, NProc: 32},
+			Quotas: manifest.Quotas{Memory: 512 << 20, CPU: 500, CPUTime: manifest.Duration(time.Hour), OpenFiles: 64, Processes: 64, FileSize: 1 << 20, Storage: 2 << 20, LogLines: 1, Requests: 2},
+			Grants: manifest.Permissions{
+				Read: []string{"/etc/ssl", "/srv/in"}, Write: []string{"/srv/out"}, Connect: []string{"api.example.com:443", "10.0.0.1:*"}, Listen: []string{":9000"},
+				Env: []string{"TZ"}, Exec: []string{"/bin/true"}, Capabilities: []string{"payments@1"}, Tenants: []string{"*"},
+			},
 		}},
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -109,7 +126,7 @@ func TestAWrongFileIsRefusedWithPlaceValueAndRemedy(t *testing.T) {
 	}{
 		"an unknown field":            {"listen: 127.0.0.1:1\nlisten_on: x\n", []string{"listen_on", `"x"`, "line 2", "no such setting", "there are listen, admin"}},
 		"an unknown field below":      {"log:\n  colour: red\n", []string{"log.colour", `"red"`, "line 2", "there are log.level, log.format"}},
-		"an unknown field of modules": {"modules:\n  hello:\n    limits:\n      memory: 5\n", []string{"modules.hello.limits.memory", "line 4", "limits.nofile"}},
+		"an unknown field of modules": {"modules:\n  hello:\n    limits:\n      data: 5\n", []string{"modules.hello.limits.data", "line 4", "quotas, grants"}},
 		"a directory as modules":      {"modules: ./mods\n", []string{"modules", "./mods", "line 1", "modules_dir"}},
 		"an impossible module name":   {"modules:\n  ../x:\n    stop_grace: 1s\n", []string{"modules.../x.stop_grace", "a name is"}},
 		"a mapping as a value":        {"rollout: fast\n", []string{"rollout", "fast", "line 1", "strategy"}},
@@ -147,12 +164,10 @@ func TestAWrongFileIsRefusedWithPlaceValueAndRemedy(t *testing.T) {
 		"a mapping in a list":         {"rollout: {checks: [{path: /}]}\n", []string{"rollout.checks", "is written as a mapping"}},
 		"a history of nothing":        {"history: 0\n", []string{"history", "1 or more"}},
 		"a history without end":       {"history: 100000\n", []string{"history", "at most 1000"}},
-		"a shield without memory":     {"shield_memory: 0\n", []string{"shield_memory", "is no size"}},
+		"a shield without memory":     {"shield_memory: 0\n", []string{"shield_memory", "is no size of anything", "64MiB"}},
 		"a bad truth":                 {"release_header: yes\n", []string{"release_header", "write true or false"}},
 		"a bad word":                  {"on_remove: explode\n", []string{"on_remove", "deactivate keep"}},
-		"a bad size":                  {"modules: {hello: {limits: {data: 5MB}}}\n", []string{"modules.hello.limits.data", "5MB", "512MiB"}},
-		"a size past all bounds":      {"modules: {hello: {limits: {data: 99999999TiB}}}\n", []string{"limits.data", "is no size"}},
-		"no limit at all":             {"modules: {hello: {limits: {nofile: 0}}}\n", []string{"limits.nofile", "is no count"}},
+		"a shield of megabytes":       {"shield_memory: 5MB\n", []string{"shield_memory", "5MB", "512MiB"}},
 		"a field that stands twice":   {"listen: 127.0.0.1:1\nlisten: 127.0.0.1:2\n", []string{"line 2", "listen", "already defined"}},
 		"broken YAML":                 {"listen: [\n", []string{"segue.yaml", "line 1"}},
 		"tabs":                        {"log:\n\tlevel: info\n", []string{"segue.yaml", "line 2"}},
@@ -234,7 +249,7 @@ func TestAWrongVariableOrFlagIsCalledByItsName(t *testing.T) {
 }
 
 func TestEveryNameOfASettingIsAFlagAndAVariable(t *testing.T) {
-	if names := config.Names(); len(names) != 11 || config.EnvName("log-level") != "SEGUE_LOG_LEVEL" {
+	if names := config.Names(); len(names) != 12 || config.EnvName("log-level") != "SEGUE_LOG_LEVEL" {
 		t.Errorf("got %v", names)
 	}
 }

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"math"
 	"net"
 	"slices"
 	"strconv"
@@ -66,14 +65,14 @@ var settings = slices.Concat([]setting{
 		return setDuration(&c.RollbackWindow, text, 0)
 	}),
 	scalar("history", "", func(c *Config, text string) error { return setCount(&c.History, text, 1, maxHistory) }),
-	scalar("shield_memory", "", func(c *Config, text string) error { return setSize(&c.ShieldMemory, text) }),
+	scalar("shield_memory", "", func(c *Config, text string) error { return setMemory(&c.ShieldMemory, text) }),
 	scalar("drain_timeout", "drain-timeout", func(c *Config, text string) error {
 		return setDuration(&c.DrainTimeout, text, time.Millisecond)
 	}),
 	scalar("shutdown_grace", "shutdown-grace", func(c *Config, text string) error {
 		return setDuration(&c.ShutdownGrace, text, time.Millisecond)
 	}),
-}, rolloutSettings())
+}, sandboxSettings, quotaSettings(), rolloutSettings())
 
 func rolloutSettings() []setting {
 	var all []setting
@@ -86,28 +85,25 @@ func rolloutSettings() []setting {
 }
 
 // moduleFields are what can be set for one module.
-var moduleFields = slices.Concat([]string{"stop_grace", "limits.nofile", "limits.data", "limits.fsize", "limits.nproc"},
-	prefixed("rollout.", policy.Fields()))
+var moduleFields = slices.Concat([]string{"stop_grace"}, prefixed("rollout.", policy.Fields()),
+	prefixed("quotas.", manifest.QuotaFields()), prefixed("grants.", manifest.PermissionKinds))
 
 func (m *Module) set(field string, values []string) error {
 	if of, ok := strings.CutPrefix(field, "rollout."); ok {
 		return policy.Set(&m.Rollout, of, values...)
 	}
+	if kind, ok := strings.CutPrefix(field, "grants."); ok {
+		return setGrants(&m.Grants, kind, values)
+	}
 	text, err := single(values)
 	if err != nil {
 		return err
 	}
-	switch field {
-	case "stop_grace":
+	if of, ok := strings.CutPrefix(field, "quotas."); ok {
+		return setQuota(&m.Quotas, of, text)
+	}
+	if field == "stop_grace" {
 		return setDuration(&m.StopGrace, text, time.Millisecond)
-	case "limits.nofile":
-		return setCount(&m.Limits.NoFile, text, 1, math.MaxInt64)
-	case "limits.nproc":
-		return setCount(&m.Limits.NProc, text, 1, math.MaxInt64)
-	case "limits.data":
-		return setSize(&m.Limits.Data, text)
-	case "limits.fsize":
-		return setSize(&m.Limits.FSize, text)
 	}
 	return wrong("is no setting of a module", "there are "+strings.Join(moduleFields, ", "))
 }
@@ -164,36 +160,27 @@ func setDuration(to *time.Duration, text string, least time.Duration) error {
 // maxHistory bounds what is kept of one module's rollouts.
 const maxHistory = 1000
 
-func setCount[N int | uint64](to *N, text string, least, most N) error {
-	n, err := strconv.ParseUint(text, 10, 63)
+func setCount(to *int, text string, least, most int) error {
+	n, err := strconv.ParseUint(text, 10, 31)
 	switch {
-	case err != nil || N(n) < least:
+	case err != nil || int(n) < least:
 		return wrong("is no count", fmt.Sprintf("write a whole number of %d or more", least))
-	case N(n) > most:
+	case int(n) > most:
 		return wrong("is too much", fmt.Sprintf("write at most %d", most))
 	}
-	*to = N(n)
+	*to = int(n)
 	return nil
 }
 
-// sizeUnits are powers of 1024, whatever the 'i' is thought to say.
-var sizeUnits = []struct {
-	suffix string
-	bytes  uint64
-}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}}
-
-func setSize(to *uint64, text string) error {
-	number, unit := text, uint64(1)
-	for _, u := range sizeUnits {
-		if cut, ok := strings.CutSuffix(text, u.suffix); ok {
-			number, unit = strings.TrimSpace(cut), u.bytes
-		}
+func setMemory(to *uint64, text string) error {
+	size, err := manifest.ParseSize(text)
+	if err == nil && size == 0 {
+		err = &manifest.Error{Msg: "is no size of anything", Hint: "write a size, such as 64MiB"}
 	}
-	n, err := strconv.ParseUint(number, 10, 63)
-	if err != nil || n == 0 || n > math.MaxInt64/unit {
-		return wrong("is no size", "write bytes, or a number and KiB, MiB, GiB or TiB, such as 512MiB")
+	if err != nil {
+		return ofManifest(err)
 	}
-	*to = n * unit
+	*to = uint64(size)
 	return nil
 }
 

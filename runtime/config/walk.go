@@ -81,7 +81,7 @@ func (w *walker) text(path []string, node ast.Node) (string, error) {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
 		return n.GetToken().Value, nil
 	}
-	return "", w.refuse(path, node, "is written as a "+strings.ToLower(node.Type().YAMLName()), "write a plain value")
+	return "", w.refuse(path, node, "is written as a "+strings.ToLower(node.Type().YAMLName()), "write a plain value, in quotes where it has other signs than letters")
 }
 
 func (w *walker) refuse(path []string, node ast.Node, msg, hint string) error {

@@ -25,17 +25,6 @@ func Connects(p manifest.Permissions, host string, port uint16) bool {
 	return false
 }
 
-// Resolves reports whether p lets a module dial the host of that name at any port, so
-// that it may know its addresses. An address is no name.
-func Resolves(p manifest.Permissions, name string) bool {
-	for _, entry := range p.Connect {
-		if peers, err := manifest.ParsePeers(entry); err == nil && peers.Name != "" && isOf(peers, name) {
-			return true
-		}
-	}
-	return false
-}
-
 // isOf reports whether a host, by name or address, is one of peers.
 func isOf(peers manifest.Peers, host string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil {

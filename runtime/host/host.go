@@ -133,9 +133,6 @@ func (h *host) refuse() error {
 		return err
 	}
 	for name, set := range h.cfg.Modules {
-		if err := limitsOf(set).Validate(); err != nil {
-			return &module.Error{Kind: module.Invalid, Field: "modules." + name + ".limits", Err: err, Hint: "raise it in segue.yaml, or leave it out for the default"}
-		}
 		if err := copyable("modules."+name+".", set.Rollout); err != nil {
 			return err
 		}

@@ -7,7 +7,6 @@ import (
 	"github.com/segue-run/segue/runtime/artifact"
 	"github.com/segue-run/segue/runtime/config"
 	"github.com/segue-run/segue/runtime/instance"
-	"github.com/segue-run/segue/runtime/launch"
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/rollout"
 	"go.uber.org/zap"
@@ -108,16 +107,12 @@ func (s *instances) Start(ctx context.Context, id string, plan rollout.Plan) (ro
 	set := s.cfg.Module(plan.Module)
 	inst, err := s.starter.Start(ctx, instance.Spec{
 		ID: id, Release: plan.Release, ManifestText: a.ManifestText, Binary: a.File(),
-		Limits: limitsOf(set), StopGrace: set.StopGrace,
+		StopGrace: set.StopGrace,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return process{inst}, nil
-}
-
-func limitsOf(set config.Module) launch.Limits {
-	return launch.Limits{NoFile: set.Limits.NoFile, Data: set.Limits.Data, FSize: set.Limits.FSize, NProc: set.Limits.NProc}
 }
 
 func (s *instances) Secure(ctx context.Context, digest module.Digest) error {

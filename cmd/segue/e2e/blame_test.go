@@ -11,10 +11,10 @@ import (
 
 func candidate(st module.Status) bool { return st.Candidate != nil }
 
-func TestALimitThatNothingCanStartUnderIsRefusedAtTheStart(t *testing.T) {
-	s := newSite(t, "modules: {hello: {limits: {data: 64MiB}}}\n")
+func TestAQuotaThatNothingCanStartUnderIsRefusedAtTheStart(t *testing.T) {
+	s := newSite(t, "modules: {hello: {quotas: {memory: 16MiB}}}\n")
 	out, code := s.try("run", "--modules", s.modules, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
-	if code != 1 || !strings.Contains(out, "modules.hello.limits") {
+	if code != 1 || !strings.Contains(out, "modules.hello.quotas.memory") {
 		t.Errorf("exit code %d: %s", code, out)
 	}
 }

@@ -31,7 +31,7 @@ func TestACrashThatWeighsLessIsSurvivedUntilTheyAddUp(t *testing.T) {
 }
 
 func TestACandidateThatRunsOutOfMemoryIsToldAsSuch(t *testing.T) {
-	s := serving(t, "rollout: {strategy: gradual, steps: [50%, 100%], hold: 1h, slow_floor: 5s}\nmodules: {hello: {limits: {data: 256MiB}}}\n")
+	s := serving(t, "rollout: {strategy: gradual, steps: [50%, 100%], hold: 1h, slow_floor: 5s}\nmodules: {hello: {quotas: {memory: 160MiB}}}\n")
 	s.segue("deploy", release("2.0.0-hog"))
 	s.awaitStatus("it shifts", weighs("2.0.0-hog", 5000))
 	ro := s.used(1, func() {

@@ -37,7 +37,9 @@
 // Limits: a connect that waits blocks its thread although the socket does not block; a
 // socket that was duplicated before connect or bind is put in place under one number
 // only; datagrams go nowhere but to the answerer of names, and resolvers that send them
-// without connecting are not served.
+// without connecting are not served; a process whose memory this one may not read (it
+// made itself undumpable, or the machine forbids tracing) connects to nothing by itself,
+// but over the link.
 //
 // Goroutines: Serve reads the link and joins all that follow. Each request has one, and
 // so has each call of connect and bind; the supervisor has one for the listener and one

@@ -94,6 +94,28 @@ func TestTheTemporaryFolderCountsToo(t *testing.T) {
 	p.empty()
 }
 
+func TestAShareOfTheProcessorIsKeptWithoutACgroupToo(t *testing.T) {
+	p := newPrison(t, sandbox.Config{Without: []string{"cgroup-cpu"}}, nil)
+	spec := p.spec("")
+	spec.Quotas.CPU = 200
+	i := p.start(spec)
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		asks(i, "/spin")
+	}()
+	for range 3 {
+		waitFor(t, "it to be stopped", func() bool { return state(i.PID()) == "T" })
+		waitFor(t, "it to go on", func() bool { return state(i.PID()) != "T" })
+	}
+	i.Stop(t.Context(), 100*time.Millisecond)
+	<-gone
+	if d := i.Denials(); len(d) != 0 {
+		t.Errorf("denials %+v", d)
+	}
+	p.empty()
+}
+
 func TestAModuleThatSpendsItsProcessorTimeIsExplained(t *testing.T) {
 	for name, machine := range map[string]bool{"in a sandbox": true, "without one": false} {
 		t.Run(name, func(t *testing.T) {

@@ -27,6 +27,7 @@ e2e-build: ## build what the end-to-end tests run: build/e2e
 
 test: deps build modules e2e-build lint ## check everything and run all tests under the race detector
 	scripts/test.sh
+	scripts/test-uml.sh
 
 deps: ## see to what the tests need: install it where possible, else name it
 	@scripts/deps.sh
@@ -37,7 +38,7 @@ lint: ## check formatting, vet, the repository's own rules and staticcheck
 	go test ./scripts/rules
 	go run $(STATICCHECK) ./...
 
-bench: build modules ## measure on this machine: activation, reloads, memory, canaries
+bench: build modules ## measure on this machine: activation, reloads, memory, canaries, the sandbox
 	scripts/bench.sh
 
 bench-ci: build modules ## a short run of the benchmarks that fails on a failed request

@@ -29,12 +29,16 @@ type NoTargetError struct {
 	RetryAfter time.Duration // when to try again
 	QueueFull  bool          // refused at once, because too many wait already
 	Preview    bool          // it asked for the preview, and there is nothing to see
+	OverQuota  bool          // refused at once: what could answer has as many requests as it may
 }
 
 // Error names the module.
 func (e *NoTargetError) Error() string {
 	if e.Preview {
 		return fmt.Sprintf("module %s: no candidate to preview", e.Module)
+	}
+	if e.OverQuota {
+		return fmt.Sprintf("module %s: as many requests in flight as it may have", e.Module)
 	}
 	if e.QueueFull {
 		return fmt.Sprintf("module %s: no target, and too many requests wait for one", e.Module)

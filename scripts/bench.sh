@@ -16,9 +16,11 @@ if [[ ${1:-} == rollout ]]; then
   exec build/bench/rollout -out "$out" -engine "$out/engine.json"
 fi
 
+CGO_ENABLED=0 go build -trimpath -buildvcs=false -o build/bench/escape ./plugins/chaos/escape
 if [[ ${1:-} == ci ]]; then
   build/bench/reload -n 200
   build/bench/activation -n 5
+  build/bench/sandbox -n 5 -t 1s
   exit
 fi
 
@@ -26,4 +28,5 @@ build/bench/activation | tee build/bench/activation.md
 build/bench/reload | tee build/bench/reload.md
 build/bench/memory | tee build/bench/memory.md
 build/bench/canary | tee build/bench/canary.md
+build/bench/sandbox | tee build/bench/sandbox.md
 echo "The tables are in build/bench/*.md; bench/README.md says how each is measured."

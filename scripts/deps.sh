@@ -12,7 +12,8 @@ rsync rsync
 scp openssh-client
 curl curl
 gcc gcc
-setpriv util-linux'
+setpriv util-linux
+linux.uml user-mode-linux'
 
 missing_packages() {
   while read -r command package; do

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages=("$@")
-((${#packages[@]})) || packages=(runtime/watch runtime/artifact runtime/launch runtime/instance cmd/segue/e2e)
+((${#packages[@]})) || packages=(runtime/watch runtime/artifact runtime/launch runtime/sandbox runtime/sandbox/cgroup runtime/sandbox/seccomp runtime/sandbox/landlock runtime/sandbox/watchdog runtime/gateway runtime/instance cmd/segue/e2e)
 
 if ((EUID != 0)); then
   echo "test-as-user: this is an ordinary user"

@@ -10,6 +10,9 @@
 //		sdk.Serve(sdk.Module{Manifest: manifest, Handler: mux})
 //	}
 //
+// A module has no network of its own. Dial and Listen ask the runtime, which grants
+// by name, and Transport is for HTTP; DataDir is where it may keep its data.
+//
 // Everything else is optional: hooks that are called when the module starts, is
 // asked for its health, is drained and stops, and a Logger whose lines keep their
 // level and fields in the runtime's log.
@@ -27,6 +30,8 @@
 // Goroutines: Serve owns the process. It runs go-plugin's gRPC server and, from
 // Start on, the HTTP server, and the goroutine that ends both; it exits when that
 // one is done. Each hook runs on a goroutine of its own, at most one of a kind at a
-// time. Locks: process.start is held through the Start hook, and process.mu may be
-// taken within it; nothing is called while process.mu is held.
+// time. Dial and Listen start a goroutine only while somebody waits for an answer,
+// and only where they are used. Locks: process.start is held through the Start hook, and process.mu may be
+// taken within it; nothing is called while process.mu is held. link.mu is taken
+// alone.
 package sdk

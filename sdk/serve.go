@@ -47,6 +47,7 @@ func serve(m Module) int {
 	}
 	nonce := os.Getenv(wire.EnvNonce)
 	_ = os.Unsetenv(wire.EnvNonce)
+	_ = announcedLink()
 	if slog.Default() == firstDefault {
 		slog.SetDefault(Logger())
 	}

@@ -139,6 +139,9 @@ func (d deployment) start(ctx context.Context, path string, in api.DeployInput) 
 		return printJSON(d.cmd, a.rollout)
 	}
 	d.tellBegun(a)
+	if w := a.rollout.Waiting; w != nil && w.For == module.ForGrant {
+		d.say("it waits: %s", printable(w.Message))
+	}
 	name := printable(a.rollout.Module)
 	d.say("follow it with `segue events -f --module %s`, or see `segue show %s`", name, name)
 	return nil

@@ -29,6 +29,7 @@ func infoCommand() *cobra.Command {
 			t.row("admin", info.AdminAddr)
 			t.row("modules", info.ModulesDir)
 			t.row("state", info.StateDir)
+			t.row("sandbox", string(info.Sandbox))
 			t.print(cmd.OutOrStdout(), false, false)
 			return nil
 		}),

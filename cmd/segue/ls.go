@@ -58,6 +58,11 @@ func note(m module.Status) string {
 	if text := trouble(m.Stable); text != "" {
 		notes = append(notes, m.Stable.Version+" "+text)
 	}
+	for _, r := range []*module.ReleaseStatus{m.Stable, m.Candidate} {
+		if text := denied(r); text != "" {
+			notes = append(notes, text)
+		}
+	}
 	if r := m.Rollout; r != nil && (!r.Over() || !succeeded(r)) {
 		notes = append(notes, r.To+": "+where(r))
 	}

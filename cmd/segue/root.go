@@ -65,7 +65,7 @@ func addGroups(root *cobra.Command) {
 		{"Start:", []*cobra.Command{runCommand(), deployCommand(), inspectCommand(), doctorCommand()}},
 		{"Look:", []*cobra.Command{lsCommand(), showCommand(), historyCommand(), eventsCommand(), auditCommand(), infoCommand()}},
 		{"Steer a rollout under way:", []*cobra.Command{promoteCommand(), pauseCommand(), resumeCommand(), approveCommand(), abortCommand()}},
-		{"Change what serves:", []*cobra.Command{rollbackCommand(), rmCommand()}},
+		{"Change what serves:", []*cobra.Command{rollbackCommand(), revokeCommand(), rmCommand()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
 		for _, cmd := range group.commands {

@@ -27,6 +27,7 @@ var scenarios = map[string]func(rt *apitest.Runtime){
 	"of noon":         ofNoon,
 	"waiting":         waiting,
 	"on trial":        onTrial,
+	"confined":        confined,
 	"with a history":  withHistory,
 	"that queues":     func(rt *apitest.Runtime) { rt.OnDeploy = queue(rt) },
 	"that takes all":  func(rt *apitest.Runtime) { rt.OnDeploy = take(rt) },
@@ -153,6 +154,8 @@ func take(rt *apitest.Runtime) func(apitest.Offer) (module.RolloutStatus, error)
 			return *r, &module.Error{Kind: module.Conflict, Msg: "nothing to do"}
 		case "over":
 			begun.Displaced = []module.Displaced{{Rollout: "hello-1", Version: "1.0.9", Since: time.Now().Add(-4*time.Minute - time.Second)}}
+		case "asking":
+			begun.Phase, begun.Waiting = "pending", &module.Waiting{For: module.ForGrant, Since: time.Now(), Message: "asks for connect api.example.com:443; `segue approve hello grant` grants it"}
 		case "refused":
 			return *r, &module.Error{Kind: module.Conflict, Msg: "another conflict"}
 		case "known":

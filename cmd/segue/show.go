@@ -57,6 +57,7 @@ func showModule(w io.Writer, m module.Status) {
 		fmt.Fprintf(w, "  what helps: segue rollback %s, or deploy another release\n\n", printable(m.Name))
 	}
 	showRunning(w, m, colour)
+	showSandboxes(w, m, colour)
 	if m.Rollout != nil {
 		showRollout(w, m.Rollout, m.Stable, colour)
 	}
@@ -74,13 +75,8 @@ func current(m module.Status) map[string]*module.ReleaseStatus {
 func showRunning(w io.Writer, m module.Status, colour bool) {
 	t := table{indent: "  ", width: terminalWidth(w)}
 	t.row("ROLE", "VERSION", "WEIGHT", "STATE", "PID", "AGE", "TRAFFIC", "DIGEST", "NOTE")
-	for _, role := range []string{"stable", "candidate", "previous"} {
-		if role == "previous" && m.Candidate != nil && m.Previous != nil && m.Previous.Digest == m.Candidate.Digest {
-			continue // it is on its way back
-		}
-		if r := current(m)[role]; r != nil {
-			t.row(releaseRow(role, r)...)
-		}
+	for _, role := range roles(m) {
+		t.row(releaseRow(role, current(m)[role])...)
 	}
 	if len(t.rows) > 1 {
 		t.print(w, true, colour)

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -71,6 +72,10 @@ func outline(m module.Status) string {
 		if *r != nil {
 			still := **r
 			still.Requests, still.Errors = 0, 0
+			still.Denials = slices.Clone(still.Denials)
+			for i := range still.Denials {
+				still.Denials[i].Count, still.Denials[i].Last = 0, time.Time{}
+			}
 			*r = &still
 		}
 	}

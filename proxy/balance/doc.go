@@ -18,6 +18,8 @@
 //   - While a rollout is under way, a request is evidence where chance, or its user's
 //     place, gave it to a target that could have got it otherwise: what is inherited,
 //     spilled over a cap, replayed or previewed is not.
+//   - A target has no more requests in flight than it may (TargetConfig.Most). What finds
+//     no room is answered by the host: it is no outcome of the target, and no evidence.
 //   - A user who can be told apart stays on one side of a rollout, but for the requests
 //     that its side could not take or failed.
 //   - A request is taken back only where a stable target is up and its replay is paid for.

@@ -93,8 +93,9 @@ func (g *Group) swap(split Split) (last, next *shares, err error) {
 // Pick puts r in flight on the target whose turn it is. Where that one is gone, or
 // has as many requests as it may, or r has failed to reach one already, r goes to a
 // stable target; where none is up, it waits for one, and gets a *proxy.NoTargetError
-// after MaxWait, or at once if too many wait; or the cause of ctx's end. A request that
-// asks for the preview goes there, and is refused at once where that is not up.
+// after MaxWait, or at once if too many wait or stable has no room for it
+// (TargetConfig.Most); or the cause of ctx's end. A request that asks for the preview goes
+// there, and is refused at once where that is not up or has no room.
 func (g *Group) Pick(ctx context.Context, r *proxy.Request) (*Lease, error) {
 	s := g.current.Load()
 	if s.Shield != nil {
@@ -104,8 +105,12 @@ func (g *Group) Pick(ctx context.Context, r *proxy.Request) (*Lease, error) {
 		return g.show(s.Preview.Target, r)
 	}
 	drawn := r.Failed != nil
-	if l := s.pick(r, &drawn); l != nil {
+	l, full := s.pick(r, &drawn)
+	switch {
+	case l != nil:
 		return l, nil
+	case full:
+		return nil, g.refuse(proxy.NoTargetError{OverQuota: true})
 	}
 	return g.wait(ctx, r, s, drawn)
 }
@@ -115,8 +120,7 @@ func (g *Group) show(target *Target, r *proxy.Request) (*Lease, error) {
 	g.previewed.Add(1)
 	l := &Lease{request: r, shares: unshared, trial: &trial{preview: true}}
 	if target == nil || r.Failed != nil || !target.admit(l, 0) {
-		g.refused.Add(1)
-		return nil, &proxy.NoTargetError{Module: g.cfg.Module, RetryAfter: g.cfg.RetryAfter, Preview: true}
+		return nil, g.refuse(proxy.NoTargetError{Preview: !l.over, OverQuota: l.over})
 	}
 	return l, nil
 }
@@ -132,7 +136,7 @@ func (g *Group) wait(ctx context.Context, r *proxy.Request, s *shares, drawn boo
 		if g.current.Load() == s && timeout == nil {
 			if g.waiting.Add(1) > int64(g.cfg.MaxQueue) {
 				g.waiting.Add(-1)
-				return nil, g.refuse(true)
+				return nil, g.refuse(proxy.NoTargetError{QueueFull: true})
 			}
 			defer g.waiting.Add(-1)
 			g.waited.Add(1)
@@ -143,20 +147,24 @@ func (g *Group) wait(ctx context.Context, r *proxy.Request, s *shares, drawn boo
 		select {
 		case <-s.changed:
 		case <-timeout:
-			return nil, g.refuse(false)
+			return nil, g.refuse(proxy.NoTargetError{})
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
 		s = g.current.Load()
-		if l := s.pick(r, &drawn); l != nil {
+		if l, full := s.pick(r, &drawn); l != nil {
 			return l, nil
+		} else if full {
+			return nil, g.refuse(proxy.NoTargetError{OverQuota: true})
 		}
 	}
 }
 
-func (g *Group) refuse(full bool) error {
+// refuse counts a refusal and says whose it is.
+func (g *Group) refuse(why proxy.NoTargetError) error {
 	g.refused.Add(1)
-	return &proxy.NoTargetError{Module: g.cfg.Module, RetryAfter: g.cfg.RetryAfter, QueueFull: full}
+	why.Module, why.RetryAfter = g.cfg.Module, g.cfg.RetryAfter
+	return &why
 }
 
 // Shares are the shares of this moment. The slice is the caller's.
@@ -177,7 +185,7 @@ type GroupStats struct {
 	State     GroupState
 	Waiting   int    // requests that wait now
 	Waited    uint64 // that have had to wait
-	Refused   uint64 // that no target came for
+	Refused   uint64 // that no target came for, or had room for
 	Spilled   uint64 // dealt to a target that was down or had as many as it may, and given to stable
 	Previewed uint64 // that asked for the preview
 	Shield    ShieldStats

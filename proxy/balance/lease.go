@@ -18,6 +18,7 @@ type Lease struct {
 	trial      *trial  // nil while no rollout is under way, but for a replay
 	dealt      bool    // by chance, or by the user's place
 	stable     bool    // target's share is
+	over       bool    // the target that was asked last has as many requests as it may
 	done       atomic.Bool
 }
 

@@ -196,8 +196,10 @@ func (s *shares) open() bool {
 
 // pick draws, at most once for a request: one that drew and has to wait goes to
 // stable without another draw, which would give the candidate more than its share.
-func (s *shares) pick(r *proxy.Request, drawn *bool) *Lease {
-	l := &Lease{request: r, shares: s}
+// Where it gives nil, full says that stable is up and has as many requests as it may.
+func (s *shares) pick(r *proxy.Request, drawn *bool) (l *Lease, full bool) {
+	not := r.Failed
+	l = &Lease{request: r, shares: s}
 	if s.trial {
 		l.trial = new(trial)
 	}
@@ -211,23 +213,26 @@ func (s *shares) pick(r *proxy.Request, drawn *bool) *Lease {
 			share := &s.Shares[index]
 			l.dealt, l.stable = !s.trial || s.open(), share.Stable
 			if share.Target.admit(l, s.most(share)) {
-				return l
+				return l, false
 			}
 			if !share.Stable {
 				s.group.spilled.Add(1)
+			} else if l.over { // it need not be asked again
+				full, not = true, share.Target
 			}
 			l.dealt = false
 		}
 	}
-	if s.toStable(l, r.Failed) {
-		return l
+	if s.toStable(l, not) {
+		return l, false
 	}
-	return nil
+	return nil, full || l.stable && l.over
 }
 
-// toStable puts l in flight on a stable target other than not, if one is up.
+// toStable puts l in flight on a stable target other than not, if one is up and has room.
+// Else l.over says whether it was room that lacked.
 func (s *shares) toStable(l *Lease, not proxy.Target) bool {
-	l.stable = true
+	l.stable, l.over = true, false
 	for i := range s.Shares {
 		if share := &s.Shares[i]; share.Stable && not != proxy.Target(share.Target) && share.Target.admit(l, 0) {
 			return true

@@ -33,6 +33,10 @@ type TargetConfig struct {
 	// Observe, if not nil, is told of each finished request before it leaves flight.
 	// It is called on the request's goroutine, from many at once, and must not block.
 	Observe func(Observation)
+	// Most is how many requests it may have in flight, upgraded ones too; 0 for any
+	// number. What is dealt to it beyond goes to stable; what is dealt to stable beyond is
+	// refused at once.
+	Most int
 }
 
 // Observation is one finished request, and what it may be taken for.
@@ -66,6 +70,7 @@ type Target struct {
 	bytesOut atomic.Int64
 	rescued  atomic.Uint64
 	rescuing atomic.Int64 // replays of its failures that are under way
+	refused  atomic.Uint64
 	latency  histogram
 }
 
@@ -104,14 +109,18 @@ func (t *Target) OnRetire(f func()) {
 	}
 }
 
-// admit puts l in flight, unless the target takes no requests, or as many as most (0
-// for any number) of those that were given to a share that is not stable's wait for an
-// answer. l belongs to nobody else yet.
+// admit puts l in flight, unless the target takes no requests, or has as many as it may
+// (then l.over is set), or as many as most (0 for any number) of those that were given to
+// a share that is not stable's wait for an answer. l belongs to nobody else yet.
 func (t *Target) admit(l *Lease, most int) bool {
 	l.target = t
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.state != TargetReady {
+		return false
+	}
+	if l.over = t.fullLocked(); l.over {
+		t.refused.Add(1)
 		return false
 	}
 	if l.trial != nil {
@@ -135,8 +144,20 @@ func (t *Target) admit(l *Lease, most int) bool {
 
 // open reports whether the target could get a request, with most as in admit.
 func (t *Target) open(most int) bool {
-	return (most == 0 || t.unanswered.Load() < int64(most)) && t.State() == TargetReady
+	if most > 0 && t.unanswered.Load() >= int64(most) {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.state == TargetReady && !t.fullLocked()
 }
+
+// fullLocked reports whether the target has as many requests in flight as it may.
+func (t *Target) fullLocked() bool { return t.cfg.Most > 0 && t.inFlight >= t.cfg.Most }
+
+// Refused is how many requests it was to get and had no room for: see TargetConfig.Most.
+// They are not among those that it has finished.
+func (t *Target) Refused() uint64 { return t.refused.Load() }
 
 // Overdue is how many requests wait for an answer for longer than that since they had
 // been sent, of those that chance has dealt to the target during a rollout; where users
@@ -270,6 +291,7 @@ type TargetStats struct {
 	BytesIn  int64                 // bodies from clients
 	BytesOut int64                 // bodies to clients
 	Rescued  uint64                // see Target.Rescued; of replays, those that are over
+	Refused  uint64                // see Target.Refused; not in Requests
 	// Latency is proxy.Outcome.Wait, of the requests that are attributable to the module:
 	// no upgrades, and none that the client, a drain or the host ended.
 	Latency Histogram
@@ -296,6 +318,7 @@ func (t *Target) Stats() TargetStats {
 		s.Requests += s.Classes[class]
 	}
 	s.BytesIn, s.BytesOut, s.Rescued = t.bytesIn.Load(), t.bytesOut.Load(), t.rescued.Load()
+	s.Refused = t.refused.Load()
 	s.Latency = t.latency.snapshot()
 	return s
 }

@@ -41,6 +41,10 @@ func (t *transit) refuse(err error) ending {
 		return t.say(refusal{Status: http.StatusServiceUnavailable, Error: "no-target", Module: none.Module,
 			Message:    fmt.Sprintf("module %s has no candidate to preview", none.Module),
 			retryAfter: max(none.RetryAfter, time.Second)})
+	case isNone && none.OverQuota:
+		return t.say(refusal{Status: http.StatusServiceUnavailable, Error: "over-quota", Module: none.Module,
+			Message:    fmt.Sprintf("module %s has as many requests in flight as it may", none.Module),
+			retryAfter: max(none.RetryAfter, time.Second)})
 	case isNone:
 		return t.say(refusal{Status: http.StatusServiceUnavailable, Error: "no-target", Module: none.Module,
 			Message:    fmt.Sprintf("module %s has nothing running that could answer", none.Module),

@@ -121,6 +121,9 @@ func answering(answer string) http.HandlerFunc {
 		conn, _, _ := http.NewResponseController(w).Hijack()
 		defer conn.Close()
 		io.WriteString(conn, answer)
+		// Closed with something unread, the other end would find a reset before the answer.
+		_ = conn.(*net.UnixConn).CloseWrite()
+		_, _ = io.Copy(io.Discard, conn)
 	}
 }
 

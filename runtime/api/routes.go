@@ -35,6 +35,7 @@ func (s *Server) Routes() []Route {
 		{http.MethodPost, "/v1/modules/{name}/pause", true, verb(s.cfg.Runtime.Pause, "rollout", "reason")},
 		{http.MethodPost, "/v1/modules/{name}/resume", true, verb(s.cfg.Runtime.Resume, "rollout")},
 		{http.MethodPost, "/v1/modules/{name}/approve", true, verb(s.cfg.Runtime.Approve, "rollout", "point")},
+		{http.MethodPost, "/v1/modules/{name}/revoke", true, verb(s.cfg.Runtime.Revoke)},
 		{http.MethodPost, "/v1/modules/{name}/rollback", true, verb(s.cfg.Runtime.Rollback, "stepped")},
 		{http.MethodGet, "/v1/modules/{name}/rollouts", false, s.rollouts},
 		{http.MethodGet, "/v1/modules/{name}/rollouts/{id}", false, s.rollout},

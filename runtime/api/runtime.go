@@ -37,6 +37,9 @@ type Runtime interface {
 	// Approve gives the approval that the running rollout waits for; module.Conflict if
 	// it waits for none.
 	Approve(ctx context.Context, o Order) error
+	// Revoke takes back the permissions that operators have approved for the module, from
+	// each process's next start on; module.Conflict if there are none.
+	Revoke(ctx context.Context, o Order) error
 	// Rollback goes back to the previous release, at once or Stepped;
 	// module.Conflict if there is none.
 	Rollback(ctx context.Context, o Order) error
@@ -74,8 +77,9 @@ type Order struct {
 	// refused with module.Conflict where that one is not under way. See
 	// module.RolloutStatus.UnderWay.
 	Rollout string
-	// Point is what an Approve is for, a point, "freeze" or "evidence": it is refused with
-	// module.Conflict where the rollout waits for another. Empty for whichever it is.
+	// Point is what an Approve is for, a point, "freeze", "evidence", or "grant" or
+	// "without" of permissions: it is refused with module.Conflict where the rollout waits
+	// for another. Empty for whichever it is, but for evidence and permissions.
 	Point string
 	// Reason is why, in the actor's words; of Pause.
 	Reason string
@@ -109,4 +113,6 @@ type Info struct {
 	AdminAddr  string    `json:"admin_addr"`  // where reads, health and metrics are served over TCP
 	ModulesDir string    `json:"modules_dir"`
 	StateDir   string    `json:"state_dir"`
+	// Sandbox is the level that a module reaches here.
+	Sandbox module.Level `json:"sandbox"`
 }

@@ -55,8 +55,8 @@ func TestNoChangeIsTakenOverTCP(t *testing.T) {
 			t.Errorf("%s %s: got %+v", route.Method, route.Path, p)
 		}
 	}
-	if changes != 8 {
-		t.Errorf("%d changes, want 8", changes)
+	if changes != 9 {
+		t.Errorf("%d changes, want 9", changes)
 	}
 }
 
@@ -70,7 +70,7 @@ func TestAChangeIsTheActorsOfTheSocket(t *testing.T) {
 	s := serve(t, rt, api.Config{})
 	for _, change := range [][2]string{
 		{"POST", "/promote"}, {"POST", "/abort?rollout=r1"}, {"POST", "/pause?rollout=r1&reason=it+is+Friday"}, {"POST", "/resume"},
-		{"POST", "/approve?rollout=r1"}, {"POST", "/approve?point=freeze"}, {"POST", "/rollback"}, {"POST", "/rollback?stepped=true"}, {"DELETE", ""},
+		{"POST", "/approve?rollout=r1"}, {"POST", "/approve?point=freeze"}, {"POST", "/revoke"}, {"POST", "/rollback"}, {"POST", "/rollback?stepped=true"}, {"DELETE", ""},
 	} {
 		if got := s.over(t, true, change[0], "/v1/modules/hello"+change[1], ""); got.status != http.StatusNoContent {
 			t.Errorf("%s: %d %s", change, got.status, got.body)
@@ -78,7 +78,7 @@ func TestAChangeIsTheActorsOfTheSocket(t *testing.T) {
 	}
 	want := []string{
 		"user:root promote hello   false", "user:root abort hello r1  false", "user:root pause hello r1 it is Friday false", "user:root resume hello   false",
-		"user:root approve hello r1  false", "user:root approve hello  freeze false", "user:root rollback hello   false", "user:root rollback hello   true", "user:root remove hello   false",
+		"user:root approve hello r1  false", "user:root approve hello  freeze false", "user:root revoke hello   false", "user:root rollback hello   false", "user:root rollback hello   true", "user:root remove hello   false",
 	}
 	if fmt.Sprint(asked) != fmt.Sprint(want) {
 		t.Errorf("got %q, want %q", asked, want)

@@ -13,7 +13,8 @@
 //   - What is hashed is read through a descriptor opened read-only, behind the only
 //     writer there ever is, which is closed before anything is believed. That very
 //     descriptor is handed out to be executed.
-//   - A file under a digest's name is whole, mode 0500, and never written again. Its
+//   - A file under a digest's name is whole, mode 0555 (a module may run as
+//     another user; the folder is for its owner alone), and never written again. Its
 //     sidecar is there before it and goes after it.
 //   - A file that somebody else rewrites in place all the same is noticed before it is
 //     executed, by [Artifact.Verify], as far as the file system's clock tells two

@@ -98,7 +98,7 @@ func (s *Store) copyIn(ctx context.Context, src io.Reader) (_ *staged, p passed,
 	close(there)
 	p = <-hashed
 	if err == nil {
-		err = errors.Join(w.Chmod(0o500), w.Close())
+		err = errors.Join(w.Chmod(0o555), w.Close())
 	}
 	if err != nil {
 		return nil, p, s.storing(err, max(size, n))

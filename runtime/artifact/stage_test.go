@@ -54,7 +54,7 @@ func TestAStagedFileIsKnownByItsDigestAndReadOnly(t *testing.T) {
 				t.Errorf("it is %s with %q", a.Release(), a.ManifestText)
 			}
 			info, err := os.Stat(filepath.Join(dir, string(a.Digest)))
-			if err != nil || info.Mode() != 0o500 {
+			if err != nil || info.Mode() != 0o555 {
 				t.Errorf("stored as %v: %v", info, err)
 			}
 			if _, err := a.File().WriteAt([]byte("x"), 0); err == nil {

@@ -13,7 +13,7 @@ import (
 
 // QuotasFor are the complete quotas of the module of that name, which asks for some. An
 // error is made of Invalid module.Errors, each of which names a field of the manifest
-// that asks for more than its ceiling.
+// that asks for more than its ceiling; then that is lowered to it.
 func (c Config) QuotasFor(name string, asked manifest.Quotas) (manifest.Quotas, error) {
 	whole, err := grant.Quotas(asked, c.Module(name).Quotas, c.Quotas)
 	var wrong []error

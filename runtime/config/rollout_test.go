@@ -132,7 +132,7 @@ rollout:
   approvals: [before_traffic, each_step]
   approval_timeout: 1h
   freeze: [Fri 16:00 - Mon 08:00, 2026-12-24 - 2027-01-02 Europe/Berlin]
-  signs: {crash: 50%, oom: 51%, sandbox: 52%, probes: 53%, restart: 54%, memory: 55%, difference: 56%}
+  signs: {crash: 50%, oom: 51%, sandbox: 52%, probes: 53%, restart: 54%, memory: 55%, difference: 56%, denial: 57%, quota: 58%}
 `)
 	if err != nil {
 		t.Fatal(err)
@@ -148,7 +148,7 @@ rollout:
 		"hooks.after_promotion": {"https://gate.example/c"}, "hooks.after_rollback": {"https://gate.example/d"}, "hook_timeout": {"3s"},
 		"approvals": {"before_traffic", "each_step"}, "approval_timeout": {"1h0m0s"},
 		"freeze":      {"Fri 16:00 - Mon 08:00", "2026-12-24 - 2027-01-02 Europe/Berlin"},
-		"signs.crash": {"50%"}, "signs.oom": {"51%"}, "signs.sandbox": {"52%"}, "signs.probes": {"53%"}, "signs.restart": {"54%"}, "signs.memory": {"55%"}, "signs.difference": {"56%"},
+		"signs.crash": {"50%"}, "signs.oom": {"51%"}, "signs.sandbox": {"52%"}, "signs.probes": {"53%"}, "signs.restart": {"54%"}, "signs.memory": {"55%"}, "signs.difference": {"56%"}, "signs.denial": {"57%"}, "signs.quota": {"58%"},
 	}
 	got := policy.Text(cfg.Rollout)
 	for _, field := range policy.Fields() {

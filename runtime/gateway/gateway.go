@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"os"
 
@@ -11,19 +12,34 @@ import (
 	"github.com/segue-run/segue/sdk/manifest"
 )
 
+// Resolver looks names up, as *net.Resolver does; network is ip, ip4 or ip6.
+type Resolver interface {
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
+}
+
 // Config says how the gateway reaches the world; zero values are the machine's own.
 type Config struct {
 	Logger   *zap.Logger
-	Resolver interface {
-		LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
-	}
+	Resolver Resolver
 }
 
 // Gateway serves the links of modules. It is safe for concurrent use.
-type Gateway struct{}
+type Gateway struct {
+	log      *zap.Logger
+	resolver Resolver
+}
 
 // New makes a Gateway.
-func New(cfg Config) *Gateway { return &Gateway{} }
+func New(cfg Config) *Gateway {
+	g := &Gateway{log: cfg.Logger, resolver: cfg.Resolver}
+	if g.log == nil {
+		g.log = zap.NewNop()
+	}
+	if g.resolver == nil {
+		g.resolver = net.DefaultResolver
+	}
+	return g
+}
 
 // Request is what one process may have.
 type Request struct {
@@ -41,4 +57,18 @@ type Request struct {
 // Serve answers what comes over the link, and what the filter's listener tells where the
 // launcher sends one, until the link is closed at its other end and nothing is left to
 // do, or ctx ends. It owns link.
-func (g *Gateway) Serve(ctx context.Context, link *os.File, req Request) {}
+func (g *Gateway) Serve(ctx context.Context, link *os.File, req Request) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	p := newProcess(g, req)
+	conn, err := openLink(link)
+	if err != nil {
+		p.log.Error("the link cannot be served", zap.Error(err))
+		return
+	}
+	l := &linkServer{process: p, conn: conn, cancels: map[uint64]context.CancelFunc{}}
+	if err := l.serve(ctx); err != nil && ctx.Err() == nil {
+		p.log.Warn("the module broke the rules of the link, which is closed", zap.Error(err))
+	}
+	p.tasks.Wait()
+}

@@ -29,7 +29,8 @@ func Default() manifest.Quotas {
 // Quotas are a module's complete quotas: what it asks for, else its own ceiling, else the
 // default, none above what the general ceiling leaves. What has neither default nor
 // ceiling and is not asked for stays unset. An error is made of manifest.Errors, each
-// of which names the field that asks for more than its ceiling.
+// of which names the field that asks for more than its ceiling; the quotas that come with
+// it have that lowered to the ceiling.
 func Quotas(asked, own, general manifest.Quotas) (manifest.Quotas, error) {
 	var whole manifest.Quotas
 	var wrong []error
@@ -40,12 +41,9 @@ func Quotas(asked, own, general manifest.Quotas) (manifest.Quotas, error) {
 			wrong = append(wrong, above(field, asked, ceiling, ceiling == own.Amount(field)))
 		}
 		unasked := least(cmp.Or(own.Amount(field), defaults.Amount(field)), ceiling)
-		whole.SetAmount(field, cmp.Or(asked.Amount(field), unasked))
+		whole.SetAmount(field, least(cmp.Or(asked.Amount(field), unasked), ceiling))
 	}
-	if len(wrong) > 0 {
-		return manifest.Quotas{}, errors.Join(wrong...)
-	}
-	return whole, nil
+	return whole, errors.Join(wrong...)
 }
 
 // above says that field asks for more than its ceiling, which is the module's own or the

@@ -25,6 +25,7 @@ import (
 	"github.com/segue-run/segue/runtime/instance"
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/rollout"
+	"github.com/segue-run/segue/runtime/sandbox"
 	"github.com/segue-run/segue/runtime/state"
 	"github.com/segue-run/segue/runtime/telemetry"
 	"github.com/segue-run/segue/runtime/watch"
@@ -60,6 +61,7 @@ type host struct {
 	audit     *audit.Log
 	history   history
 	journal   *journal
+	machine   *sandbox.Machine
 	starter   *instance.Starter
 	instances *instances
 	engine    *rollout.Engine
@@ -117,6 +119,9 @@ func (h *host) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := h.openSandbox(ctx); err != nil {
+		return err
+	}
 	if err := h.openParts(bucket); err != nil {
 		return err
 	}
@@ -124,7 +129,7 @@ func (h *host) open(ctx context.Context) error {
 		return &module.Error{Kind: module.Internal, Field: "state", Value: h.cfg.StateDir, Err: err,
 			Hint: "restore the state directory from a copy, or use another segue that can read it"}
 	}
-	return nil
+	return h.refuseUnknown(ctx)
 }
 
 // refuse says what of the configuration cannot be done.
@@ -243,7 +248,7 @@ func actorOf(r *http.Request) (module.Actor, error) {
 
 // openParts builds what runs modules and brings them traffic.
 func (h *host) openParts(bucket *state.Bucket) error {
-	runDir := filepath.Join(h.cfg.StateDir, "run", "instances")
+	runDir := filepath.Join(h.cfg.StateDir, "instances")
 	if killed, err := instance.SweepOrphans(runDir); err != nil || killed > 0 {
 		h.log.Warn("leftovers of a former runtime were swept away", zap.Int("killed", killed), zap.Error(err))
 	}
@@ -252,11 +257,11 @@ func (h *host) openParts(bucket *state.Bucket) error {
 		return err
 	}
 	h.closes(artifacts.Close)
-	if h.starter, err = instance.New(instance.Config{RunDir: runDir, Logger: h.opts.Logger}); err != nil {
+	if h.starter, err = instance.New(instance.Config{RunDir: runDir, Machine: h.machine, Require: h.cfg.Sandbox.Require, Logger: h.opts.Logger}); err != nil {
 		return err
 	}
 	h.closes(func() error { h.starter.Close(); return nil })
-	h.instances = newInstances(artifacts, h.starter, h.cfg, h.log)
+	h.instances = newInstances(artifacts, h.starter, h.journal, h.cfg, h.log)
 	h.closes(func() error { h.instances.close(); return nil })
 	h.engine, err = rollout.New(rollout.Config{Instances: h.instances, Traffic: h.traffic, Records: records{bucket}, History: h.history, Claims: catalog.New(catalog.Config{PreviewHost: h.cfg.PreviewHost}),
 		Checks: checks{hooks: hook.New(hook.Config{Logger: h.opts.Logger, UserAgent: "segue/" + h.opts.Version}), traffic: h.traffic},
@@ -268,7 +273,7 @@ func (h *host) openParts(bucket *state.Bucket) error {
 	if err != nil {
 		return err
 	}
-	h.intake = &intake{cfg: h.cfg, watcher: watcher, store: artifacts, instances: h.instances, engine: h.engine,
+	h.intake = &intake{cfg: h.cfg, machine: h.machine, watcher: watcher, store: artifacts, instances: h.instances, engine: h.engine,
 		journal: h.journal, log: h.opts.Logger.Named("intake"), files: map[string]module.Release{}}
 	h.proxy = nethttp.New(nethttp.Config{Director: h.traffic.pool, Logger: h.opts.Logger, OmitRelease: !h.cfg.ReleaseHeader, ReplayMemory: int64(h.cfg.ShieldMemory)})
 	return nil

@@ -6,11 +6,10 @@ import (
 
 	"github.com/segue-run/segue/runtime/artifact"
 	"github.com/segue-run/segue/runtime/config"
-	"github.com/segue-run/segue/runtime/grant"
+	"github.com/segue-run/segue/runtime/gateway"
 	"github.com/segue-run/segue/runtime/instance"
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/rollout"
-	"github.com/segue-run/segue/sdk/manifest"
 	"go.uber.org/zap"
 )
 
@@ -20,6 +19,8 @@ import (
 type instances struct {
 	store   *artifact.Store
 	starter *instance.Starter
+	gateway *gateway.Gateway
+	journal *journal
 	cfg     config.Config
 	log     *zap.Logger
 
@@ -30,8 +31,8 @@ type instances struct {
 
 var _ rollout.Instances = (*instances)(nil)
 
-func newInstances(store *artifact.Store, starter *instance.Starter, cfg config.Config, log *zap.Logger) *instances {
-	return &instances{store: store, starter: starter, cfg: cfg, log: log,
+func newInstances(store *artifact.Store, starter *instance.Starter, journal *journal, cfg config.Config, log *zap.Logger) *instances {
+	return &instances{store: store, starter: starter, gateway: gateway.New(gateway.Config{Logger: log}), journal: journal, cfg: cfg, log: log,
 		open: map[module.Digest]*artifact.Artifact{}, pins: map[module.Digest]int{}}
 }
 
@@ -106,18 +107,18 @@ func (s *instances) Start(ctx context.Context, id string, plan rollout.Plan) (ro
 	if err != nil {
 		return nil, err
 	}
-	set := s.cfg.Module(plan.Module)
-	own, err := manifest.Parse(a.ManifestText)
-	if err != nil {
-		return nil, err
-	}
-	quotas, err := grant.Quotas(own.Quotas, set.Quotas, s.cfg.Quotas)
-	if err != nil {
-		return nil, err
+	permissions, withheld := s.allowed(plan)
+	// What asks for too much is not taken in; a ceiling that was lowered since holds too.
+	quotas, above := s.cfg.QuotasFor(plan.Module, plan.Quotas)
+	if above != nil {
+		s.log.Warn("a module gets less than it asks for", zap.Stringer("release", plan.Release), zap.Error(above))
 	}
 	inst, err := s.starter.Start(ctx, instance.Spec{
-		ID: id, Release: plan.Release, ManifestText: a.ManifestText, Binary: a.File(),
-		Quotas: quotas, StopGrace: set.StopGrace,
+		ID: id, Release: plan.Release, ManifestText: a.ManifestText, Binary: a.File(), Dynamic: a.Executable.Interpreter != "",
+		Permissions: permissions, Withheld: withheld, Quotas: quotas, DataDir: s.dataFolder(plan.Module, permissions),
+		Gateway:   link{gateway: s.gateway, release: plan.Release, permissions: permissions, withheld: withheld},
+		Denied:    func(d module.Denial) { s.journal.denied(plan.Release, id, d) },
+		StopGrace: s.cfg.Module(plan.Module).StopGrace,
 	})
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"github.com/segue-run/segue/runtime/config"
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/rollout"
+	"github.com/segue-run/segue/runtime/sandbox"
 	"github.com/segue-run/segue/runtime/watch"
 	"github.com/segue-run/segue/sdk/manifest"
 	"go.uber.org/zap"
@@ -21,6 +22,7 @@ import (
 // order the watcher gives them, so that the latest of a module wins.
 type intake struct {
 	cfg       config.Config
+	machine   *sandbox.Machine
 	watcher   *watch.Watcher
 	store     *artifact.Store
 	instances *instances
@@ -124,7 +126,12 @@ func (in *intake) offer(ctx context.Context, a *artifact.Artifact, of rollout.Of
 		a.Close()
 		return module.RolloutStatus{}, err
 	}
-	of.Plan = rollout.Plan{Release: rel, Routes: a.Manifest.Routes, Health: a.Manifest.Health.WithDefaults()}
+	if err := in.refuse(rel.Module, a.Manifest); err != nil {
+		a.Close()
+		return module.RolloutStatus{}, err
+	}
+	of.Plan = rollout.Plan{Release: rel, Routes: a.Manifest.Routes, Health: a.Manifest.Health.WithDefaults(), Asked: a.Manifest.Permissions, Quotas: a.Manifest.Quotas}
+	of.Configured = in.cfg.Grants(rel.Module)
 	of.Policy = in.cfg.RolloutFor(rel.Module, a.Manifest.Rollout, wish)
 	unpin := in.instances.keep(a)
 	status, err := in.engine.Offer(ctx, of)
@@ -133,6 +140,15 @@ func (in *intake) offer(ctx context.Context, a *artifact.Artifact, of rollout.Of
 		in.instances.forget(in.engine.Uses)
 	}
 	return status, err
+}
+
+// refuse says what of a manifest no operator's word can make good: quotas above their
+// ceilings, and what no module may have.
+func (in *intake) refuse(name string, m *manifest.Manifest) error {
+	if _, err := in.cfg.QuotasFor(name, m.Quotas); err != nil {
+		return err
+	}
+	return in.machine.Check(m.Permissions)
 }
 
 // removed deactivates a module when the last file of what serves is gone.

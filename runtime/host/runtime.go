@@ -61,6 +61,10 @@ func (r runtime) Approve(ctx context.Context, o api.Order) error {
 	return r.change(ctx, o, "approve", r.engine.Approve)
 }
 
+func (r runtime) Revoke(ctx context.Context, o api.Order) error {
+	return r.change(ctx, o, "revoke", r.engine.Revoke)
+}
+
 func (r runtime) Rollback(ctx context.Context, o api.Order) error {
 	return r.change(ctx, o, "roll back", r.engine.Rollback)
 }

@@ -26,6 +26,10 @@ type served struct {
 	dial func(context.Context) (net.Conn, error)
 }
 
+func (s served) Sandbox() module.Sandbox { return module.Sandbox{} }
+
+func (s served) Denials() []module.Denial { return nil }
+
 func (s served) Dial(ctx context.Context) (net.Conn, error) { return s.dial(ctx) }
 
 // serving is an instance whose HTTP listener is a real one.

@@ -66,6 +66,7 @@ func (t *traffic) Target(id string, rel module.Release, inst rollout.Instance, o
 	made := balance.NewTarget(balance.TargetConfig{
 		Labels: proxy.Labels{Module: rel.Module, Version: rel.Version, Instance: id},
 		Dial:   inst.Dial,
+		Most:   inst.Sandbox().Quotas.Requests,
 		Observe: func(o balance.Observation) {
 			gone := o.Class == proxy.ClassClientGone && o.Status == 0
 			if o.Class.Attributable() || gone {

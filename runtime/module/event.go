@@ -78,7 +78,7 @@ type AuditRecord struct {
 	Action  string    `json:"action"` // "deploy", "promote", "abort", "rollback", "remove", "deactivate", …
 	Target  string    `json:"target"` // "hello" or "hello@1.1.0"
 	Digest  Digest    `json:"digest,omitempty"`
-	Outcome string    `json:"outcome"` // "accepted" or "refused"
+	Outcome string    `json:"outcome"` // "accepted"; "refused"; "denied", of what a module tried
 	Reason  string    `json:"reason,omitempty"`
 	Prev    string    `json:"prev"` // hash of the record before, hex; empty for the first
 	Hash    string    `json:"hash"` // SHA-256 over this record without Hash, hex

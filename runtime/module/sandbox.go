@@ -58,6 +58,15 @@ type Sandbox struct {
 	Quotas      manifest.Quotas      `json:"quotas,omitzero"`
 }
 
+// Grants are what operators have approved for a module with `segue approve`; what the
+// configuration grants it is not in them.
+type Grants struct {
+	Permissions manifest.Permissions `json:"permissions,omitzero"`
+	// Actor and At are of the last approval, or of the last revocation.
+	Actor string    `json:"actor"`
+	At    time.Time `json:"at"`
+}
+
 // Denial is one thing that a module tried and may not, or a quota that it reached.
 type Denial struct {
 	First time.Time `json:"first"`
@@ -70,3 +79,9 @@ type Denial struct {
 	// Hint says what would allow it; empty where nothing does.
 	Hint string `json:"hint,omitempty"`
 }
+
+// ByQuota is Denial.By of a quota that was reached.
+const ByQuota = "quota"
+
+// Same reports whether d and e are of the same thing, however often it was tried.
+func (d Denial) Same(e Denial) bool { return d.By == e.By && d.What == e.What }

@@ -63,6 +63,8 @@ type Status struct {
 	Rollout *RolloutStatus `json:"rollout"`
 	// Queued is the release that waits for the rollout's end.
 	Queued *Queued `json:"queued,omitempty"`
+	// Grants are what operators have approved for it; nil where that is nothing.
+	Grants *Grants `json:"grants,omitempty"`
 	// Releases are all that is known, newest decision first.
 	Releases []ReleaseStatus `json:"releases,omitempty"`
 }
@@ -155,7 +157,7 @@ type Waiting struct {
 	Actor    string    `json:"actor,omitempty"`   // who paused
 	// Message says in words what it waits for and what would move it.
 	Message string `json:"message"`
-	// Missing are the permissions that it waits for.
+	// Missing are the permissions that it asks for and has not been granted; of ForGrant.
 	Missing *manifest.Permissions `json:"missing,omitempty"`
 }
 

@@ -36,6 +36,8 @@ func Default() Policy {
 		Signs: map[Sign]manifest.Weight{
 			Crash: manifest.Full, OOM: manifest.Full, Sandbox: manifest.Full, Probes: manifest.Full,
 			Restart: manifest.Full / 2, Memory: manifest.Full / 2, Difference: manifest.Full,
+			// Once may be harmless probing, or a busy moment; a second thing is not.
+			Denial: manifest.Full / 2, Quota: manifest.Full / 2,
 		},
 	}
 }

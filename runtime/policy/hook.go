@@ -12,7 +12,7 @@ var Points = []Point{BeforeStart, BeforeTraffic, EachStep, AfterPromotion, After
 var gates = []Point{BeforeStart, BeforeTraffic, EachStep}
 
 // Signs are all kinds of evidence beyond requests.
-var Signs = []Sign{Crash, OOM, Sandbox, Probes, Restart, Memory, Difference}
+var Signs = []Sign{Crash, OOM, Sandbox, Probes, Restart, Memory, Difference, Denial, Quota}
 
 // parseHook reads an absolute http or https URL; "none" is one that is set to nothing.
 // Its errors do not tell the secrets of the URL.

@@ -91,6 +91,8 @@ const (
 	Restart    Sign = "restart"    // it had to be started again, on top of why
 	Memory     Sign = "memory"     // it takes much more memory than stable
 	Difference Sign = "difference" // more answers differ from stable's than MaxDifferences
+	Denial     Sign = "denial"     // it tried what it may not, and stable did not
+	Quota      Sign = "quota"      // it reached a quota, and stable did not; or ended of one
 )
 
 // Sticky is by what a user is known: "none", "cookie" or "header NAME".

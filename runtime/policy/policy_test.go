@@ -58,6 +58,8 @@ var texts = map[string][]string{
 	"signs.restart":         {"40%"},
 	"signs.memory":          {"60%"},
 	"signs.difference":      {"70%"},
+	"signs.denial":          {"80%"},
+	"signs.quota":           {"90%"},
 }
 
 func all(t *testing.T) policy.Policy {

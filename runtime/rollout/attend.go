@@ -45,9 +45,13 @@ func (o *owner) goOn(ctx context.Context, now time.Time) bool {
 	switch g.kind {
 	case atHook, atChecks, atRehearsal:
 		o.send(ctx, g)
-	case atApproval:
+	case atApproval, atGrant:
 		if until := ro.ends(g, now); !until.IsZero() && !now.Before(until) {
-			_ = o.decide(ctx, spoiled{Reason: fmt.Sprintf("nobody approved (%s) within %s", words(g.point), span(ro.Policy.ApprovalTimeout)), Blameless: true}, nil)
+			what := "approved (" + words(g.point) + ")"
+			if g.kind == atGrant {
+				what = "decided on what it asks for"
+			}
+			_ = o.decide(ctx, spoiled{Reason: fmt.Sprintf("nobody %s within %s", what, span(ro.Policy.ApprovalTimeout)), Blameless: true}, nil)
 			return true
 		}
 	case atHold:

@@ -17,6 +17,7 @@ import (
 var deaths = map[string]struct {
 	behaviour behaviour // of 1.1.0
 	policy    rollout.Policy
+	asked     manifest.Permissions
 	act       func(w *world) // after 1.1.0 was offered, and a second
 	end       []string       // what may be stable in the end
 }{
@@ -60,6 +61,11 @@ var deaths = map[string]struct {
 		_ = w.offer("1.2.0", queued)
 		_ = w.engine.Abort(w.t.Context(), by(alice))
 	}, end: []string{"1.0.0", "1.1.0", "1.2.0"}},
+	"one that is granted what it asks for": {policy: gradual, asked: connects(api), act: func(w *world) {
+		_ = w.decide("grant")
+		w.pass(5 * time.Second)
+		_ = w.engine.Revoke(w.t.Context(), by(bob))
+	}, end: []string{"1.0.0", "1.1.0"}},
 	"one that is rolled back by steps": {policy: instant, act: func(w *world) {
 		w.pass(20 * time.Second)
 		_ = w.engine.Rollback(w.t.Context(), rollout.Order{Actor: alice, Module: "hello", Stepped: true})
@@ -93,7 +99,7 @@ func TestWhereverTheHostDiesTheNextOneFinishesOrTakesBack(t *testing.T) {
 					w.pass(time.Minute)
 					w.behave("1.1.0", c.behaviour)
 					w.dieAfter(point)
-					_ = w.offer("1.1.0", c.policy)
+					_, _ = w.engine.Offer(t.Context(), rollout.Offer{Plan: asking("1.1.0", c.asked), Policy: c.policy, Actor: alice})
 					w.pass(time.Second)
 					if c.act != nil {
 						c.act(w)
@@ -126,7 +132,7 @@ func TestWhereverTheDiskFillsABadCandidateStillLeaves(t *testing.T) {
 					w.pass(time.Minute)
 					w.behave("1.1.0", c.behaviour)
 					w.dieAfter(point)
-					_ = w.offer("1.1.0", c.policy)
+					_, _ = w.engine.Offer(t.Context(), rollout.Offer{Plan: asking("1.1.0", c.asked), Policy: c.policy, Actor: alice})
 					w.pass(time.Second)
 					for range 5 {
 						s := w.status()
@@ -164,8 +170,9 @@ func (w *world) settle() {
 	for range 12 {
 		w.pass(20 * time.Second)
 		_ = w.engine.Resume(w.t.Context(), by(alice))
-		_ = w.engine.Approve(w.t.Context(), by(alice))
-		_ = w.engine.Approve(w.t.Context(), rollout.Order{Actor: alice, Module: "hello", Point: "evidence"})
+		for _, point := range []string{"without", "", "evidence"} {
+			_ = w.engine.Approve(w.t.Context(), rollout.Order{Actor: alice, Module: "hello", Point: point})
+		}
 	}
 	w.pass(time.Minute)
 }

@@ -34,7 +34,18 @@ func (o *owner) answer(ctx context.Context, m request) error {
 		}
 		defer o.keepClaims()
 	}
+	granting := o.rec.grantWords(m.event, time.Now())
+	if len(granting) > 0 {
+		m.audit.Reason = granting[0]
+	}
 	err := o.decide(ctx, m.event, &m.audit)
+	if err == nil || errors.Is(err, errUnsaved) {
+		for _, rest := range granting[min(1, len(granting)):] {
+			more := m.audit
+			more.Reason = rest
+			o.audit(ctx, more)
+		}
+	}
 	if err != nil && !errors.Is(err, ErrUnchanged) && !errors.Is(err, errUnsaved) {
 		o.auditRefusal(ctx, m.audit, err)
 	}
@@ -56,7 +67,7 @@ func (o *owner) decide(ctx context.Context, ev any, audit *module.AuditRecord) (
 		return err
 	}
 	old, between, want := o.rec, narrowed(o.rec, rec, now), desired(rec, now)
-	widens := !maps.Equal(between.shares, want.shares) || len(between.plans) < len(want.plans) || want.preview != "" && want.preview != between.preview
+	widens := rec.approvedSince(old) || !maps.Equal(between.shares, want.shares) || len(between.plans) < len(want.plans) || want.preview != "" && want.preview != between.preview
 	if audit != nil {
 		audit.Outcome = "accepted"
 		if widens {

@@ -37,19 +37,23 @@ const firstMost = 5
 // desired reads a record.
 func desired(r Record, now time.Time) desire {
 	d := desire{plans: map[string]Plan{}, shares: map[string]manifest.Weight{}}
+	wants := func(plan Plan) {
+		plan.Granted = r.granted()
+		d.plans[plan.Key] = plan
+	}
 	if r.Previous != nil && now.Before(r.WarmUntil) {
-		d.plans[r.Previous.Key] = *r.Previous
+		wants(*r.Previous)
 	}
 	weight := r.Rollout.Weight()
 	if r.Rollout.Active() && r.Rollout.Phase != Pending {
-		d.plans[r.Rollout.Candidate.Key] = r.Rollout.Candidate
+		wants(r.Rollout.Candidate)
 		if weight > 0 {
 			d.shares[r.Rollout.Candidate.Key] = weight
 		}
 		d.look(r)
 	}
 	if r.Stable != nil {
-		d.plans[r.Stable.Key] = *r.Stable
+		wants(*r.Stable)
 		if weight < manifest.Full {
 			d.shares[r.Stable.Key] = manifest.Full - weight
 		}
@@ -95,7 +99,10 @@ func narrowed(old, now Record, at time.Time) desire {
 	from, to := desired(old, at), desired(now, at)
 	d := desire{plans: map[string]Plan{}, shares: map[string]manifest.Weight{}}
 	for key, plan := range to.plans {
-		if _, ok := from.plans[key]; ok {
+		if had, ok := from.plans[key]; ok {
+			if now.approvedSince(old) {
+				plan.Granted = had.Granted
+			}
 			d.plans[key] = plan
 		}
 	}

@@ -9,9 +9,9 @@
 // A rollout is pending (accepted, no process), starting, warming, checking (warm, no
 // traffic), shifting (it has weight), and then promoted, failed, rolled-back, aborted or
 // superseded. What must be so before it goes on are gates, a pure function of the
-// rollout and the time: the checks, a rehearsal, a hold, the evidence, a hook's
-// consent, an operator's approval, the end of a freeze, in this order; a pause stands
-// before all. The owner works the first one. An open gate stays open over a restart of
+// rollout and the time: a decision on the permissions that the release asks for, the
+// checks, a rehearsal, a hold, the evidence, a hook's consent, an operator's approval, the
+// end of a freeze, in this order; a pause stands before all. The owner works the first one. An open gate stays open over a restart of
 // the host, but for what one process has shown of itself. With nothing configured
 // pending and checking take no time and no save.
 //
@@ -19,6 +19,19 @@
 // that cannot be asked, an approval that nobody gives, and a record that cannot be saved
 // do not: the candidate is taken back and may be offered again. A way back to the
 // previous release asks nobody.
+//
+// # Permissions
+//
+// What a release asks for and neither the configuration nor an operator grants is decided
+// on before anything of it is started, as far as its predecessor did not ask for it as
+// well. What is approved is the module's (Record.Grants), not the release's: it stays when
+// a release is taken back, until it is revoked. Each process has what is approved when it
+// is started. A permission is handed out only after it is in the audit and saved.
+//
+// What a candidate is denied, and the quotas that it reaches, are signs where stable shows
+// no such thing: one alone weighs half by default, as it may be harmless probing or a busy
+// moment. Where a module dials what its users name, they can provoke denials: there the
+// policy should weigh them less, or not at all.
 //
 // # Verdicts
 //

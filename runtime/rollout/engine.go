@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/sdk/manifest"
 	"go.uber.org/zap"
 )
 
@@ -148,6 +149,10 @@ type Offer struct {
 	Source string             // the file's name, or what else it came from
 	Force  bool               // lifts a quarantine
 	Phases []module.PhaseTime // what was spent on it before
+	// Configured is what the configuration grants the module. What the plan asks for
+	// beyond that, and beyond what operators have approved, waits for them, as far as
+	// stable did not ask for it.
+	Configured manifest.Permissions
 }
 
 // Offer begins a rollout; it returns once the rollout is decided on, with its
@@ -170,7 +175,7 @@ func (e *Engine) Offer(ctx context.Context, of Offer) (module.RolloutStatus, err
 		e.wg.Go(func() { o.run(ctx) })
 	}
 	e.mu.Unlock()
-	err := o.ask(ctx, request{event: offered{Plan: of.Plan, Policy: of.Policy, Actor: of.Actor, Source: of.Source, Force: of.Force, Phases: of.Phases},
+	err := o.ask(ctx, request{event: offered{Plan: of.Plan, Policy: of.Policy, Actor: of.Actor, Source: of.Source, Force: of.Force, Phases: of.Phases, Configured: of.Configured},
 		audit: module.AuditRecord{Actor: of.Actor, Action: "deploy", Target: of.Plan.Release.String(), Digest: of.Plan.Digest}})
 	if err != nil && !errors.Is(err, ErrUnchanged) {
 		return module.RolloutStatus{}, err
@@ -187,12 +192,18 @@ func (e *Engine) Status(name string) (module.Status, error) {
 	return o.view.Load().read(), nil
 }
 
-// Statuses are all modules, by name, without the list of their releases.
+// Statuses are all modules, by name, without the list of their releases and the layers of
+// their sandboxes.
 func (e *Engine) Statuses() []module.Status {
 	var list []module.Status
 	for _, o := range e.all() {
 		s := o.view.Load().read()
 		s.Releases = nil
+		for _, r := range []*module.ReleaseStatus{s.Stable, s.Candidate, s.Previous} {
+			if r != nil && r.Sandbox != nil {
+				r.Sandbox.Layers = nil
+			}
+		}
 		list = append(list, s)
 	}
 	return list

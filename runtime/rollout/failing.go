@@ -39,12 +39,14 @@ func (o *owner) lost(ctx context.Context, p *process) {
 	if o.running[p.plan.Key] != p {
 		return
 	}
-	reason := "crashed: " + p.inst.Exit()
+	kind, reason := diedOf(p.inst.Cause()), "crashed: "+p.inst.Exit()
+	if kind == policy.Quota {
+		reason = "was ended: " + p.inst.Exit()
+	}
 	o.observe()
 	delete(o.running, p.plan.Key)
 	defer o.retire(p) // once it has no traffic any more
 	o.tell(module.Event{Type: module.InstanceCrashed, Version: p.plan.Version, Digest: p.plan.Digest, Instance: p.id, Reason: p.inst.Exit(), Message: fmt.Sprintf("%s %s", p.plan.Release, reason)}, nil)
-	kind := diedOf(p.inst.Cause())
 	switch {
 	case o.isCandidate(p):
 		o.fell(ctx, p, kind, reason)

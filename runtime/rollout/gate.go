@@ -23,6 +23,7 @@ const (
 	atRehearsal = module.ForRehearsal // until stable's recent requests were replayed on it
 	atHold      = module.ForHold      // until it has been seen for long enough
 	atEvidence  = module.ForEvidence  // until the step's hold has passed and it is proven no worse
+	atGrant     = module.ForGrant     // until an operator decides on what the release asks for
 	atHook      = module.ForHook      // until it consents
 	atApproval  = module.ForApproval  // until an operator approves
 	atFreeze    = module.ForFreeze    // until the window has passed, or an operator approves
@@ -75,6 +76,9 @@ func (r *Rollout) gates(now time.Time) []gate {
 	}
 	switch r.Phase {
 	case Pending:
+		if r.Condemns == "" && r.Wish.holds() {
+			add(atGrant, "")
+		}
 		leave(policy.BeforeStart)
 	case Checking:
 		if r.Condemns != "" {
@@ -131,7 +135,7 @@ func (r *Rollout) ends(g gate, now time.Time) time.Time {
 		if r.Policy.Unproven != manifest.Wait {
 			return r.Entered.Add(max(r.hold(), span(r.Policy.Limit)))
 		}
-	case atApproval:
+	case atApproval, atGrant:
 		if limit := span(r.Policy.ApprovalTimeout); limit > 0 {
 			return r.Since.Add(limit)
 		}

@@ -19,6 +19,7 @@ type player struct {
 	*world
 	rand    *rand.Rand
 	emptied bool // the module was removed, or its first release failed
+	granted bool // permissions may have been
 	story   []string
 }
 
@@ -38,7 +39,7 @@ func (p *player) act() {
 	version := p.version()
 	note := func(format string, args ...any) { p.story = append(p.story, fmt.Sprintf(format, args...)) }
 	s, known := p.engine.Status("hello")
-	switch n := p.rand.IntN(28); n {
+	switch n := p.rand.IntN(30); n {
 	case 0, 1, 2, 3, 4:
 		which := p.rand.IntN(len(modelPolicies))
 		note("offer %s as %d", version, which)
@@ -46,7 +47,8 @@ func (p *player) act() {
 		for _, r := range s.Releases {
 			banned = banned || known == nil && r.Version == version && r.State == module.Quarantined
 		}
-		err := p.offer(version, modelPolicies[which])
+		asked := connects([]string{api, mail, "db.example.com:1", "x.example.com:1"}[:p.rand.IntN(5)]...)
+		_, err := p.engine.Offer(ctx, rollout.Offer{Plan: asking(version, asked), Policy: modelPolicies[which], Actor: alice, Configured: connects(mail)})
 		if banned && err == nil {
 			p.t.Errorf("%s was taken from its quarantine", version)
 		}
@@ -66,8 +68,10 @@ func (p *player) act() {
 		note("resume")
 		_ = p.engine.Resume(ctx, by(alice))
 	case 11, 12:
-		note("approve")
-		_ = p.engine.Approve(ctx, by(alice))
+		point := []string{"", "grant", "without"}[p.rand.IntN(3)]
+		note("approve %q", point)
+		p.granted = p.granted || point == "grant"
+		_ = p.engine.Approve(ctx, rollout.Order{Actor: alice, Module: "hello", Point: point})
 	case 13:
 		stepped := p.rand.IntN(2) == 0
 		note("rollback, stepped %v", stepped)
@@ -113,6 +117,15 @@ func (p *player) act() {
 		p.fileErr = map[bool]error{true: errFull}[p.rand.IntN(2) == 0]
 		p.hooks[policy.BeforeTraffic] = []answer{{}, {err: refused}, {err: unreachable}, {after: 15 * time.Second}}[p.rand.IntN(4)]
 		p.mu.Unlock()
+	case 23:
+		note("revoke")
+		_ = p.engine.Revoke(ctx, by(alice))
+	case 24:
+		if inst := p.instance(version); inst != nil {
+			what := fmt.Sprintf("connect h%d:1", p.rand.IntN(3))
+			note("%s is denied to %s", version, what)
+			inst.denied("gateway", what)
+		}
 	default:
 		d := []time.Duration{time.Millisecond, time.Second, 11 * time.Second, 10 * time.Minute}[p.rand.IntN(4)]
 		note("%s pass", d)
@@ -149,6 +162,15 @@ func (p *player) holds() {
 	}
 	if ro := s.Rollout; ro != nil && s.Stable == nil && ro.Phase == "promoted" && !p.emptied {
 		p.t.Errorf("stable was lost: %+v", ro)
+	}
+	for _, inst := range p.instances {
+		switch {
+		case inst.isDone():
+		case s.Rollout.Waiting != nil && s.Rollout.Waiting.For == module.ForGrant && inst.plan.Key == s.Rollout.ID:
+			p.t.Errorf("%s runs, and nobody has decided on what it asks for", inst.plan.Version)
+		case !p.granted && len(inst.plan.Granted.Connect) > 0:
+			p.t.Errorf("%s has %v, which nobody ever granted", inst.plan.Version, inst.plan.Granted)
+		}
 	}
 	if s.Candidate != nil && s.Rollout != nil && s.Rollout.Phase != "shifting" && s.Candidate.Weight > 0 {
 		p.t.Errorf("a candidate has traffic while %s", s.Rollout.Phase)

@@ -16,8 +16,9 @@ type Order struct {
 	// happens, where that one is not under way when its turn comes. Empty for whichever
 	// is.
 	Rollout string
-	// Point is what an Approve is for: a point, "freeze" or "evidence". It is a Conflict where
-	// something else is waited for. Empty for whatever is.
+	// Point is what an Approve is for: a point, "freeze", "evidence", or "grant" or
+	// "without" of permissions. It is a Conflict where something else is waited for. Empty
+	// for whatever is, but for evidence and permissions.
 	Point   string
 	Reason  string // in the actor's words, may be empty; of Pause and Remove
 	Stepped bool   // of Rollback
@@ -49,8 +50,16 @@ func (e *Engine) Resume(ctx context.Context, of Order) error {
 // Approve gives the approval that the rollout under way waits for, or lets it through
 // the freeze, and through any other until its end. With the point "evidence" the
 // operator's word stands for what a step still lacks, and the record says "unproven".
+// With "grant" the module gets the permissions that the release waits for, until Revoke;
+// with "without" the release goes on with those that it has.
 func (e *Engine) Approve(ctx context.Context, of Order) error {
 	return e.ask(ctx, "approve", of, approve{Actor: of.Actor, Point: of.Point})
+}
+
+// Revoke takes back the permissions that operators have approved for the module. It takes
+// effect with each process's next start. It is a Conflict where there are none.
+func (e *Engine) Revoke(ctx context.Context, of Order) error {
+	return e.ask(ctx, "revoke", of, revoke{Actor: of.Actor})
 }
 
 // Rollback takes back the candidate of the rollout under way, or goes back to the

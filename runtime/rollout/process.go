@@ -11,7 +11,7 @@ import (
 
 // process is one instance in the hands of an owner, from its start to its end. The
 // owner alone writes its fields, but for the tally, which the data plane adds to, and
-// the usage, which the watch reads.
+// the usage and the denials, which the watch reads.
 type process struct {
 	id     string
 	plan   Plan
@@ -25,7 +25,8 @@ type process struct {
 	tally tally
 	saved uint64 // how many of the failures that stable made good are in the record
 
-	usage atomic.Pointer[module.Usage] // at the last probe
+	usage   atomic.Pointer[module.Usage]    // at the last probe
+	denials atomic.Pointer[[]module.Denial] // at the last probe, or at its end
 }
 
 // warmPause is the pause between two probes that pass while an instance warms up.
@@ -71,10 +72,12 @@ func watch(ctx context.Context, p *process, post func(message)) {
 		if usage, err := p.inst.Usage(); err == nil {
 			p.usage.Store(&usage)
 		}
+		p.denials.Store(new(p.inst.Denials()))
 		select {
 		case <-ctx.Done():
 			return
 		case <-p.inst.Done():
+			p.denials.Store(new(p.inst.Denials()))
 			post(exited{p})
 			return
 		case <-tick.C:

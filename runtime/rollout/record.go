@@ -27,6 +27,8 @@ type Record struct {
 	WarmUntil time.Time `json:"warm_until,omitzero"`
 	// Rollout is the one that runs, or the last one.
 	Rollout *Rollout `json:"rollout,omitempty"`
+	// Grants are what operators have approved for the module; nil where they never did.
+	Grants *Grants `json:"grants,omitempty"`
 	// Queued waits for the end of the rollout under way.
 	Queued *Queued `json:"queued,omitempty"`
 	// Unfiled are rollouts that are over and not in the history yet, oldest first.
@@ -47,9 +49,9 @@ type Plan struct {
 	// Asked and Quotas are what its manifest asks for.
 	Asked  manifest.Permissions `json:"asked,omitzero"`
 	Quotas manifest.Quotas      `json:"quotas,omitzero"`
-	// Granted is what operators have approved for the module; what the configuration
-	// grants comes on top when a process is started.
-	Granted manifest.Permissions `json:"granted,omitzero"`
+	// Granted is what operators have approved for the module, as of when a process of
+	// the plan is started (see Record.Grants); what the configuration grants comes on top.
+	Granted manifest.Permissions `json:"-"`
 }
 
 // Queued is an offer that waits for a rollout's end.
@@ -63,6 +65,8 @@ type Queued struct {
 	Since  time.Time          `json:"since"`
 	// Displaced is whose place it took.
 	Displaced []module.Displaced `json:"displaced,omitempty"`
+	// Configured is what the configuration grants the module.
+	Configured manifest.Permissions `json:"configured,omitzero"`
 }
 
 // Decision is what became of a digest.
@@ -147,7 +151,8 @@ func (r *Record) uses(d module.Digest) bool { return slices.Contains(r.needed(),
 // the hook of its end takes.
 func (r *Record) file() {
 	past := r.Rollout.clone()
-	past.Candidate.Routes, past.Candidate.Health = nil, manifest.Health{}
+	past.Candidate = Plan{Key: past.Candidate.Key, Release: past.Candidate.Release}
+	past.Wish = Wish{}
 	how := past.Policy
 	past.Policy = Policy{Rollout: manifest.Rollout{Strategy: how.Strategy, Steps: how.Steps, Hold: how.Hold}, HookTimeout: how.HookTimeout}
 	past.Policy.Hooks = maps.Clone(how.Hooks)
@@ -162,7 +167,7 @@ func (r *Record) file() {
 // clone copies the record so deep that changing the copy leaves r alone.
 func (r Record) clone() Record {
 	r.Stable, r.Previous, r.Queued = copyOf(r.Stable), copyOf(r.Previous), copyOf(r.Queued)
-	r.Rollout = r.Rollout.clone()
+	r.Grants, r.Rollout = copyOf(r.Grants), r.Rollout.clone()
 	r.Unfiled = slices.Clone(r.Unfiled)
 	r.Decisions = slices.Clone(r.Decisions)
 	return r

@@ -27,6 +27,8 @@ func diedOf(cause module.DeathCause) policy.Sign {
 		return policy.OOM
 	case module.DiedOfSandbox:
 		return policy.Sandbox
+	case module.DiedOfQuota:
+		return policy.Quota
 	}
 	return policy.Crash
 }
@@ -40,18 +42,65 @@ func (o *owner) fell(ctx context.Context, p *process, kind policy.Sign, reason s
 		_ = o.decide(ctx, spoiled{Reason: loop(reason)}, nil)
 		return
 	}
-	_ = o.decide(ctx, signs{Fell: true, Signs: []module.Sign{ro.newSign(kind, reason, now), ro.newSign(policy.Restart, "had to be started again", now)}}, nil)
+	_, stable := o.sides()
+	found := append(ro.misdeeds(p, stable, now), ro.newEnd(kind, reason, now), ro.newSign(policy.Restart, "had to be started again", now))
+	_ = o.decide(ctx, signs{Fell: true, Signs: found}, nil)
 }
 
 // stumbledOnTrial weighs what befell a release that has just got all traffic; it
 // reports whether it gave way.
 func (o *owner) stumbledOnTrial(ctx context.Context, kind policy.Sign, reason string) bool {
-	_ = o.decide(ctx, signs{Signs: []module.Sign{o.rec.Rollout.newSign(kind, reason, time.Now())}}, nil)
+	return o.weighOnTrial(ctx, o.rec.Rollout.newEnd(kind, reason, time.Now()))
+}
+
+// weighOnTrial adds signs against a release that is on trial; it reports whether it gave
+// way to its predecessor.
+func (o *owner) weighOnTrial(ctx context.Context, found ...module.Sign) bool {
+	_ = o.decide(ctx, signs{Signs: found}, nil)
 	if f := analysis.Weigh(o.rec.Rollout.Signs); f.Verdict == module.Fail && o.rec.Previous != nil {
 		o.giveWay(ctx, f.Reason)
 		return true
 	}
 	return false
+}
+
+// newEnd is the sign of a process's end. One that a quota has ended weighs as a crash at
+// least: a quota that was reached and leaves the process running is less than that.
+func (r *Rollout) newEnd(kind policy.Sign, reason string, now time.Time) module.Sign {
+	s := r.newSign(kind, reason, now)
+	if kind == policy.Quota {
+		s.Weight = max(s.Weight, r.Policy.Signs[policy.Crash])
+	}
+	return s
+}
+
+// misdeeds are the signs of what the candidate tried and may not, and of the quotas that
+// it reached: each once in a rollout, and none that stable has shown as well. With no
+// stable beside it there are none, as nothing tells what is usual; nor where they weigh
+// nothing, as they may be many.
+func (r *Rollout) misdeeds(candidate, stable *process, now time.Time) []module.Sign {
+	if candidate == nil || stable == nil {
+		return nil
+	}
+	tried, usual := candidate.denials.Load(), stable.denials.Load()
+	if tried == nil || usual == nil {
+		return nil
+	}
+	var found []module.Sign
+	for _, d := range *tried {
+		kind, text := policy.Denial, fmt.Sprintf("denied by %s, and not tried by stable: %s", d.By, d.What)
+		if d.By == module.ByQuota {
+			kind, text = policy.Quota, "reached a quota, and stable did not: "+d.What
+		}
+		s := r.newSign(kind, module.Clip(brief(text), maxSign), now)
+		same := func(t module.Sign) bool { return t.Kind == s.Kind && t.Message == s.Message }
+		if s.Weight == 0 || len(r.Signs)+len(found) >= maxSigns || slices.ContainsFunc(*usual, d.Same) ||
+			slices.ContainsFunc(r.Signs, same) || slices.ContainsFunc(found, same) {
+			continue
+		}
+		found = append(found, s)
+	}
+	return found
 }
 
 // heavy is how much more memory than stable is a sign: more than twice as much, and
@@ -76,15 +125,15 @@ func (o *owner) lookOut(ctx context.Context, last bool) {
 	if m := ro.Mirror; m != nil && !ro.shows(policy.Difference) && (last || m.Requests >= uint64(max(ro.Policy.MinRequests, 1))) {
 		found = append(found, ro.differs(m, "mirrored", now)...)
 	}
+	if last && stable != nil {
+		candidate.denials.Store(new(candidate.inst.Denials()))
+	}
+	found = append(found, ro.misdeeds(candidate, stable, now)...)
 	if len(found) == 0 {
 		return
 	}
 	if o.onTrial() {
-		for _, s := range found {
-			if o.stumbledOnTrial(ctx, policy.Sign(s.Kind), s.Message) {
-				return
-			}
-		}
+		o.weighOnTrial(ctx, found...)
 		return
 	}
 	_ = o.decide(ctx, signs{Signs: found}, nil)

@@ -149,6 +149,9 @@ func (v *view) read() module.Status {
 	for _, d := range v.rec.Decisions {
 		s.Releases = append(s.Releases, module.ReleaseStatus{Version: d.Version, Digest: d.Digest, State: d.State, Reason: d.Reason, Since: d.At})
 	}
+	if g := v.rec.Grants; g != nil && !none(g.Permissions) {
+		s.Grants = &module.Grants{Permissions: g.Permissions, Actor: g.Actor.String(), At: g.At}
+	}
 	if q := v.rec.Queued; q != nil {
 		s.Queued = &module.Queued{Version: q.Plan.Version, Digest: q.Plan.Digest, Actor: q.Actor.String(), Since: q.Since}
 	}
@@ -180,5 +183,6 @@ func counted(s *module.ReleaseStatus, p *process) *module.ReleaseStatus {
 	c := *s
 	c.Errors = p.tally.errors.Load()
 	c.Requests = p.tally.requests.Load()
+	c.Sandbox, c.Denials = new(p.inst.Sandbox()), p.inst.Denials()
 	return &c
 }

@@ -61,7 +61,8 @@ type (
 		Actor module.Actor
 		Point string // that it is for; empty for whichever is waited for
 	}
-	back struct {
+	revoke struct{ Actor module.Actor }
+	back   struct {
 		Actor   module.Actor
 		Reason  string
 		Warm    bool
@@ -127,6 +128,8 @@ func next(old Record, ev any, now time.Time) (Record, error) {
 		err = rec.resume(ev, now)
 	case approve:
 		err = rec.approve(ev, now)
+	case revoke:
+		err = rec.revoke(ev, now)
 	case back:
 		err = rec.goBack(ev, now)
 	case remove:
@@ -169,6 +172,7 @@ func (r *Record) advance(now time.Time) {
 	switch ro.Phase {
 	case Pending:
 		ro.shut()
+		ro.Wish = Wish{}
 		ro.enter(Starting, now)
 	case Checking:
 		if r.Stable == nil || ro.strategy() != gradually {
@@ -316,7 +320,7 @@ func (r *Record) takeBack(end Phase, state module.ReleaseState, reason string, n
 	}
 	reason = brief(reason)
 	ro.leave(now)
-	ro.Phase, ro.Reason, ro.Ended, ro.Paused, ro.Passed = end, reason, now, nil, nil
+	ro.Phase, ro.Reason, ro.Ended, ro.Paused, ro.Passed, ro.Wish = end, reason, now, nil, nil, Wish{}
 	ro.Verdict = module.Inconclusive
 	if (end == Failed || end == RolledBack) && state == module.Quarantined {
 		ro.Verdict = module.Fail

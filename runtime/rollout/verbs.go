@@ -21,7 +21,9 @@ func (r *Record) promote(ev promote, now time.Time) error {
 	ro := r.Rollout
 	if ro.Phase != Shifting && ro.Phase != Checking {
 		hint := "try again when its probes have passed"
-		if ro.approvable(now) {
+		if g, _ := ro.nextGate(now); g.kind == atGrant {
+			hint = ro.ways() + "; promote it when its probes have passed"
+		} else if ro.approvable(now) {
 			hint = "`segue approve " + r.Module + "` lets it start; promote it when its probes have passed"
 		}
 		return &module.Error{Kind: module.Unavailable, Msg: fmt.Sprintf("%s is still %s and cannot take traffic yet", ro.Candidate.Release, ro.Phase), Hint: hint}
@@ -96,6 +98,9 @@ func (r *Record) approve(ev approve, now time.Time) error {
 	}
 	ro := r.Rollout
 	g, ok := ro.nextGate(now)
+	if ok && g.kind == atGrant {
+		return r.decideGrant(ev, now)
+	}
 	byName := g.kind == atEvidence && ev.Point == atEvidence && !now.Before(ro.Entered.Add(ro.hold()))
 	if !ok || g.kind != atApproval && g.kind != atFreeze && !byName {
 		return &module.Error{Kind: module.Conflict, Msg: fmt.Sprintf("%s to %s waits for no approval%s%s", ro.ID, ro.Candidate.Version, ro.lastAct(now), r.waitsFor(ro.waiting(now)))}

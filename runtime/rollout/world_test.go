@@ -87,6 +87,8 @@ type fakeInstance struct {
 	probe error
 	cause module.DeathCause
 	usage module.Usage
+
+	denials []module.Denial
 }
 
 type fakeTarget struct {
@@ -384,6 +386,25 @@ func (i *fakeInstance) Usage() (module.Usage, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.usage, nil
+}
+func (i *fakeInstance) Sandbox() module.Sandbox {
+	return module.Sandbox{Level: module.LevelConfined, Permissions: i.plan.Granted, Layers: []module.Layer{{Name: "landlock", State: module.LayerOn}}}
+}
+func (i *fakeInstance) Denials() []module.Denial {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return slices.Clone(i.denials)
+}
+func (i *fakeInstance) denied(by, what string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for n := range i.denials {
+		if i.denials[n].By == by && i.denials[n].What == what {
+			i.denials[n].Count++
+			return
+		}
+	}
+	i.denials = append(i.denials, module.Denial{First: time.Now(), Last: time.Now(), Count: 1, By: by, What: what})
 }
 func (i *fakeInstance) uses(memory int64) {
 	i.mu.Lock()

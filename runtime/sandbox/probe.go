@@ -29,6 +29,8 @@ const probeExecFD = 512
 type prober struct {
 	m   *Machine
 	try func(launch.Confinement) error
+	// groupless says why there are no cgroups.
+	groupless error
 }
 
 // probe finds all layers.
@@ -38,6 +40,8 @@ func (m *Machine) probe(ctx context.Context) error {
 	spawner := launch.NewSpawner()
 	defer spawner.Close()
 	p := &prober{m: m, try: func(c launch.Confinement) error { return launch.Try(ctx, spawner, c) }}
+	// While this process has no child: it may have to be alone in its cgroup.
+	m.tree, p.groupless = cgroup.Open(cgroup.Config{Name: m.cfg.groups(), Without: m.controllersWithout()})
 	if err := p.try(launch.Confinement{}); err != nil {
 		return fmt.Errorf("start a process by the launcher: %w", err)
 	}
@@ -79,7 +83,11 @@ func (p *prober) audit(found findings) {
 	case os.Geteuid() != 0:
 		found.off(layerAudit, "not root: the kernel shows its audit records to root alone; run segue as root")
 	default:
-		found.off(layerAudit, "the runtime does not read the kernel's audit records")
+		if err := landlock.AuditReadable(); err != nil {
+			found.off(layerAudit, err.Error())
+			return
+		}
+		found.on(layerAudit)
 	}
 }
 
@@ -276,33 +284,35 @@ func (p *prober) openDataDir() error {
 	return nil
 }
 
-func (p *prober) cgroups() findings {
-	found := findings{}
+// controllersWithout are those that are taken not to be there.
+func (m *Machine) controllersWithout() []string {
 	var without []string
 	for controller, name := range cgroupLayers {
-		if p.without(found, name) {
+		if slices.Contains(m.cfg.Without, name) {
 			without = append(without, controller)
 		}
 	}
-	tree, err := cgroup.Open(cgroup.Config{Name: p.m.cfg.Name, Without: without})
+	return without
+}
+
+func (p *prober) cgroups() findings {
+	found := findings{}
+	err := p.groupless
 	if err == nil {
-		p.m.tree = tree
-		err = p.join(tree)
+		if err = p.join(p.m.tree); err != nil {
+			err = errors.Join(err, p.m.Close())
+		}
 	}
 	for controller, name := range cgroupLayers {
 		switch {
-		case slices.Contains(without, controller):
+		case p.without(found, name):
 		case err != nil:
 			found.off(name, err.Error())
-		case tree.Version(controller) == 0:
-			found.off(name, tree.Why(controller))
+		case p.m.tree.Version(controller) == 0:
+			found.off(name, p.m.tree.Why(controller))
 		default:
 			found.on(name)
 		}
-	}
-	if err != nil && tree != nil {
-		p.m.tree = nil
-		_ = tree.Close()
 	}
 	return found
 }
@@ -342,7 +352,7 @@ func (p *prober) together() error {
 	}
 	if m.has(layerSeccomp) {
 		policy := m.policy(nil, probeExecFD)
-		program, err := seccomp.Program(policy)
+		program, err := m.program(policy)
 		if err != nil {
 			return err
 		}

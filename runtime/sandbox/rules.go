@@ -230,6 +230,30 @@ func (o *opener) below(dir *os.File, name string, write bool) (*os.File, error) 
 	return f, nil
 }
 
+// Check refuses permissions that no module may have, whoever grants them: paths by which
+// it would have what is protected. The module.Error names the field. What a path is may
+// change until Prepare, which looks again.
+func (m *Machine) Check(p manifest.Permissions) error {
+	for _, list := range []struct {
+		field string
+		paths []string
+	}{{"permissions.read", p.Read}, {"permissions.write", p.Write}, {"permissions.exec", p.Exec}} {
+		for i, path := range list.paths {
+			if !filepath.IsAbs(path) { // in its own folder
+				continue
+			}
+			if real, err := filepath.EvalSymlinks(path); err == nil {
+				path = real
+			}
+			if e, refused := errors.AsType[*module.Error](m.allowed(filepath.Clean(path))); refused {
+				e.Field, e.Value = fmt.Sprintf("%s[%d]", list.field, i), list.paths[i]
+				return e
+			}
+		}
+	}
+	return nil
+}
+
 // allowed refuses a real path by which a module would have what is protected.
 func (m *Machine) allowed(real string) error {
 	for _, protected := range m.protected {

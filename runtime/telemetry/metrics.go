@@ -32,6 +32,7 @@ type Metrics struct {
 	rollouts *prometheus.CounterVec
 	restarts *prometheus.CounterVec
 	offers   *prometheus.CounterVec
+	denials  *prometheus.CounterVec
 
 	mu      sync.Mutex
 	crashed map[string]bool // modules whose process ended by itself and was not seen again
@@ -50,6 +51,9 @@ func NewMetrics(cfg MetricsConfig) *Metrics {
 		offers: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "segue_offers_total", Help: "Files and uploads that were looked at, by outcome: accepted, refused or unchanged.",
 		}, []string{"outcome"}),
+		denials: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "segue_denials_total", Help: "Things that modules tried and may not, and quotas that they reached, as the events tell of them.",
+		}, []string{"module"}),
 		crashed: map[string]bool{},
 	}
 	for _, outcome := range []string{"accepted", "refused", "unchanged"} {
@@ -60,7 +64,7 @@ func NewMetrics(cfg MetricsConfig) *Metrics {
 		ConstLabels: prometheus.Labels{"version": cfg.Version, "go": goruntime.Version()},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.rollouts, m.restarts, m.offers, build,
+	m.registry.MustRegister(m.rollouts, m.restarts, m.offers, m.denials, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if cfg.Traffic != nil {
 		m.registry.MustRegister(&trafficCollector{traffic: cfg.Traffic})
@@ -98,6 +102,8 @@ func (m *Metrics) Observe(ev module.Event) {
 		m.rollouts.WithLabelValues(ev.Module, string(module.Fail)).Inc()
 	case module.RolloutAborted:
 		m.rollouts.WithLabelValues(ev.Module, "aborted").Inc()
+	case module.ModuleDenied:
+		m.denials.WithLabelValues(ev.Module).Inc()
 	case module.InstanceCrashed:
 		m.mu.Lock()
 		m.crashed[ev.Module] = true

@@ -97,7 +97,7 @@ func TestEventsAreCounted(t *testing.T) {
 	for _, typ := range []module.EventType{
 		module.OfferAccepted, module.OfferRefused, module.OfferRefused,
 		module.RolloutPromoted, module.RolloutRolledBack, module.RolloutFailed, module.RolloutAborted,
-		module.InstanceStarted, module.InstanceCrashed, module.InstanceStarted, module.InstanceStarted,
+		module.InstanceStarted, module.InstanceCrashed, module.InstanceStarted, module.InstanceStarted, module.ModuleDenied,
 	} {
 		m.Observe(module.Event{Type: typ, Module: "hello"})
 	}
@@ -105,7 +105,7 @@ func TestEventsAreCounted(t *testing.T) {
 	for _, line := range []string{
 		`segue_offers_total{outcome="accepted"} 1`, `segue_offers_total{outcome="refused"} 2`, `segue_offers_total{outcome="unchanged"} 0`,
 		`segue_rollouts_total{module="hello",verdict="pass"} 1`, `segue_rollouts_total{module="hello",verdict="fail"} 2`,
-		`segue_rollouts_total{module="hello",verdict="aborted"} 1`, `segue_instance_restarts_total{module="hello"} 1`,
+		`segue_rollouts_total{module="hello",verdict="aborted"} 1`, `segue_instance_restarts_total{module="hello"} 1`, `segue_denials_total{module="hello"} 1`,
 	} {
 		if !strings.Contains(text, line+"\n") {
 			t.Errorf("no %s in\n%s", line, text)

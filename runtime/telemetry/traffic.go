@@ -23,7 +23,8 @@ type TargetSample struct {
 	// InFlight is how many requests it has now.
 	InFlight int64
 	// Requests counts finished requests by how they ended, in the data plane's words:
-	// ok, client-error, server-error, transport-error, …
+	// ok, client-error, server-error, transport-error, …; and over-quota of those that it
+	// never got, as it had as many in flight as it may.
 	Requests map[string]uint64
 	// Latency is how long answers took.
 	Latency Latency
@@ -43,7 +44,7 @@ type Latency struct {
 var (
 	releaseLabels = []string{"module", "version"}
 	requestsDesc  = prometheus.NewDesc("segue_requests_total",
-		"Requests finished, by how they ended: ok, client-error, server-error, transport-error, timeout, client-gone, drained, host-error or unknown.",
+		"Requests finished, by how they ended: ok, client-error, server-error, transport-error, timeout, client-gone, drained, host-error or unknown; over-quota of those that it had no room for, which the host refused or gave to stable.",
 		[]string{"module", "version", "class"}, nil)
 	durationDesc = prometheus.NewDesc("segue_request_duration_seconds",
 		"How long requests took.", releaseLabels, nil)

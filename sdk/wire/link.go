@@ -26,6 +26,8 @@ type LinkAnswer struct {
 	Error string `json:"error,omitempty"`
 	// Denied says that it was not granted, whatever it would have come to.
 	Denied bool `json:"denied,omitempty"`
+	// Errno is the system's number of the error, where it has one.
+	Errno uint32 `json:"errno,omitempty"`
 }
 
 // MaxLinkMessage bounds a message over the link, in bytes.

@@ -26,8 +26,8 @@ type Offer struct {
 type Runtime struct {
 	// OnDeploy answers an offer; nil accepts none.
 	OnDeploy func(Offer) (module.RolloutStatus, error)
-	// OnVerb answers "promote", "abort", "pause", "resume", "approve", "rollback" and
-	// "remove"; nil accepts all.
+	// OnVerb answers "promote", "abort", "pause", "resume", "approve", "revoke",
+	// "rollback" and "remove"; nil accepts all.
 	OnVerb func(verb string, o api.Order) error
 	// Past are the rollouts of every module that are over, newest first.
 	Past []module.RolloutStatus
@@ -117,6 +117,9 @@ func (r *Runtime) Resume(_ context.Context, o api.Order) error { return r.verb("
 
 // Approve implements api.Runtime.
 func (r *Runtime) Approve(_ context.Context, o api.Order) error { return r.verb("approve", o) }
+
+// Revoke implements api.Runtime.
+func (r *Runtime) Revoke(_ context.Context, o api.Order) error { return r.verb("revoke", o) }
 
 // Rollback implements api.Runtime.
 func (r *Runtime) Rollback(_ context.Context, o api.Order) error { return r.verb("rollback", o) }

@@ -133,6 +133,11 @@ func (c *Client) Approve(ctx context.Context, o api.Order) error {
 	return c.change(ctx, http.MethodPost, o, "/approve")
 }
 
+// Revoke takes back the permissions that operators have approved for the module.
+func (c *Client) Revoke(ctx context.Context, o api.Order) error {
+	return c.change(ctx, http.MethodPost, o, "/revoke")
+}
+
 // Rollback goes back to the module's previous release.
 func (c *Client) Rollback(ctx context.Context, o api.Order) error {
 	return c.change(ctx, http.MethodPost, o, "/rollback")

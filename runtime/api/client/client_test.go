@@ -75,15 +75,15 @@ func TestVerbsReachTheirModule(t *testing.T) {
 	rt.Put(module.Status{Name: "hello", Rollout: &module.RolloutStatus{ID: "r1"}})
 	c := connected(t, rt)
 	want := []api.Order{
-		{Module: "hello", Rollout: "r1"}, {Module: "hello"}, {Module: "hello", Rollout: "r1", Reason: "a & b"}, {Module: "hello"}, {Module: "hello", Point: "each_step"},
+		{Module: "hello", Rollout: "r1"}, {Module: "hello"}, {Module: "hello", Rollout: "r1", Reason: "a & b"}, {Module: "hello"}, {Module: "hello", Point: "each_step"}, {Module: "hello"},
 		{Module: "hello", Stepped: true}, {Module: "hello"},
 	}
-	for i, verb := range []func(context.Context, api.Order) error{c.Promote, c.Abort, c.Pause, c.Resume, c.Approve, c.Rollback, c.Remove} {
+	for i, verb := range []func(context.Context, api.Order) error{c.Promote, c.Abort, c.Pause, c.Resume, c.Approve, c.Revoke, c.Rollback, c.Remove} {
 		if err := verb(t.Context(), want[i]); err != nil {
 			t.Error(err)
 		}
 	}
-	if fmt.Sprint(asked) != "[promote abort pause resume approve rollback remove]" || !reflect.DeepEqual(orders, want) {
+	if fmt.Sprint(asked) != "[promote abort pause resume approve revoke rollback remove]" || !reflect.DeepEqual(orders, want) {
 		t.Errorf("got %v, %+v", asked, orders)
 	}
 	if err := c.Promote(t.Context(), api.Order{Module: "hello", Rollout: "r2"}); module.KindOf(err) != module.Conflict {

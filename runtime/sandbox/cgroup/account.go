@@ -10,7 +10,9 @@ import (
 
 // Events are how often the kernel held the group to its limits.
 type Events struct {
-	OOMKills uint64 // processes killed in it because it was at its limit of memory
+	// OOMKills is how often a process was killed in it because it was at its limit of
+	// memory. Version 2 ends the whole group, and counts the first of it twice.
+	OOMKills uint64
 	PIDsMax  uint64 // forks refused because it was at its limit of processes
 }
 

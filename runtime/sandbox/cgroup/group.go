@@ -62,11 +62,18 @@ func (t *Tree) Make(id string, limits Limits) (_ *Group, err error) {
 }
 
 // Procs are the files by which a process joins the group, open for writing: one for each
-// hierarchy, to be told "0" by the process itself. The caller closes them.
+// hierarchy, to be told "0" by the process itself, before it executes its program. The
+// caller closes them. In version 1 it joins with the thread that writes alone, which is
+// the only one after the exec: moving all threads waits for the kernel's grace periods,
+// some milliseconds.
 func (g *Group) Procs() ([]*os.File, error) {
 	var files []*os.File
 	for _, w := range g.twigs {
-		f, err := os.OpenFile(filepath.Join(w.dir, "cgroup.procs"), os.O_WRONLY, 0)
+		name := "cgroup.procs"
+		if w.branch.version == 1 {
+			name = "tasks"
+		}
+		f, err := os.OpenFile(filepath.Join(w.dir, name), os.O_WRONLY, 0)
 		if err != nil {
 			for _, f := range files {
 				f.Close()

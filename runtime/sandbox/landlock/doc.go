@@ -24,5 +24,9 @@
 // Versions up to 7 are tested; what 9 and 10 add is taken from the kernel's
 // documentation.
 //
-// There are no goroutines and no locks here.
+// AuditReadable and WatchDenials are about the kernel's audit records, by which it says
+// what it denied: since version 7, where auditing is on, to who has CAP_AUDIT_READ. Nobody
+// here turns auditing on.
+//
+// There are no goroutines and no locks here; WatchDenials runs in its caller's.
 package landlock

@@ -92,6 +92,13 @@ func rulesOf(t *testing.T, yard string, abi int) landlock.Rules {
 // each: nothing, or an errno.
 func try(t *testing.T, yard string, uid int, rules landlock.Rules) map[string]string {
 	t.Helper()
+	seen, _ := trying(t, yard, uid, rules)
+	return seen
+}
+
+// trying is try, and gives the child's process number as well.
+func trying(t *testing.T, yard string, uid int, rules landlock.Rules) (seen map[string]string, pid int) {
+	t.Helper()
 	ruleset, flags, missing, err := landlock.New(rules)
 	must(t, err)
 	defer ruleset.Close()
@@ -116,9 +123,8 @@ func try(t *testing.T, yard string, uid int, rules landlock.Rules) map[string]st
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	must(t, err)
-	seen := map[string]string{}
 	must(t, json.Unmarshal(out, &seen))
-	return seen
+	return seen, cmd.Process.Pid
 }
 
 // Attempts by what they come to under rulesOf: some pass at every version, some are

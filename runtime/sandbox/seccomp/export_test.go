@@ -31,39 +31,44 @@ func Ruled(p Policy) []string {
 	return names
 }
 
-// Interesting are values at and beside the bounds of what the rule of the call looks at,
-// by argument.
-func Interesting(p Policy, call string) map[int][]uint32 {
-	values := map[int][]uint32{}
+// A Ruling is what the rules make of one call, without a program.
+type Ruling struct {
+	rule   rule
+	values map[answer]uint32
+}
+
+// Rulings are those of p by the names of the calls.
+func Rulings(p Policy) map[string]Ruling {
+	rulings := map[string]Ruling{}
 	for _, r := range rules(p) {
-		if !slices.Contains(strings.Fields(r.calls), call) {
-			continue
+		for name := range strings.FieldsSeq(r.calls) {
+			rulings[name] = Ruling{r, answers(p)}
 		}
-		for _, w := range r.cases {
-			for _, c := range w.all {
-				for _, b := range c.in {
-					values[c.arg] = append(values[c.arg], b.low-1, b.low, b.low+1, b.high-1, b.high, b.high+1, c.mask, ^c.mask)
-				}
+	}
+	return rulings
+}
+
+// Interesting are values at and beside the bounds of what the rule looks at, by argument.
+func (r Ruling) Interesting() map[int][]uint32 {
+	values := map[int][]uint32{}
+	for _, w := range r.rule.cases {
+		for _, c := range w.all {
+			for _, b := range c.in {
+				values[c.arg] = append(values[c.arg], b.low-1, b.low, b.low+1, b.high-1, b.high, b.high+1, c.mask, ^c.mask)
 			}
 		}
 	}
 	return values
 }
 
-// Ruling is what the rules make of a call, without a program.
-func Ruling(p Policy, call string, args [6]uint64) uint32 {
-	for _, r := range rules(p) {
-		if !slices.Contains(strings.Fields(r.calls), call) {
-			continue
+// Of is what comes of the call with args.
+func (r Ruling) Of(args [6]uint64) uint32 {
+	for _, w := range r.rule.cases {
+		if !slices.ContainsFunc(w.all, func(c condition) bool { return !c.holds(args[c.arg]) }) {
+			return r.values[w.answer]
 		}
-		for _, w := range r.cases {
-			if !slices.ContainsFunc(w.all, func(c condition) bool { return !c.holds(args[c.arg]) }) {
-				return answers(p)[w.answer]
-			}
-		}
-		return answers(p)[r.answer]
 	}
-	return answers(p)[absent]
+	return r.values[r.rule.answer]
 }
 
 func (c condition) holds(arg uint64) bool {

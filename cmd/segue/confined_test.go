@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/segue-run/segue/runtime/api/apitest"
+	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/sdk/manifest"
+)
+
+// confined is a runtime whose releases are held in, and one of which tries what it may
+// not; another asks for more than its predecessor.
+func confined(rt *apitest.Runtime) {
+	shifting(rt)
+	rt.OnVerb = nil
+	now := time.Now()
+	m, _ := rt.Module(context.Background(), "hello")
+	m.Stable.Sandbox = &module.Sandbox{Level: module.LevelContained, Layers: []module.Layer{{Name: "landlock", State: module.LayerOn, Means: "files"}}}
+	m.Candidate.Sandbox = &module.Sandbox{
+		Level: module.LevelIsolated,
+		Layers: []module.Layer{
+			{Name: "landlock", State: module.LayerPartly, Why: "ABI 2: TCP is not seen", Means: "files"},
+			{Name: "own-user", State: module.LayerOff, Why: "this is not root", Means: "a user id of its own"},
+			{Name: "cgroup-memory", State: module.LayerOff, Why: "no cgroup is delegated", Means: "memory"},
+			{Name: "cgroup-cpu", State: module.LayerOff, Why: "no cgroup is delegated", Means: "processor time"},
+		},
+		Withheld: manifest.Permissions{Connect: []string{"api.example.com:443"}},
+		Quotas:   manifest.Quotas{Memory: 256 << 20, OpenFiles: 1024},
+	}
+	ago := func(d time.Duration) time.Time { return now.Add(-d - time.Second) }
+	m.Candidate.Denials = []module.Denial{
+		{Last: ago(3 * time.Minute), Count: 1, By: "seccomp", What: "ptrace\x1b[2J"},
+		{Last: ago(time.Minute), Count: 12, By: "gateway", What: "connect 10.0.0.1:443", Hint: "grant it in segue.yaml"},
+		{Last: ago(2 * time.Minute), Count: 2, By: module.ByQuota, What: "storage"},
+	}
+	for i := range 4 {
+		m.Candidate.Denials = append(m.Candidate.Denials, module.Denial{Last: ago(time.Duration(4+i) * time.Hour), By: "landlock", What: fmt.Sprintf("read /etc/%d", i)})
+	}
+	m.Grants = &module.Grants{Permissions: manifest.Permissions{Connect: []string{"db.example.com:5432"}, Env: []string{"TZ"}}, Actor: "user:ann", At: ago(5 * time.Minute)}
+	rt.Put(m)
+
+	r := rolloutOf("2.0.0", "pending", 0)
+	r.Module, r.Started = "billing", ago(time.Minute)
+	r.Waiting = &module.Waiting{For: module.ForGrant, Since: ago(time.Minute), Message: "asks for more than 1.0.0; `segue approve billing grant` grants all that it asks for",
+		Missing: &manifest.Permissions{Connect: []string{"api.example.com:443"}, Exec: []string{"/usr/bin/convert"}}}
+	rt.Put(module.Status{Name: "billing", State: module.RollingOut, Stable: stable(ago(time.Hour)), Rollout: r})
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/segue-run/segue/runtime/grant"
+	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/sdk/manifest"
+)
+
+// maxDenials is how many denials are shown of each release.
+const maxDenials = 5
+
+// showSandboxes shows what holds each release's process in, as far as that is known, and
+// what it was denied.
+func showSandboxes(w io.Writer, m module.Status, colour bool) {
+	t := table{indent: "  "} // no line is cut: what helps may stand at its end
+	for _, role := range roles(m) {
+		r := current(m)[role]
+		first := len(t.rows)
+		if s := r.Sandbox; s != nil && s.Level != "" {
+			t.row("", "sandbox", heldIn(s))
+			for _, withheld := range grant.Lines(s.Withheld) {
+				t.row("", "withheld", withheld)
+			}
+			if quotas := quotasOf(s.Quotas); quotas != "" {
+				t.row("", "quotas", quotas)
+			}
+		}
+		denialRows(&t, r.Denials)
+		if len(t.rows) > first {
+			t.rows[first][0] = printable(role)
+		}
+	}
+	if g := m.Grants; g != nil {
+		label := "approved"
+		for _, line := range grant.Lines(g.Permissions) {
+			t.row(label, "", line)
+			label = ""
+		}
+		t.row("", "", fmt.Sprintf("by %s, %s; `segue revoke %s` takes it back", g.Actor, ago(g.At), m.Name))
+	}
+	if len(t.rows) > 0 {
+		t.print(w, false, colour)
+		fmt.Fprintln(w)
+	}
+}
+
+// heldIn is a sandbox's level, and which layers are not wholly there and why:
+// "isolated; not there: own-user, cgroup-memory (this is not root)".
+func heldIn(s *module.Sandbox) string {
+	text := string(s.Level)
+	for _, lack := range []struct {
+		state module.LayerState
+		words string
+	}{{module.LayerOff, "not there"}, {module.LayerPartly, "partly there"}} {
+		var why []string
+		names := map[string][]string{}
+		for _, l := range s.Layers {
+			if l.State != lack.state {
+				continue
+			}
+			if names[l.Why] == nil {
+				why = append(why, l.Why)
+			}
+			names[l.Why] = append(names[l.Why], l.Name)
+		}
+		for i, reason := range why {
+			if i > 0 {
+				text += ", "
+			} else {
+				text += "; " + lack.words + ": "
+			}
+			text += strings.Join(names[reason], ", ")
+			if reason != "" {
+				text += " (" + reason + ")"
+			}
+		}
+	}
+	return text
+}
+
+// quotasOf are the quotas that are set, "memory 256MiB, open files 1024".
+func quotasOf(q manifest.Quotas) string {
+	var texts []string
+	for _, field := range manifest.QuotaFields() {
+		if text := q.Text(field); text != "" {
+			texts = append(texts, strings.ReplaceAll(field, "_", " ")+" "+text)
+		}
+	}
+	return strings.Join(texts, ", ")
+}
+
+// denialRows are the latest denials, and how many more there are.
+func denialRows(t *table, all []module.Denial) {
+	latest := slices.SortedStableFunc(slices.Values(all), func(a, b module.Denial) int { return b.Last.Compare(a.Last) })
+	for _, d := range latest[:min(len(latest), maxDenials)] {
+		label, what := "denied", d.What+" (by "+d.By+")"
+		if d.By == module.ByQuota {
+			label, what = "reached", "its quota: "+d.What
+		}
+		t.row("", label, because(fmt.Sprintf("%s, %s, %s", what, counted(max(d.Count, 1), "time"), ago(d.Last)), d.Hint))
+	}
+	if more := len(latest) - maxDenials; more > 0 {
+		t.row("", "", fmt.Sprintf("and %d more: -o json lists all", more))
+	}
+}
+
+// denied says how much a release was denied, "1.1.0: 3 denials"; empty for nothing.
+func denied(r *module.ReleaseStatus) string {
+	if r == nil || len(r.Denials) == 0 {
+		return ""
+	}
+	return r.Version + ": " + counted(uint64(len(r.Denials)), "denial")
+}
+
+// wishRows are the permissions that a rollout waits for, every one.
+func wishRows(t *table, w *module.Waiting) {
+	if w.Missing == nil {
+		return
+	}
+	label := "asks for"
+	for _, line := range grant.Lines(*w.Missing) {
+		t.row(label, line)
+		label = ""
+	}
+}
+
+// roles are those that a release of the module has, in their order. A predecessor that is
+// on its way back is a candidate alone.
+func roles(m module.Status) []string {
+	return slices.DeleteFunc([]string{"stable", "candidate", "previous"}, func(role string) bool {
+		return current(m)[role] == nil || role == "previous" && m.Candidate != nil && m.Previous.Digest == m.Candidate.Digest
+	})
+}

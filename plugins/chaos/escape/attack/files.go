@@ -1,0 +1,28 @@
+package attack
+
+var files = []Attack{
+	{Name: "huge-file", Tries: "write a file of 64 MiB, of 4", By: []string{Rlimits}},
+	{Name: "sparse-file", Tries: "make a file 1 TiB long without writing it", By: []string{Rlimits}},
+	{Name: "disk-fill", Tries: "write 64 MiB in files of 1 MiB, of 16", By: []string{Host}, Ends: []Outcome{Stopped, Killed}, Explained: "storage", Spoils: true},
+	{Name: "many-files", Tries: "make 20,000 empty files", By: []string{Host}, Ends: held, Spoils: true},
+	{Name: "read-outside", Tries: "read /etc/passwd", By: []string{Landlock}},
+	{Name: "write-outside", Tries: "make a file in a folder that everybody may write", By: []string{Landlock}, Needs: []string{Outside}},
+	{Name: "truncate-outside", Tries: "cut a file short that everybody may write", By: []string{Landlock}, Needs: []string{Outside}},
+	{Name: "dotdot", Tries: "climb out of its data folder by ..", By: []string{Landlock}},
+	{Name: "symlink-out", Tries: "read through a symbolic link in its data folder", By: []string{Landlock}, Needs: []string{Outside}},
+	{Name: "symlink-trap", Tries: "have the host follow symbolic links out of its folders", By: []string{Host}, Ends: []Outcome{Contained}, Needs: []string{Outside}, Spoils: true},
+	{Name: "hardlink-out", Tries: "link a file of others into its data folder", By: []string{Landlock}, Needs: []string{Outside}},
+	{Name: "rename-out", Tries: "move a file out of its data folder", By: []string{Landlock}, Needs: []string{Outside}},
+	{Name: "chmod", Tries: "change the mode of a file of others", By: []string{Seccomp, OwnUser}, Needs: []string{Outside}},
+	{Name: "chown", Tries: "change the owner of a file of others", By: []string{Seccomp, OwnUser}, Needs: []string{Outside}},
+	{Name: "utimes", Tries: "change the times of a file of others", By: []string{Seccomp, OwnUser}, Needs: []string{Outside}},
+	{Name: "stat-outside", Tries: "see that /etc/passwd is there, and how big it is"},
+	{Name: "watch-outside", Tries: "be told of what happens in /etc", By: []string{Seccomp}},
+	{Name: "mknod", Tries: "make a device file, and read a disk through it", By: []string{Seccomp, Landlock, OwnUser, UserNamespace}, Ordinary: []string{Kernel}, Denial: "mknod"},
+	{Name: "devices", Tries: "open the machine's disks, memory and log", By: []string{Landlock, OwnUser}, Ordinary: []string{Kernel}},
+	{Name: "open-by-handle", Tries: "open the root folder by its handle", By: []string{Seccomp, OwnUser, UserNamespace}, Ordinary: []string{Kernel}, Denial: "open_by_handle_at"},
+	{Name: "descriptor-walk", Tries: "climb from its control folder's descriptor to the state directory", By: []string{Landlock}},
+	{Name: "write-artifact", Tries: "write its own executable, or beside it", By: []string{Landlock, OwnUser}, Needs: []string{Artifact}},
+	{Name: "cgroup-escape", Tries: "move to another cgroup", By: []string{Landlock, OwnUser}, Ordinary: []string{Kernel}},
+	{Name: "oom-score", Tries: "be the last that the kernel kills for memory", By: []string{Landlock}, Ordinary: []string{Kernel}},
+}

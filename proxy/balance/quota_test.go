@@ -1,0 +1,133 @@
+package balance_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/segue-run/segue/proxy"
+	"github.com/segue-run/segue/proxy/balance"
+)
+
+// bounded is a target that may have so many requests in flight.
+func bounded(version string, most int) *balance.Target {
+	return balance.NewTarget(balance.TargetConfig{Labels: proxy.Labels{Module: "m", Version: version, Instance: "i" + version}, Most: most})
+}
+
+// wantFull wants the next request to be refused at once, for lack of room.
+func wantFull(t *testing.T, g *balance.Group, r *proxy.Request) {
+	t.Helper()
+	began := time.Now() // in a bubble no time passes but by waiting
+	_, err := g.Pick(t.Context(), r)
+	none, ok := errors.AsType[*proxy.NoTargetError](err)
+	if !ok || !none.OverQuota || none.Preview || none.QueueFull || none.Module != "m" || none.RetryAfter != time.Second {
+		t.Errorf("got %v (%+v)", err, none)
+	}
+	if !time.Now().Equal(began) {
+		t.Error("it was made to wait")
+	}
+}
+
+func TestStableWithAsManyRequestsAsItMayHaveRefusesMoreAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := bounded("1", 2)
+		g := newGroup(t, all(a))
+		first, second := take(t, g, request()), take(t, g, request())
+		wantFull(t, g, request())
+		wantFull(t, g, request())
+		if n, stats := a.Refused(), a.Stats(); n != 2 || stats.Refused != 2 || stats.InFlight != 2 || stats.Requests != 0 || g.Stats().Refused != 2 {
+			t.Errorf("%d refused: %+v, %+v", n, stats, g.Stats())
+		}
+		first.Done(ok)
+		third := take(t, g, request())
+		wantFull(t, g, request())
+		second.Done(ok)
+		third.Done(ok)
+		if stats := a.Stats(); stats.Failed() != 0 || stats.Requests != 3 {
+			t.Errorf("what was refused counts: %+v", stats)
+		}
+	})
+}
+
+func TestACandidateWithAsManyRequestsAsItMayHaveGivesMoreToStable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, seen := watched("1")
+		b := bounded("2", 1)
+		g := newGroup(t)
+		split(t, g, balance.Split{Rollout: "r", Shares: []balance.Share{{Target: a, Stable: true}, {Target: b, Weight: balance.Full}}})
+		first := take(t, g, request())
+		spilled := take(t, g, request())
+		if version(first) != "2" || version(spilled) != "1" {
+			t.Errorf("got %s and %s", version(first), version(spilled))
+		}
+		spilled.Done(ok)
+		if b.Refused() != 1 || a.Refused() != 0 || g.Stats().Spilled != 1 || g.Stats().Refused != 0 {
+			t.Errorf("refused %d and %d: %+v", b.Refused(), a.Refused(), g.Stats())
+		}
+		if len(*seen) != 1 || (*seen)[0].Dealt {
+			t.Errorf("what it had no room for is evidence: %+v", *seen)
+		}
+		first.Done(ok)
+		again := take(t, g, request())
+		if version(again) != "2" {
+			t.Errorf("with room again it went to %s", version(again))
+		}
+		again.Done(ok)
+	})
+}
+
+// What the others get while one has no room is not what chance gave them.
+func TestNothingIsEvidenceWhileASideHasNoRoom(t *testing.T) {
+	a, seen := watched("1")
+	b := bounded("2", 1)
+	g := newGroup(t)
+	split(t, g, balance.Split{Rollout: "r", Shares: []balance.Share{{Target: a, Weight: 5000, Stable: true}, {Target: b, Weight: 5000}}})
+	var held *balance.Lease
+	for held == nil {
+		if l := take(t, g, request()); version(l) == "2" {
+			held = l
+		} else {
+			l.Done(ok)
+		}
+	}
+	before := len(*seen)
+	for range 20 {
+		take(t, g, request()).Done(ok)
+	}
+	for _, o := range (*seen)[before:] {
+		if o.Dealt {
+			t.Fatal("a request counts that could not have gone to the other side")
+		}
+	}
+	held.Done(ok)
+}
+
+func TestWhatACandidateHasNoRoomForWaitsForStableWhereThatIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := bounded("2", 1)
+		g := newGroup(t, balance.Share{Target: b, Weight: balance.Full})
+		held := take(t, g, request())
+		back := newTarget("1")
+		time.AfterFunc(time.Second, func() {
+			apply(t, g, balance.Share{Target: b, Weight: balance.Full}, balance.Share{Target: back, Stable: true})
+		})
+		l := take(t, g, request())
+		if version(l) != "1" {
+			t.Errorf("it went to %s", version(l))
+		}
+		l.Done(ok)
+		held.Done(ok)
+	})
+}
+
+func TestAPreviewWithoutRoomSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newTarget("1"), bounded("2", 1)
+		g := newGroup(t)
+		split(t, g, balance.Split{Shares: []balance.Share{all(a)}, Preview: balance.Preview{Target: b, Host: "p.example"}})
+		held := take(t, g, &proxy.Request{Host: "p.example"})
+		wantFull(t, g, &proxy.Request{Host: "p.example", Cancel: func(error) {}})
+		held.Done(ok)
+	})
+}

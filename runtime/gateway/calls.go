@@ -1,0 +1,56 @@
+package gateway
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/segue-run/segue/runtime/sandbox/seccomp"
+)
+
+// maxTold bounds what a denial tells of a call's argument, in bytes.
+const maxTold = 128
+
+// paths are the calls that are told with a path, and which of their arguments it is.
+var paths = map[string]int{
+	"execve": 0, "execveat": 1, "chmod": 0, "fchmodat": 1, "fchmodat2": 1, "chown": 0, "lchown": 0,
+	"fchownat": 1, "truncate": 0, "mknod": 0, "mknodat": 1, "mount": 1, "umount2": 0, "chroot": 0,
+	"setxattr": 0, "removexattr": 0,
+}
+
+// refused are the calls that say EACCES where they are not permitted, as the kernel does
+// for the network.
+var refused = map[string]bool{"socket": true, "connect": true, "bind": true, "sendto": true, "sendmsg": true, "sendmmsg": true}
+
+// deny answers a call that no permission is for.
+func (s *supervisor) deny(t tracee, call notification) outcome {
+	name := seccomp.Name(int(call.nr))
+	what, hint := name, ""
+	if at, ok := paths[name]; ok {
+		what += " " + printable(t.text(call.args[at], maxTold))
+	}
+	switch name {
+	case "kill", "tkill", "tgkill", "rt_sigqueueinfo", "pidfd_open":
+		what += " " + strconv.Itoa(int(int32(call.args[0])))
+	case "execve", "execveat":
+		hint = "its manifest has to ask for the program, in permissions.exec, and the operator to grant it"
+	}
+	s.process.denied(bySeccomp, what, hint)
+	if refused[name] {
+		return failed(unix.EACCES)
+	}
+	return failed(unix.EPERM)
+}
+
+// printable is s for people: in one line, of at most maxTold bytes.
+func printable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(s[:min(len(s), maxTold)], "?"))
+	return strings.TrimRight(s, " ")
+}

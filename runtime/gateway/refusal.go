@@ -1,0 +1,58 @@
+package gateway
+
+import (
+	"net/netip"
+	"strconv"
+
+	"github.com/segue-run/segue/runtime/grant"
+)
+
+// refusal is an error for what was not granted.
+type refusal struct {
+	module, what string
+	hint         string // what would allow it
+}
+
+func (r *refusal) Error() string {
+	return r.what + " is not granted to " + r.module + "; " + r.hint
+}
+
+// refuse records that the module may not do what, which permission in the manifest's
+// list of that name would allow, and gives the error for it. asked says that the
+// manifest asks for that.
+func (p *process) refuse(what, list, permission string, asked bool) *refusal {
+	r := &refusal{module: p.req.Release.Module, what: what}
+	if asked {
+		r.hint = "the operator grants it with `segue approve " + r.module + "`"
+	} else {
+		r.hint = "its manifest has to ask for it, with " + strconv.Quote(permission) + " in permissions." + list + ", and the operator to grant it"
+	}
+	p.denied(byGateway, what, r.hint)
+	return r
+}
+
+// refuseConnect refuses a connection to a name or an address.
+func (p *process) refuseConnect(host string, port uint16) *refusal {
+	address := hostPort(host, port)
+	return p.refuse("connect "+address, "connect", address, grant.Connects(p.req.Withheld, host, port))
+}
+
+const ownAddresses = "the name has only addresses of this machine or its link, which have to be granted as addresses"
+
+// refuseOwn refuses a granted name that has no address but this machine's own or its
+// link's.
+func (p *process) refuseOwn(host string, port uint16) *refusal {
+	r := &refusal{module: p.req.Release.Module, what: "connect " + hostPort(host, port), hint: ownAddresses}
+	p.denied(byGateway, r.what, r.hint)
+	return r
+}
+
+// refuseListen refuses to listen on an address.
+func (p *process) refuseListen(at netip.AddrPort) *refusal {
+	return p.refuse("listen "+at.String(), "listen", at.String(), grant.Listens(p.req.Withheld, at))
+}
+
+// refuseAnyPort records that the module may not listen on a port that the kernel chooses.
+func (p *process) refuseAnyPort(addr netip.Addr) {
+	p.denied(byGateway, "listen "+hostPort(addr.String(), 0), "its manifest has to ask for a port by its number, in permissions.listen, and the operator to grant it")
+}

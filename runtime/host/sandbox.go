@@ -1,0 +1,136 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/segue-run/segue/runtime/artifact"
+	"github.com/segue-run/segue/runtime/gateway"
+	"github.com/segue-run/segue/runtime/grant"
+	"github.com/segue-run/segue/runtime/instance"
+	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/rollout"
+	"github.com/segue-run/segue/runtime/sandbox"
+	"github.com/segue-run/segue/sdk/manifest"
+	"go.uber.org/zap"
+)
+
+// openSandbox finds out what this machine can hold modules in by, and refuses to run
+// below what the operator requires: before anything is started.
+func (h *host) openSandbox(ctx context.Context) error {
+	machine, err := sandbox.Probe(ctx, sandbox.Config{
+		Name: "segue", FirstUID: h.cfg.Sandbox.UIDs.First, LastUID: h.cfg.Sandbox.UIDs.Last,
+		DataDir: dataDir(h.cfg.StateDir), Protected: []string{h.cfg.StateDir, h.cfg.ModulesDir},
+		Without: h.cfg.Sandbox.Without, Logger: h.opts.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	h.machine = machine
+	h.closes(machine.Close)
+	if least := h.cfg.Sandbox.Require; !machine.Level().Reaches(least) {
+		return &module.Error{Kind: module.Denied, Field: "sandbox.require", Value: string(least),
+			Msg:  fmt.Sprintf("modules would run at level %q here", machine.Level()),
+			Hint: "`segue doctor` says what is missing and what would change that; or set sandbox.require lower"}
+	}
+	h.info.Sandbox = machine.Level()
+	h.log.Info("modules are held in", zap.String("level", string(machine.Level())), zap.Strings("not_there", namesLacking(machine.Layers())))
+	return nil
+}
+
+// refuseUnknown refuses grants for a module that nobody knows: none is in the state, and
+// no file of it in the watched directory. A name that is misspelt would grant nothing.
+func (h *host) refuseUnknown(ctx context.Context) error {
+	unknown := map[string]bool{}
+	for name, set := range h.cfg.Modules {
+		if len(grant.Lines(set.Grants)) > 0 {
+			unknown[name] = true
+		}
+	}
+	for _, known := range h.engine.Statuses() {
+		delete(unknown, known.Name)
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	files, err := os.ReadDir(h.cfg.ModulesDir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read the watched directory: %w", err)
+	}
+	for _, file := range files {
+		if found, err := artifact.Inspect(ctx, filepath.Join(h.cfg.ModulesDir, file.Name())); err == nil && found.Manifest != nil {
+			delete(unknown, found.Manifest.Name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(unknown)) {
+		return &module.Error{Kind: module.NotFound, Field: "modules." + name + ".grants", Msg: "no module of this name was ever deployed, and no file of it is in " + h.cfg.ModulesDir,
+			Hint: "mend the name, or put its file there first; without the grants it waits for `segue approve " + name + " grant`"}
+	}
+	return nil
+}
+
+// namesLacking are the names of the layers that are not wholly there.
+func namesLacking(layers []module.Layer) []string {
+	var names []string
+	for _, l := range layers {
+		if l.State != module.LayerOn {
+			names = append(names, l.Name)
+		}
+	}
+	return names
+}
+
+// allowed is what a process of the plan may have, and what it asked for beyond.
+func (s *instances) allowed(plan rollout.Plan) (permissions, withheld manifest.Permissions) {
+	granted := grant.Union(s.cfg.Grants(plan.Module), plan.Granted)
+	return grant.Common(plan.Asked, granted), grant.Missing(plan.Asked, granted)
+}
+
+// dataFolder is a module's own folder; empty where it did not ask for one. It outlives
+// releases, and the module itself.
+func (s *instances) dataFolder(name string, p manifest.Permissions) string {
+	own := func(path string) bool { return strings.HasPrefix(path, manifest.DataFolder) }
+	if !slices.ContainsFunc(slices.Concat(p.Read, p.Write), own) {
+		return ""
+	}
+	return filepath.Join(dataDir(s.cfg.StateDir), name)
+}
+
+// dataDir is where the modules' own folders are.
+func dataDir(stateDir string) string { return filepath.Join(stateDir, "data") }
+
+// link is the gateway as one process has it.
+type link struct {
+	gateway               *gateway.Gateway
+	release               module.Release
+	permissions, withheld manifest.Permissions
+}
+
+var _ instance.Gateway = link{}
+
+// Serve implements instance.Gateway.
+func (l link) Serve(ctx context.Context, end *os.File, pid func() int, denied func(module.Denial)) {
+	l.gateway.Serve(ctx, end, gateway.Request{Release: l.release, Permissions: l.permissions, Withheld: l.withheld, PID: pid, Denied: denied})
+}
+
+// denied tells what a module tried and may not, or which quota it has reached. Who did
+// it is the module.
+func (j *journal) denied(rel module.Release, id string, d module.Denial) {
+	reason := d.By + ": " + d.What
+	if d.Hint != "" {
+		reason += "; " + d.Hint
+	}
+	message := rel.String() + " may not " + d.What
+	if d.By == "quota" {
+		message = rel.String() + " has reached its quota: " + d.What
+	}
+	j.Emit(module.Event{Type: module.ModuleDenied, Module: rel.Module, Version: rel.Version, Digest: rel.Digest, Instance: id, Reason: reason, Message: message})
+	j.Note(module.AuditRecord{Actor: module.Actor{Kind: "module", Name: rel.Module}, Action: d.What, Target: rel.String(), Digest: rel.Digest, Outcome: "denied", Reason: reason})
+}

@@ -28,7 +28,9 @@ type prison struct {
 	releases int            // of escape, so far
 }
 
-const prisonRules = instantly + "rollback_window: 1s\nhistory: 3\n"
+// prisonRules have nothing watched after a promotion: what escape tries would take it
+// back.
+const prisonRules = "rollout: {strategy: instant, hold: 0s}\nrollback_window: 1s\nhistory: 3\n"
 
 func newPrison(t *testing.T, settings string) *prison {
 	t.Helper()

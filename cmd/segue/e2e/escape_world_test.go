@@ -23,6 +23,7 @@ import (
 type world struct {
 	t       *testing.T
 	outside string
+	short   string // a folder with a short path, for links
 	tcp     net.Listener
 	udp     *net.UDPConn
 	name    string // of the abstract socket
@@ -33,6 +34,11 @@ const worldSecret = "nobody but the host may know this"
 
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, outside: filepath.Join(openFolder(t), "outside"), name: "segue-escape-" + strconv.Itoa(os.Getpid())}
+	short, err := os.MkdirTemp("", "w")
+	must(t, err)
+	t.Cleanup(func() { os.RemoveAll(short) })
+	must(t, os.Chmod(short, 0o755))
+	w.short = short
 	must(t, os.Mkdir(w.outside, 0o777))
 	must(t, os.Chmod(w.outside, 0o777))
 	for name, mode := range map[string]os.FileMode{"secret": 0o644, "scrap": 0o666} {
@@ -127,10 +133,16 @@ func (w *world) targets(s *site) url.Values {
 	must(w.t, err)
 	own, err := s.status("escape")
 	must(w.t, err)
+	// A link each: a path of the state directory may be too long for a socket's address.
+	control, admin := sockets(w.t, s.state)
+	for name, path := range map[string]*string{"control": &control, "admin": &admin} {
+		short := filepath.Join(w.short, name)
+		must(w.t, os.Symlink(*path, short))
+		*path = short
+	}
 	data := filepath.Join(s.state, "data", "neighbour")
 	must(w.t, os.MkdirAll(data, 0o700))
 	must(w.t, os.WriteFile(filepath.Join(data, "secret"), []byte(worldSecret), 0o600))
-	control, admin := sockets(w.t, s.state)
 	return url.Values{
 		attack.HostPID: {strconv.Itoa(s.info.PID)}, attack.SiblingPID: {strconv.Itoa(sibling.Stable.PID)},
 		attack.State: {s.state}, attack.Artifact: {filepath.Join(s.state, "artifacts", string(own.Stable.Digest))},
@@ -189,9 +201,12 @@ func (w *world) neighbour(s *site) (stop func() int64) {
 			}
 		})
 	}
-	return func() int64 {
-		close(done)
+	var once sync.Once
+	stop = func() int64 {
+		once.Do(func() { close(done) })
 		asking.Wait()
 		return answered.Load()
 	}
+	w.t.Cleanup(func() { stop() })
+	return stop
 }

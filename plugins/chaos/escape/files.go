@@ -70,7 +70,22 @@ func sparseFile(target) verdict {
 	defer f.Close()
 	return each(
 		step{"ftruncate", func() error { return f.Truncate(1 << 40) }},
-		step{"fallocate", func() error { return unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, 1<<30) }},
+		step{"write at its end", func() error { _, err := f.WriteAt([]byte{0}, 1<<40); return err }},
+	)
+}
+
+// preallocate has blocks given to a file that stays as short as it is.
+func preallocate(target) verdict {
+	path := own("reserved")
+	f, err := os.Create(path)
+	if err != nil {
+		return stopped("create: %v", err)
+	}
+	defer os.Remove(path)
+	defer f.Close()
+	return each(
+		step{"fallocate", func() error { return unix.Fallocate(int(f.Fd()), 0, 0, 64<<20) }},
+		step{"fallocate KEEP_SIZE", func() error { return unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, 64<<20) }},
 	)
 }
 
@@ -87,7 +102,12 @@ func fillDisk(target) verdict {
 			return stopped("%d MiB, then %v", n, err)
 		}
 	}
-	time.Sleep(10 * time.Second)
+	// Who looks from outside comes a moment later.
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if err := os.WriteFile(own("fill-0"), block, 0o600); err != nil {
+			return stopped("64 MiB, then %v", err)
+		}
+	}
 	return escaped("64 MiB, and nobody minds")
 }
 

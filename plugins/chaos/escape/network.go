@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -196,11 +195,12 @@ func oddFamilies(target) verdict {
 
 // link is the descriptor of the link to the host, or an error where there is none.
 func link() (int, error) {
-	fd, err := strconv.Atoi(os.Getenv(wire.EnvLink))
-	if err != nil {
+	// The name in the environment is gone once the SDK has taken the link.
+	kind, err := unix.GetsockoptInt(wire.LinkFD, unix.SOL_SOCKET, unix.SO_TYPE)
+	if err != nil || kind != unix.SOCK_SEQPACKET {
 		return 0, errors.New("this process has no link to the host")
 	}
-	return fd, nil
+	return wire.LinkFD, nil
 }
 
 // dialByLink asks for connections in the host's own words, and waits for the answer.

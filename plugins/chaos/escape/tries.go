@@ -13,7 +13,7 @@ var tries = map[string]func(target) verdict{
 	"page-cache-bomb": pageCacheBomb, "pipe-bomb": pipeBomb, "descriptor-flood": floodDescriptors,
 	"log-flood": floodLog, "link-flood": floodLink,
 
-	"huge-file": hugeFile, "sparse-file": sparseFile, "disk-fill": fillDisk, "many-files": manyFiles,
+	"huge-file": hugeFile, "sparse-file": sparseFile, "preallocate": preallocate, "disk-fill": fillDisk, "many-files": manyFiles,
 	"read-outside": readOutside, "write-outside": writeOutside, "truncate-outside": truncateOutside,
 	"dotdot": dotDot, "symlink-out": symlinkOut, "symlink-trap": symlinkTrap, "hardlink-out": hardlinkOut,
 	"rename-out": renameOut, "chmod": changeMode, "chown": changeOwner, "utimes": changeTimes,

@@ -3,6 +3,7 @@ package attack
 var files = []Attack{
 	{Name: "huge-file", Tries: "write a file of 64 MiB, of 4", By: []string{Rlimits}},
 	{Name: "sparse-file", Tries: "make a file 1 TiB long without writing it", By: []string{Rlimits}},
+	{Name: "preallocate", Tries: "have 64 MiB given to a file of 4, without writing it", By: []string{Seccomp}},
 	{Name: "disk-fill", Tries: "write 64 MiB in files of 1 MiB, of 16", By: []string{Host}, Ends: []Outcome{Stopped, Killed}, Explained: "storage", Spoils: true},
 	{Name: "many-files", Tries: "make 20,000 empty files", By: []string{Host}, Ends: held, Spoils: true},
 	{Name: "read-outside", Tries: "read /etc/passwd", By: []string{Landlock}},

@@ -4,9 +4,9 @@ var held = []Outcome{Stopped, Contained, Killed}
 
 var processes = []Attack{
 	{Name: "fork", Tries: "make a process, by clone and by clone3", By: []string{Seccomp}, Denial: "clone"},
-	{Name: "fork-bomb", Tries: "make up to 2,000 processes at once", By: []string{Seccomp, CgroupPIDs, UserNamespace}, Ordinary: []string{Rlimits}, Ends: held, Spoils: true},
+	{Name: "fork-bomb", Tries: "make up to 2,000 processes at once", By: []string{Seccomp, CgroupPIDs}, Ordinary: []string{UserNamespace}, Ends: held, Spoils: true},
 	{Name: "double-fork", Tries: "leave a grandchild behind in a session of its own", By: []string{Seccomp, PIDNamespace}, Ends: []Outcome{Stopped, Contained}, Spoils: true},
-	{Name: "thread-bomb", Tries: "start up to 2,000 threads at once", By: []string{CgroupPIDs, UserNamespace, Host}, Ordinary: []string{Rlimits}, Ends: held, Spoils: true},
+	{Name: "thread-bomb", Tries: "start up to 2,000 threads at once", By: []string{CgroupPIDs}, Ordinary: []string{UserNamespace}, Ends: held, Spoils: true},
 	{Name: "exec-shell", Tries: "start /bin/sh", By: []string{Seccomp, Landlock}, Denial: "clone"},
 	{Name: "exec-setuid", Tries: "start a set-uid program and become its owner", By: []string{Seccomp, Landlock, NoNewPrivs}, Denial: "clone"},
 	{Name: "exec-again", Tries: "execute its own file once more, in its own place", By: []string{Seccomp}, Denial: "execve", Spoils: true},

@@ -123,7 +123,7 @@ func (s *instances) Start(ctx context.Context, id string, plan rollout.Plan) (ro
 	if err != nil {
 		return nil, err
 	}
-	return process{inst}, nil
+	return &process{Instance: inst}, nil
 }
 
 func (s *instances) Secure(ctx context.Context, digest module.Digest) error {
@@ -157,9 +157,3 @@ func (s *instances) close() {
 		delete(s.open, digest)
 	}
 }
-
-// process is an instance in a rollout's words.
-type process struct{ *instance.Instance }
-
-func (p process) Stop(ctx context.Context) bool { return p.Instance.Stop(ctx, 0).Killed }
-func (p process) Exit() string                  { return p.Instance.Exit().String() }

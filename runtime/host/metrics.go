@@ -100,6 +100,7 @@ func sampleOf(stats balance.TargetStats) telemetry.TargetSample {
 	for class, n := range stats.Classes {
 		s.Requests[proxy.Class(class).String()] = n
 	}
+	s.Requests["over-quota"] = stats.Refused
 	s.Latency = latencyOf(stats.Latency)
 	return s
 }

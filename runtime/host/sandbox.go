@@ -128,7 +128,7 @@ func (j *journal) denied(rel module.Release, id string, d module.Denial) {
 		reason += "; " + d.Hint
 	}
 	message := rel.String() + " may not " + d.What
-	if d.By == "quota" {
+	if d.By == module.ByQuota {
 		message = rel.String() + " has reached its quota: " + d.What
 	}
 	j.Emit(module.Event{Type: module.ModuleDenied, Module: rel.Module, Version: rel.Version, Digest: rel.Digest, Instance: id, Reason: reason, Message: message})

@@ -74,6 +74,9 @@ func (t *traffic) Target(id string, rel module.Release, inst rollout.Instance, o
 			}
 		},
 	})
+	if p, ok := inst.(*process); ok {
+		p.target.Store(made)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.targets[made] = struct{}{}

@@ -36,6 +36,10 @@ func (d *denials) add(denial module.Denial) {
 	}
 }
 
+// Deny counts what another part of the host has refused the process, as the sandbox's
+// own denials are.
+func (i *Instance) Deny(d module.Denial) { i.denials.add(d) }
+
 // count reports whether it is new, and kept.
 func (d *denials) count(denial module.Denial) bool {
 	d.mu.Lock()

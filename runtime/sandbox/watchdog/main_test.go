@@ -64,7 +64,8 @@ func play(name string) {
 }
 
 func spin() {
-	for {
+	for n := 0; ; n++ {
+		_ = n
 	}
 }
 

@@ -20,7 +20,7 @@ func (w *Watchdog) watchMemory(ctx context.Context) error {
 	looks := 0 // how many in a row found more than that
 	for pause := alert; rest(ctx, pause); {
 		// Resident pages are quickly counted and never too few.
-		held, count, err := w.memory(residentOf)
+		held, _, err := w.memory(residentOf)
 		if err != nil {
 			return nil
 		}
@@ -33,7 +33,8 @@ func (w *Watchdog) watchMemory(ctx context.Context) error {
 			continue
 		}
 		// What is the processes' own takes longer to tell.
-		if held, count, err = w.memory(ownOf); err != nil {
+		held, count, err := w.memory(ownOf)
+		if err != nil {
 			return nil
 		}
 		if held <= most {

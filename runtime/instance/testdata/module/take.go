@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -8,16 +9,15 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
-	"syscall"
 
-	"github.com/segue-run/segue/sdk/wire"
+	"github.com/segue-run/segue/sdk"
 )
 
 // takes adds a path for each thing that a module may take, or may not.
 func takes(mux *http.ServeMux) {
-	mux.HandleFunc("/own", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("/own", func(w http.ResponseWriter, r *http.Request) {
 		dir, _ := os.Getwd()
-		_ = json.NewEncoder(w).Encode(map[string]any{"Dir": dir, "Env": os.Environ(), "Link": linked()})
+		_ = json.NewEncoder(w).Encode(map[string]any{"Dir": dir, "Env": os.Environ(), "Link": dial(r.Context())})
 	})
 	mux.HandleFunc("/write", func(w http.ResponseWriter, r *http.Request) {
 		kib, _ := strconv.Atoi(r.FormValue("kib"))
@@ -45,13 +45,8 @@ func takes(mux *http.ServeMux) {
 	})
 }
 
-// linked says something over the link to the host, where there is one.
-func linked() string {
-	if os.Getenv(wire.EnvLink) == "" {
-		return "none"
-	}
-	if _, err := syscall.Write(wire.LinkFD, []byte("hello")); err != nil {
-		return err.Error()
-	}
-	return "said"
+// dial asks the host for a connection, which it never gets; the answer says why.
+func dial(ctx context.Context) string {
+	_, err := sdk.Dial(ctx, "tcp", "example.test:443")
+	return fmt.Sprint(err)
 }

@@ -16,5 +16,6 @@ chmod 755 "$dir"
 CGO_ENABLED=0 go test -c -o "$dir/test" "./$package"
 for user in 0 65534; do
   echo "test-uml: $package as user $user"
-  (cd "$package" && ../../../scripts/uml.sh -u "$user" timeout 120 "$dir/test")
+  # The tests must be alone in their group: nothing else may be started beside them.
+  (cd "$package" && ../../../scripts/uml.sh -u "$user" env CGROUP_TEST_MUST=1 "$dir/test" -test.timeout 120s)
 done

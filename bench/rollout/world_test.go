@@ -236,6 +236,8 @@ func (i *instance) Done() <-chan struct{}        { return i.done }
 func (i *instance) Exit() string                 { return "stopped" }
 func (i *instance) Cause() module.DeathCause     { return module.DiedOfCrash }
 func (i *instance) Usage() (module.Usage, error) { return module.Usage{}, nil }
+func (i *instance) Sandbox() module.Sandbox      { return module.Sandbox{} }
+func (i *instance) Denials() []module.Denial     { return nil }
 func (i *instance) Dial(context.Context) (net.Conn, error) {
 	return nil, errors.New("nobody dials a made-up instance")
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +18,7 @@ import (
 )
 
 func doctorCommand() *cobra.Command {
-	var require, state string
+	var file, require, state string
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Show what would hold a module in on this machine, without a runtime",
@@ -27,16 +26,16 @@ func doctorCommand() *cobra.Command {
 says what it means and what would make it whole. It changes nothing. Call it as the
 runtime is started: another user, a container or a service has other layers.
 
-Exits with 1 where the level is below the one that --require names.`,
+Exits with 1 where the level is below sandbox.require of segue.yaml, or --require.`,
 		Example: `  segue doctor
   sudo segue doctor --state /var/lib/segue --require contained`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			least := module.Level(require)
-			if !slices.Contains(module.Levels, least) {
-				return usagef(cmd, "--require %q is none of %s", require, words(module.Levels))
+			cfg, err := doctored(cmd, file, require, state)
+			if err != nil {
+				return err
 			}
-			found, err := diagnose(cmd, state, least)
+			found, err := diagnose(cmd, cfg)
 			if err != nil {
 				return err
 			}
@@ -51,11 +50,28 @@ Exits with 1 where the level is below the one that --require names.`,
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&require, "require", string(module.LevelConfined), "level that must be reached: "+words(module.Levels))
-	cmd.Flags().StringVar(&state, "state", cmp.Or(os.Getenv(config.EnvName("state")), config.Default().StateDir),
-		"state directory that the runtime would have (also "+config.EnvName("state")+")")
+	configFlag(cmd, &file)
+	cmd.Flags().StringVar(&require, "require", "", "level that must be reached: "+words(module.Levels)+" (default sandbox.require)")
+	cmd.Flags().StringVar(&state, "state", "", "state directory that the runtime would have (default state_dir)")
 	outputFlag(cmd)
 	return cmd
+}
+
+// doctored is the configuration that the runtime would have, with what the flags say.
+func doctored(cmd *cobra.Command, file, require, state string) (config.Config, error) {
+	from := config.Sources{File: file, Flags: map[string]string{}}
+	if state != "" {
+		from.Flags["state"] = state
+	}
+	cfg, err := config.Load(from)
+	if err != nil || require == "" {
+		return cfg, err
+	}
+	if !slices.Contains(module.Levels, module.Level(require)) {
+		return cfg, usagef(cmd, "--require %q is none of %s", require, words(module.Levels))
+	}
+	cfg.Sandbox.Require = module.Level(require)
+	return cfg, nil
 }
 
 // diagnosis is what a machine gives, as JSON.
@@ -67,14 +83,16 @@ type diagnosis struct {
 	Layers  []module.Layer `json:"layers"`
 }
 
-func diagnose(cmd *cobra.Command, state string, least module.Level) (d diagnosis, err error) {
+func diagnose(cmd *cobra.Command, cfg config.Config) (d diagnosis, err error) {
 	m, err := sandbox.Probe(cmd.Context(), sandbox.Config{
-		Name: "doctor-" + strconv.Itoa(os.Getpid()), DataDir: filepath.Join(state, "data"), Look: true,
+		Name: "doctor-" + strconv.Itoa(os.Getpid()), DataDir: filepath.Join(cfg.StateDir, "data"), Look: true,
+		FirstUID: cfg.Sandbox.UIDs.First, LastUID: cfg.Sandbox.UIDs.Last, Without: cfg.Sandbox.Without,
 	})
 	if err != nil {
 		return d, err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
+	least := cfg.Sandbox.Require
 	d = diagnosis{Level: m.Level(), Require: least, Reached: m.Level().Reaches(least), Layers: m.Layers()}
 	for _, level := range module.Levels {
 		if m.Level().Reaches(level) {

@@ -71,11 +71,13 @@ func weigh(cfg config.Config, found *artifact.Inspection) inspected {
 	if m := found.Manifest; m != nil {
 		granted := cfg.Grants(m.Name)
 		seen.Granted, seen.Missing = grant.Common(m.Permissions, granted), grant.Missing(m.Permissions, granted)
-		var err error
-		seen.Quotas, err = cfg.QuotasFor(m.Name, m.Quotas)
-		if joined, many := err.(interface{ Unwrap() []error }); many {
+		quotas, err := cfg.QuotasFor(m.Name, m.Quotas)
+		switch joined, many := err.(interface{ Unwrap() []error }); {
+		case err == nil:
+			seen.Quotas = quotas
+		case many:
 			found.Problems = append(found.Problems, joined.Unwrap()...)
-		} else if err != nil {
+		default:
 			found.Problems = append(found.Problems, err)
 		}
 	}

@@ -9,5 +9,8 @@
 // unknown field, a wrong type or an impossible value is an Invalid module.Error
 // that names the field, the value, where it stands and what to write instead.
 //
+// A Config that Load gave grants no module files of the runtime's own, and no module a
+// quota above the ceiling of all.
+//
 // The package starts no goroutine and holds no lock.
 package config

@@ -154,8 +154,8 @@ func TestAModuleWithoutPermissionsHasNoSockets(t *testing.T) {
 func TestADenialSaysWhatWouldAllowIt(t *testing.T) {
 	asked := manifest.Permissions{Connect: []string{"192.0.2.1:443"}, Listen: []string{"127.0.0.1:9000"}}
 	s := run(t, &book{}, peers("192.0.2.7:443"), asked,
-		"dial 192.0.2.1:443", "listen 127.0.0.1:9000", "dial 192.0.2.2:443", "sdk-dial 192.0.2.1:443", "sdk-listen 127.0.0.1:9001")
-	for range 3 {
+		"dial 192.0.2.1:443", "listen 127.0.0.1:9000", "dial 192.0.2.2:443", "listen :9002", "sdk-dial 192.0.2.1:443", "sdk-listen 127.0.0.1:9001")
+	for range 4 {
 		s.next()
 	}
 	if o := s.next(); !o.Denied || !strings.Contains(o.Error, "connect 192.0.2.1:443 is not granted to hello; the operator grants it with `segue approve hello`") {
@@ -167,6 +167,7 @@ func TestADenialSaysWhatWouldAllowIt(t *testing.T) {
 	for what, hint := range map[string]string{
 		"connect 192.0.2.1:443": "segue approve hello", "listen 127.0.0.1:9000": "segue approve hello",
 		"connect 192.0.2.2:443": `"192.0.2.2:443" in permissions.connect`,
+		"listen [::]:9002":      `":9002" in permissions.listen`,
 	} {
 		if !strings.Contains(s.hint(what), hint) {
 			t.Errorf("%s: the hint is %q", what, s.hint(what))

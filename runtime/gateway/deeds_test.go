@@ -81,6 +81,7 @@ var deeds = map[string]func(args ...string) (string, error){
 		}
 		return "", nil
 	},
+	"questions":   questions,
 	"datagrams":   datagrams,
 	"dial-mapped": dialMapped,
 	"datagrams-and-hang": func(...string) (string, error) {

@@ -9,8 +9,9 @@
 //
 // What always holds:
 //   - No socket of a module's own making carries anything over a network. The sockets
-//     that it gets from socket(2) are deaf, and locked so; the ones that hear were
-//     connected or bound here, to what was granted.
+//     that it gets from socket(2) are tied to an interface that does not exist, and to
+//     untie one takes a capability (which its filter withholds from root as well); the
+//     ones that hear were connected or bound here, to what was granted.
 //   - A grant of a name is looked at before anything is looked up, and only granted names
 //     ever are: a question for another does not leave the machine. A name's addresses
 //     are whatever its zone says, so a grant of a name does not reach this machine's own
@@ -36,7 +37,9 @@
 // Limits: a connect that waits blocks its thread although the socket does not block; a
 // socket that was duplicated before connect or bind is put in place under one number
 // only; datagrams go nowhere but to the answerer of names, and resolvers that send them
-// without connecting are not served.
+// without connecting are not served; a process whose memory this one may not read (it
+// made itself undumpable, or the machine forbids tracing) connects to nothing by itself,
+// but over the link.
 //
 // Goroutines: Serve reads the link and joins all that follow. Each request has one, and
 // so has each call of connect and bind; the supervisor has one for the listener and one

@@ -65,12 +65,6 @@ func (b *book) LookupNetIP(_ context.Context, network, host string) ([]netip.Add
 	return addrs, nil
 }
 
-func (b *book) set(name, addrs string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.names[name] = addrs
-}
-
 func (b *book) questions() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/segue-run/segue/runtime/launch"
+	"github.com/segue-run/segue/runtime/sandbox/seccomp"
 	"github.com/segue-run/segue/sdk/wire"
 )
 
@@ -37,60 +38,36 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// notified are the calls that the filter of the tests passes on.
-var notified = []uint32{
-	unix.SYS_CONNECT, unix.SYS_BIND, unix.SYS_LISTEN, unix.SYS_EXECVEAT, unix.SYS_UNSHARE,
-}
+// executable is the number of the descriptor that the filter lets a launcher execute.
+const executable = 500
 
 // confine does what the runtime's launcher does: it puts the filter on, sends the
 // listener, and becomes the module.
 func confine() {
 	runtime.LockOSThread()
+	self, err := unix.Open("/proc/self/exe", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	must(err)
+	must(unix.Dup3(self, executable, unix.O_CLOEXEC))
+	must(os.Setenv(roleEnv, child))
+	argv, err := syscall.SlicePtrFromStrings(os.Args)
+	must(err)
+	env, err := syscall.SlicePtrFromStrings(os.Environ())
+	must(err)
+	program, err := seccomp.Program(seccomp.Policy{Network: true, Notify: true, ExecFD: executable})
+	must(err)
 	must(unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-	program := filter()
+	filter := unix.SockFprog{Len: uint16(len(program) / unix.SizeofSockFilter), Filter: (*unix.SockFilter)(unsafe.Pointer(&program[0]))}
 	const flags = unix.SECCOMP_FILTER_FLAG_NEW_LISTENER | unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
-	listener, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags,
-		uintptr(unsafe.Pointer(&unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]})))
+	listener, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(unsafe.Pointer(&filter)))
 	if errno != 0 {
 		panic(errno)
 	}
 	must(unix.Sendmsg(wire.LinkFD, []byte{launch.NotifyByte}, unix.UnixRights(int(listener)), nil, 0))
 	unix.CloseOnExec(int(listener))
-	must(os.Setenv(roleEnv, child))
-	must(syscall.Exec("/proc/self/exe", os.Args, os.Environ()))
-}
-
-// filter passes on the notified calls, socket for the internet families, and setsockopt
-// for the options that the C library must have.
-func filter() []unix.SockFilter {
-	const number, first, third = 0, 16, 32 // offsets in struct seccomp_data
-	load := func(offset uint32) unix.SockFilter {
-		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset}
-	}
-	// unless skips so many instructions where the value is not k.
-	unless := func(k uint32, skip uint8) unix.SockFilter {
-		return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: k, Jf: skip}
-	}
-	end := func(action uint32) unix.SockFilter {
-		return unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: action}
-	}
-	program := []unix.SockFilter{load(number)}
-	for _, nr := range notified {
-		program = append(program, unless(nr, 1), end(unix.SECCOMP_RET_USER_NOTIF))
-	}
-	for _, c := range []struct {
-		nr, argument uint32
-		values       [2]uint32
-	}{
-		{unix.SYS_SOCKET, first, [2]uint32{unix.AF_INET, unix.AF_INET6}},
-		{unix.SYS_SETSOCKOPT, third, [2]uint32{unix.IP_RECVERR, unix.IPV6_RECVERR}},
-	} {
-		program = append(program, unless(c.nr, 6), load(c.argument),
-			unless(c.values[0], 1), end(unix.SECCOMP_RET_USER_NOTIF),
-			unless(c.values[1], 1), end(unix.SECCOMP_RET_USER_NOTIF),
-			end(unix.SECCOMP_RET_ALLOW))
-	}
-	return append(program, end(unix.SECCOMP_RET_ALLOW))
+	empty := [1]byte{}
+	_, _, errno = unix.RawSyscall6(unix.SYS_EXECVEAT, executable, uintptr(unsafe.Pointer(&empty)),
+		uintptr(unsafe.Pointer(&argv[0])), uintptr(unsafe.Pointer(&env[0])), unix.AT_EMPTY_PATH, 0)
+	panic(errno)
 }
 
 func must(err error) {

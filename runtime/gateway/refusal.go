@@ -49,7 +49,11 @@ func (p *process) refuseOwn(host string, port uint16) *refusal {
 
 // refuseListen refuses to listen on an address.
 func (p *process) refuseListen(at netip.AddrPort) *refusal {
-	return p.refuse("listen "+at.String(), "listen", at.String(), grant.Listens(p.req.Withheld, at))
+	permission := at.String()
+	if at.Addr() == netip.IPv6Unspecified() {
+		permission = hostPort("", at.Port()) // that of IPv6 takes IPv4 as well
+	}
+	return p.refuse("listen "+at.String(), "listen", permission, grant.Listens(p.req.Withheld, at))
 }
 
 // refuseAnyPort records that the module may not listen on a port that the kernel chooses.

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"math"
 	"net/netip"
 	"os"
 	"slices"
@@ -47,15 +48,24 @@ func (s *supervisor) openDeaf(call notification, domain, flags int) outcome {
 		return failed(errnoFor(err))
 	}
 	defer unix.Close(fd)
-	drop := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K}}
-	err = unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(drop)), Filter: &drop[0]})
-	if err == nil {
-		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_LOCK_FILTER, 1)
-	}
-	if err != nil {
+	if err := deafen(fd); err != nil {
 		return s.broken(err)
 	}
 	return s.give(call, fd, flags)
+}
+
+// noInterface is the number of a network interface that there never is.
+const noInterface = math.MaxInt32
+
+// deafen ties a socket to an interface that does not exist: no packet is for it. It
+// takes CAP_NET_RAW to untie it, or to tie it to another.
+func deafen(fd int) error {
+	return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX, noInterface)
+}
+
+func isDeaf(fd int) bool {
+	number, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX)
+	return err != nil || number == noInterface
 }
 
 // give ends a call of socket with a descriptor for the process.
@@ -185,18 +195,23 @@ func (s *supervisor) bind(_ context.Context, t tracee, call notification) outcom
 	case to.address.family != to.domain:
 		return failed(unix.EAFNOSUPPORT)
 	}
+	if localAddress(to.own).Port() != 0 {
+		return failed(unix.EINVAL) // as the kernel says of one that is bound
+	}
 	at := to.address.host()
 	if at.Port() == 0 && at.Addr().Zone() == "" {
 		// Some bind so before they connect, and Go to see whether there is IPv6. It is
 		// still deaf, and may not listen.
-		return failed(errnoFor(unix.Bind(to.own, to.address.kernel())))
+		return s.replace(t, to, func(own int) error {
+			if err := unix.Bind(own, to.address.kernel()); err != nil {
+				return err
+			}
+			return deafen(own)
+		})
 	}
 	if !grant.Listens(s.process.req.Permissions, at) {
 		s.process.refuseListen(at)
 		return failed(unix.EACCES)
-	}
-	if localAddress(to.own).Port() != 0 {
-		return failed(unix.EINVAL) // as the kernel says of one that is bound
 	}
 	return s.replace(t, to, func(own int) error {
 		// Two releases of a module may listen while one takes over from the other.
@@ -217,8 +232,7 @@ func (s *supervisor) listen(_ context.Context, t tracee, call notification) outc
 		return s.broken(err)
 	}
 	defer to.close()
-	deaf, err := unix.GetsockoptInt(to.own, unix.SOL_SOCKET, unix.SO_LOCK_FILTER)
-	if to.domain == unix.AF_UNIX || err == nil && deaf == 0 {
+	if to.domain == unix.AF_UNIX || to.isTCP && !isDeaf(to.own) {
 		return outcome{proceed: true}
 	}
 	s.process.refuseAnyPort(localAddress(to.own).Addr())

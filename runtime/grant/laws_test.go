@@ -13,7 +13,7 @@ import (
 )
 
 // rounds is how many pairs of permissions a law is tried on.
-const rounds = 3000
+const rounds = 1000
 
 // pick is one of the words.
 func pick(rng *rand.Rand, words ...string) string { return words[rng.IntN(len(words))] }

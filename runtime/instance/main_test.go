@@ -25,6 +25,7 @@ import (
 
 	"github.com/segue-run/segue/runtime/instance"
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/sandbox"
 	"github.com/segue-run/segue/sdk/manifest"
 )
 
@@ -240,9 +241,24 @@ func freeze(t testing.TB, pid int) {
 // pids and waits to be killed.
 const hostRole = "INSTANCE_TEST_HOST"
 
+// hostData, if set, makes its modules run in sandboxes, with data folders there, and
+// allows them to start themselves again.
+const (
+	hostData = "INSTANCE_TEST_DATA"
+	hostName = "instance-test-host"
+)
+
 func playHost() {
 	modulePath = os.Getenv("INSTANCE_TEST_MODULE")
-	starter, err := instance.New(instance.Config{RunDir: os.Getenv(hostRole)})
+	cfg, spec := instance.Config{RunDir: os.Getenv(hostRole)}, instance.Spec{Release: release, ManifestText: manifestText}
+	if data := os.Getenv(hostData); data != "" {
+		m, err := sandbox.Probe(context.Background(), sandbox.Config{DataDir: data, Name: hostName})
+		if err != nil {
+			panic(err)
+		}
+		cfg.Machine, spec.Quotas, spec.Permissions.Exec = m, roomy, []string{modulePath}
+	}
+	starter, err := instance.New(cfg)
 	if err != nil {
 		panic(err)
 	}
@@ -251,10 +267,8 @@ func playHost() {
 		panic(err)
 	}
 	for n, mode := range strings.Split(os.Getenv("INSTANCE_TEST_MODES"), ",") {
-		i, err := starter.Start(context.Background(), instance.Spec{
-			ID: "h" + strconv.Itoa(n), Release: release, ManifestText: manifestText, Binary: f,
-			Env: []string{"MODE=" + mode},
-		})
+		spec.ID, spec.Binary, spec.Env = "h"+strconv.Itoa(n), f, []string{"MODE=" + mode}
+		i, err := starter.Start(context.Background(), spec)
 		if err != nil {
 			panic(err)
 		}
@@ -265,10 +279,11 @@ func playHost() {
 }
 
 // host starts the test binary as a host; the pids are those of its modules.
-func host(t *testing.T, runDir, modes string) (cmd *exec.Cmd, pids []int) {
+func host(t *testing.T, runDir, modes string, env ...string) (cmd *exec.Cmd, pids []int) {
 	t.Helper()
 	cmd = exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), hostRole+"="+runDir, "INSTANCE_TEST_MODULE="+modulePath, "INSTANCE_TEST_MODES="+modes)
+	cmd.Env = append(cmd.Env, env...)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

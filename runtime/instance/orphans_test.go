@@ -3,11 +3,13 @@ package instance_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/segue-run/segue/runtime/instance"
+	"github.com/segue-run/segue/runtime/sandbox"
 )
 
 func TestModulesEndWithAHostThatIsKilled(t *testing.T) {
@@ -27,6 +29,34 @@ func TestModulesEndWithAHostThatIsKilled(t *testing.T) {
 	}
 	for _, pid := range pids {
 		waitFor(t, "the end of module "+strconv.Itoa(pid), func() bool { return !alive(pid) })
+	}
+}
+
+func TestNothingInASandboxOutlivesAHostThatIsKilledNotEvenWhatItStarted(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state")
+	data := filepath.Join(state, "data")
+	cmd, pids := host(t, filepath.Join(state, "run"), "bare-grandchild,grandchild", hostData+"="+data)
+	all := slices.Clone(pids)
+	for _, pid := range pids {
+		children := childrenOf(t, pid)
+		if len(children) != 1 {
+			t.Fatalf("module %d has the children %v", pid, children)
+		}
+		all = append(all, children...)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range all {
+		waitFor(t, "the end of process "+strconv.Itoa(pid), func() bool { return !alive(pid) })
+	}
+	// The next host takes over what the kernel keeps of the last one's.
+	m, err := sandbox.Probe(t.Context(), sandbox.Config{DataDir: data, Name: hostName})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

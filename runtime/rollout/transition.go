@@ -118,10 +118,7 @@ func next(old Record, ev any, now time.Time) (Record, error) {
 	case promote:
 		err = rec.promote(ev, now)
 	case abort:
-		if err = rec.underWay(now); err == nil {
-			rec.did("abort", ev.Actor, "", now)
-			rec.takeBack(Aborted, module.Quarantined, "aborted by "+ev.Actor.String(), now)
-		}
+		err = rec.abort(ev, now)
 	case pause:
 		err = rec.pause(ev, now)
 	case resume:

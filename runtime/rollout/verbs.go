@@ -41,6 +41,16 @@ func (r *Record) promote(ev promote, now time.Time) error {
 	return nil
 }
 
+// abort takes the candidate back, to quarantine.
+func (r *Record) abort(ev abort, now time.Time) error {
+	if err := r.underWay(now); err != nil {
+		return err
+	}
+	r.did("abort", ev.Actor, "", now)
+	r.takeBack(Aborted, module.Quarantined, "aborted by "+ev.Actor.String(), now)
+	return nil
+}
+
 // pause holds the rollout where it is; it is judged all the same.
 func (r *Record) pause(ev pause, now time.Time) error {
 	if err := r.underWay(now); err != nil {

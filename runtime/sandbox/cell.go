@@ -158,6 +158,20 @@ func (m *Machine) policy(req *Request, execFD int) seccomp.Policy {
 	return p
 }
 
+// program is the filter of a policy. There are few policies, and a program takes longer
+// to make than all else that Prepare does; each is made once.
+func (m *Machine) program(p seccomp.Policy) ([]byte, error) {
+	if made, ok := m.programs.Load(p); ok {
+		return made.([]byte), nil
+	}
+	made, err := seccomp.Program(p)
+	if err != nil {
+		return nil, fmt.Errorf("filter system calls: %w", err)
+	}
+	m.programs.Store(p, made)
+	return made, nil
+}
+
 // filter gives the process its filter of system calls.
 func (m *Machine) filter(c *Cell, req *Request) error {
 	c.confine.ExecFD = int(c.limits.NoFile)
@@ -165,9 +179,9 @@ func (m *Machine) filter(c *Cell, req *Request) error {
 		return nil
 	}
 	p := m.policy(req, c.confine.ExecFD)
-	program, err := seccomp.Program(p)
+	program, err := m.program(p)
 	if err != nil {
-		return fmt.Errorf("filter system calls: %w", err)
+		return err
 	}
 	c.confine.Filter = program
 	c.confine.Notify, c.confine.NotifyFD = p.Notify, req.LinkFD

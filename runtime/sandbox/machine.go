@@ -3,11 +3,14 @@ package sandbox
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"go.uber.org/zap"
@@ -18,8 +21,8 @@ import (
 
 // Config says how the machine is looked at.
 type Config struct {
-	// Name tells this runtime's cgroups from another's: letters, digits, '-' and '_';
-	// empty means "runtime".
+	// Name, with DataDir, tells this runtime's cgroups from another's: at most 64 letters,
+	// digits, '-' and '_'; empty means "runtime".
 	Name string
 	// UIDs are the user ids, First to Last, that root may give to modules; zero means
 	// 700000 to 765535.
@@ -53,6 +56,7 @@ type Machine struct {
 	tree      *cgroup.Tree // nil where there are no cgroups
 	users     *users       // nil where modules run as the runtime's own user
 	protected []string     // real paths
+	programs  sync.Map     // seccomp.Policy to its program, which nobody changes
 	turn      atomic.Uint64
 }
 
@@ -92,6 +96,15 @@ func (cfg Config) complete() (Config, error) {
 		cfg.Logger = zap.NewNop()
 	}
 	return cfg, nil
+}
+
+// groups is the name of the cgroups: two state directories are two runtimes.
+func (cfg Config) groups() string {
+	if cfg.DataDir == "" {
+		return cfg.Name
+	}
+	sum := sha256.Sum256([]byte(realPath(cfg.DataDir)))
+	return cfg.Name + "-" + hex.EncodeToString(sum[:6])
 }
 
 // Probe finds out by trying. It blocks for some tens of milliseconds and leaves nothing

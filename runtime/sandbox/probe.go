@@ -41,7 +41,7 @@ func (m *Machine) probe(ctx context.Context) error {
 	defer spawner.Close()
 	p := &prober{m: m, try: func(c launch.Confinement) error { return launch.Try(ctx, spawner, c) }}
 	// While this process has no child: it may have to be alone in its cgroup.
-	m.tree, p.groupless = cgroup.Open(cgroup.Config{Name: m.cfg.Name, Without: m.controllersWithout()})
+	m.tree, p.groupless = cgroup.Open(cgroup.Config{Name: m.cfg.groups(), Without: m.controllersWithout()})
 	if err := p.try(launch.Confinement{}); err != nil {
 		return fmt.Errorf("start a process by the launcher: %w", err)
 	}
@@ -83,7 +83,11 @@ func (p *prober) audit(found findings) {
 	case os.Geteuid() != 0:
 		found.off(layerAudit, "not root: the kernel shows its audit records to root alone; run segue as root")
 	default:
-		found.off(layerAudit, "the runtime does not read the kernel's audit records")
+		if err := landlock.AuditReadable(); err != nil {
+			found.off(layerAudit, err.Error())
+			return
+		}
+		found.on(layerAudit)
 	}
 }
 
@@ -348,7 +352,7 @@ func (p *prober) together() error {
 	}
 	if m.has(layerSeccomp) {
 		policy := m.policy(nil, probeExecFD)
-		program, err := seccomp.Program(policy)
+		program, err := m.program(policy)
 		if err != nil {
 			return err
 		}

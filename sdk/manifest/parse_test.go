@@ -185,7 +185,7 @@ func TestADocumentCannotBlowUp(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{whole, least, "", "a: [", "- ? - :\n", "name: {", "\"", "a: |\n b", "...", "---\n---", "name: hello\n\troutes: x", "routes: [{path: /}, {path: //}]", "{}", "rollout: {steps: [1%]}"} {
+	for _, seed := range []string{whole, least, asking, least + "permissions: {read: [{data}], connect: [a:1, *]}\nquotas: {cpu: 0, memory: }", "", "a: [", "- ? - :\n", "name: {", "\"", "a: |\n b", "...", "---\n---", "name: hello\n\troutes: x", "routes: [{path: /}, {path: //}]", "{}", "rollout: {steps: [1%]}"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -196,7 +196,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if manifest.CheckName(m.Name) != nil || manifest.CheckVersion(m.Version) != nil || len(m.Routes) == 0 || m.Rollout.Validate() != nil {
+		if manifest.CheckName(m.Name) != nil || manifest.CheckVersion(m.Version) != nil || len(m.Routes) == 0 || m.Rollout.Validate() != nil || m.Permissions.Validate() != nil || m.Quotas.Validate() != nil {
 			t.Fatalf("accepted %+v", m)
 		}
 	})

@@ -16,6 +16,9 @@ import (
 // name is no other test process's.
 func name() string { return "test-" + strconv.Itoa(os.Getpid()) }
 
+// must is set where groups were made ready for the tests, so that a refusal is a failure.
+const must = "CGROUP_TEST_MUST"
+
 // open is a tree of real groups. Where this user can have none the reason is tested
 // instead, and ok is false.
 func open(t *testing.T) (tree *cgroup.Tree, ok bool) {
@@ -34,6 +37,9 @@ func open(t *testing.T) (tree *cgroup.Tree, ok bool) {
 	}
 	if os.Geteuid() == 0 && writable("memory") {
 		t.Fatalf("root has a hierarchy of version 1 and no group: %v", err)
+	}
+	if os.Getenv(must) != "" {
+		t.Fatalf("%s is set and there is no group: %v", must, err)
 	}
 	if !strings.Contains(err.Error(), "segue") {
 		t.Errorf("the refusal does not say what to do: %v", err)
@@ -169,6 +175,37 @@ func TestWhatADeadRuntimeLeftIsEndedAndRemoved(t *testing.T) {
 	}
 	if err := tree.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestEmptyGroupsOfDeadRuntimesOfAnyNameAreRemovedAndThoseOfLivingOnesStay(t *testing.T) {
+	tree, ok := open(t)
+	if !ok {
+		return
+	}
+	g := make1(t, tree, cgroup.Limits{})
+	files, err := g.Procs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		f.Close()
+	}
+	living := filepath.Dir(filepath.Dir(files[0].Name()))
+	dead := filepath.Join(filepath.Dir(living), "segue-"+name()+"-gone")
+	if err := os.MkdirAll(filepath.Join(dead, "instance"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	other, err := cgroup.Open(cgroup.Config{Name: name() + "-other"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if exists(dead) {
+		t.Errorf("%s is still there", dead)
+	}
+	if !exists(filepath.Join(living, "one")) {
+		t.Errorf("%s was removed", living)
 	}
 }
 

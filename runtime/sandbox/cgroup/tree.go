@@ -98,7 +98,7 @@ func (t *Tree) openFirst(cfg Config, found []place) {
 		if p.version != 1 || len(used) == 0 {
 			continue
 		}
-		b := &branch{version: 1, controllers: used, dir: filepath.Join(p.dir, "segue-"+cfg.Name)}
+		b := &branch{version: 1, controllers: used, dir: filepath.Join(p.dir, prefix+cfg.Name)}
 		if err := t.grow(b); err != nil {
 			t.lack(used, explain(1, err))
 			continue
@@ -114,7 +114,7 @@ func (t *Tree) openFirst(cfg Config, found []place) {
 	}
 	for _, p := range found {
 		if p.version == 1 && slices.Contains(p.controllers, accounting) {
-			b := &branch{version: 1, controllers: []string{accounting}, dir: filepath.Join(p.dir, "segue-"+cfg.Name)}
+			b := &branch{version: 1, controllers: []string{accounting}, dir: filepath.Join(p.dir, prefix+cfg.Name)}
 			if t.grow(b) == nil {
 				t.branches = append(t.branches, b)
 			}
@@ -144,7 +144,7 @@ func (t *Tree) openSecond(cfg Config, found []place) {
 	b := &branch{version: 2}
 	h, got, err := settle(t.kernel, found[i].dir, rest)
 	if err == nil {
-		b.host, b.controllers, b.dir = h, got, filepath.Join(h.base, "segue-"+cfg.Name)
+		b.host, b.controllers, b.dir = h, got, filepath.Join(h.base, prefix+cfg.Name)
 		if err = t.grow(b); err == nil {
 			err = enable(b.dir, got)
 		}
@@ -173,48 +173,6 @@ func wanted(controllers, without []string) []string {
 		}
 	}
 	return used
-}
-
-// grow makes the branch's folder, takes its lock and sweeps it.
-func (t *Tree) grow(b *branch) error {
-	if err := t.kernel.mkdir(b.dir); err != nil && !errors.Is(err, os.ErrExist) {
-		return err
-	}
-	lock, err := os.Open(b.dir)
-	if err != nil {
-		return err
-	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		lock.Close()
-		return fmt.Errorf("%w: %s", errTaken, b.dir)
-	}
-	b.lock = lock
-	if err := t.sweep(b); err != nil {
-		lock.Close()
-		return err
-	}
-	return nil
-}
-
-var errTaken = errors.New("a runtime of the same name runs")
-
-// sweep ends and removes the groups of a dead runtime.
-func (t *Tree) sweep(b *branch) error {
-	entries, err := os.ReadDir(b.dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if !e.IsDir() {
-			continue
-		}
-		left := &Group{tree: t, twigs: []twig{{branch: b, dir: filepath.Join(b.dir, e.Name())}}}
-		left.Kill()
-		if err := left.Remove(); err != nil {
-			return fmt.Errorf("remove what a dead runtime left: %w", err)
-		}
-	}
-	return nil
 }
 
 // Controllers are those that limit here.

@@ -27,21 +27,20 @@
 // # What the listener must do
 //
 // It gets whatever is denied, and answers it with an error. With Policy.Network it gets
-// socket, connect and bind as well, which it may serve:
+// socket, connect, bind and listen as well, which it may serve, and setsockopt for the
+// error queue of IP (IP_RECVERR, IPV6_RECVERR), which the C library must have:
 //
 //   - It must never let connect continue: the address lies in memory that another thread
 //     may change after it was read. It reads the address once and acts on its own copy.
-//   - socket may continue, for its arguments are in registers; but a stream socket of the
-//     IP family can be listened on without bind. It is safer to put a unix stream socket
-//     in its place, which connect and bind then replace.
-//   - bind may continue only for a socket whose own family (SO_DOMAIN, of a copy by
-//     pidfd_getfd) is AF_UNIX, and only where the process has no socket of another
-//     family that a second thread could put in its place: the kernel takes a name of the
-//     socket's family alone.
+//   - Nor may socket continue for an internet family: a stream socket could be listened
+//     on without bind. It puts a socket of its own in place that carries nothing.
+//   - bind and listen may continue only for a socket whose own family (SO_DOMAIN, of a
+//     copy by pidfd_getfd) is AF_UNIX, and only because no socket that a second thread
+//     could put in its place meanwhile carries anything.
 //   - Go looks for IP support by binding [::1]:0 and [::ffff:127.0.0.1]:0 before it
 //     first connects or listens by IP: an error is well taken, and is no denial.
 //
-// Without Policy.Network it must answer socket with an error: bind passes then.
+// Without Policy.Network it must answer socket with an error: bind and listen pass then.
 //
 // # What a filter cannot do
 //

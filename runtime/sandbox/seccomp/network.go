@@ -9,12 +9,12 @@ const (
 	fastOpen = unix.MSG_FASTOPEN
 )
 
-// network are the rules for sockets. bind passes without Network, for then there is no
-// socket but of the unix family, whose names are Landlock's to allow.
+// network are the rules for sockets. bind and listen pass without Network, for then there
+// is no socket but of the unix family, whose names are Landlock's to allow.
 func network(p Policy) []rule {
-	connect, bind, ip := denyAccess, allow, denyAccess
+	connect, bind, ip, errorQueue := denyAccess, allow, denyAccess, allow
 	if p.Network {
-		connect, bind, ip = ask, ask, ask
+		connect, bind, ip, errorQueue = ask, ask, ask, ask
 	}
 	family := is(0, unix.AF_INET, unix.AF_INET6)
 	return []rule{
@@ -28,7 +28,7 @@ func network(p Policy) []rule {
 			on(refuseAccess, is(0, unix.AF_NETLINK)),
 		}},
 		{calls: "connect", answer: connect},
-		{calls: "bind", answer: bind},
+		{calls: "bind listen", answer: bind},
 		{calls: "sendto", cases: []when{
 			on(denyAccess, not(null(4))),
 			on(denyAccess, has(3, fastOpen)),
@@ -39,6 +39,9 @@ func network(p Policy) []rule {
 			on(refuse, is(1, unix.SOL_SOCKET), is(2, privilegedOptions...)),
 			on(refuse, is(1, unix.IPPROTO_TCP), is(2, unix.TCP_REPAIR, unix.TCP_ULP)),
 			on(allow, is(1, unix.SOL_SOCKET, unix.IPPROTO_TCP)),
+			// The C library asks for names over no socket that refuses these.
+			on(errorQueue, is(1, unix.IPPROTO_IP), is(2, unix.IP_RECVERR)),
+			on(errorQueue, is(1, unix.IPPROTO_IPV6), is(2, unix.IPV6_RECVERR)),
 			// Above these are the tables of the packet filter.
 			on(allow, is(1, unix.IPPROTO_IP), within(2, 0, 63)),
 			on(allow, is(1, unix.IPPROTO_IPV6), within(2, 0, 63)),
@@ -48,9 +51,9 @@ func network(p Policy) []rule {
 }
 
 // privilegedOptions of a socket get around the machine's firewall and limits, as root, or
-// load programs into the kernel.
+// load programs into the kernel, or take away the one that makes a socket deaf.
 var privilegedOptions = []uint32{
 	unix.SO_ATTACH_FILTER, unix.SO_ATTACH_BPF, unix.SO_ATTACH_REUSEPORT_CBPF,
-	unix.SO_ATTACH_REUSEPORT_EBPF, unix.SO_BINDTODEVICE, unix.SO_BINDTOIFINDEX, unix.SO_MARK,
-	unix.SO_RCVBUFFORCE, unix.SO_SNDBUFFORCE,
+	unix.SO_ATTACH_REUSEPORT_EBPF, unix.SO_DETACH_FILTER, unix.SO_BINDTODEVICE,
+	unix.SO_BINDTOIFINDEX, unix.SO_MARK, unix.SO_RCVBUFFORCE, unix.SO_SNDBUFFORCE,
 }

@@ -10,7 +10,7 @@ import (
 
 // Policy says what a process may call.
 type Policy struct {
-	Network bool // IP sockets may be asked for: socket, connect and bind are notified; needs Notify
+	Network bool // IP sockets may be asked for: socket, connect, bind and listen are notified; needs Notify
 	Spawn   bool // it may fork and exec
 	Notify  bool // there is a listener: what is denied and worth knowing goes there
 	ExecFD  int  // without Spawn: execveat passes for this descriptor alone (AT_EMPTY_PATH), execve never

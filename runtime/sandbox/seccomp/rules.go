@@ -44,7 +44,7 @@ var harmless = []rule{
 	{calls: ` landlock_create_ruleset landlock_add_rule landlock_restrict_self`}, // holding itself in further
 	{calls: ` socketpair`, answer: denyAccess, cases: []when{
 		on(allow, is(0, unix.AF_UNIX), masked(1, sockType, unix.SOCK_STREAM, unix.SOCK_SEQPACKET))}},
-	{calls: ` accept accept4 listen shutdown getsockname getpeername getsockopt recvfrom recvmsg
+	{calls: ` accept accept4 shutdown getsockname getpeername getsockopt recvfrom recvmsg
 		recvmmsg`}, // a socket that it has
 }
 
@@ -80,7 +80,9 @@ var refused = []rule{
 	// lightly.
 	{answer: refuse, calls: ` chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat setxattr
 		lsetxattr fsetxattr setxattrat removexattr lremovexattr fremovexattr removexattrat
-		file_setattr utime utimes utimensat futimesat`},
+		file_setattr utime utimes futimesat`},
+	// Times of an open file are its own affair.
+	{calls: `utimensat`, answer: refuse, cases: []when{on(allow, null(1))}},
 	// Its share of the machine is the operator's to say.
 	{answer: refuse, calls: ` sched_setaffinity sched_setattr sched_setparam sched_setscheduler
 		setpriority ioprio_set setrlimit migrate_pages move_pages sync syncfs adjtimex

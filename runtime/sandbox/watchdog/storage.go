@@ -97,9 +97,12 @@ func (w *Watchdog) stored(ctx context.Context, most int64) (int64, error) {
 			return 0, err
 		}
 	}
-	_ = w.crew.each(func(pid int) error {
-		t.unnamed(pid)
-		return nil
-	})
+	// There can be many: a kill does not wait for this.
+	if leader, err := w.crew.leader(); err == nil {
+		t.unnamed(leader)
+	}
+	for _, m := range w.crew.others() {
+		t.unnamed(m.pid)
+	}
 	return t.used, nil
 }

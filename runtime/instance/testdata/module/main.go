@@ -209,6 +209,7 @@ func handler() http.Handler {
 		_ = json.NewEncoder(w).Encode(s)
 	})
 	dies(mux)
+	takes(mux)
 	mux.HandleFunc("/spike", func(http.ResponseWriter, *http.Request) {
 		b, err := syscall.Mmap(-1, 0, 64<<20, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 		if err != nil {

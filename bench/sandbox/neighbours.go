@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/segue-run/segue/bench/internal/table"
 	"github.com/segue-run/segue/bench/internal/variant"
 	"github.com/segue-run/segue/plugins/chaos/escape/attack"
+	"github.com/segue-run/segue/runtime/module"
 )
 
 // bombs are attacks of escape's that take what others need as well.
@@ -26,6 +28,7 @@ const (
 	settings  = "rollout: {strategy: instant, hold: 200ms}\nrollback_window: 1s\n"
 	waitLimit = 30 * time.Second
 	asked     = 2 // connections to the neighbour
+	again     = 100 * time.Millisecond
 )
 
 // neighbours measures hello beside each bomb and prints the table.
@@ -46,7 +49,7 @@ func neighbours(ctx context.Context, root, attacker string, lasts time.Duration)
 		return err
 	}
 	var rows [][]string
-	level := ""
+	var held *module.Sandbox
 	for i, bomb := range bombs {
 		version := fmt.Sprintf("1.0.%d", i+1)
 		file := filepath.Join(host.Dir, "escape")
@@ -60,9 +63,7 @@ func neighbours(ctx context.Context, root, attacker string, lasts time.Duration)
 		if err != nil {
 			return err
 		}
-		if status.Stable.Sandbox != nil {
-			level = string(status.Stable.Sandbox.Level)
-		}
+		held = status.Stable.Sandbox
 		before, err := rate(ctx, host.URL, func(context.Context) { rest(ctx, lasts) })
 		if err != nil {
 			return fmt.Errorf("before %s: %w", bomb, err)
@@ -74,8 +75,25 @@ func neighbours(ctx context.Context, root, attacker string, lasts time.Duration)
 		}
 		rows = append(rows, []string{bomb, fmt.Sprintf("%.0f", before), fmt.Sprintf("%.0f", during), fmt.Sprintf("%.0f %%", 100*during/before), ended})
 	}
-	title := fmt.Sprintf("Requests a second that a neighbour answers on %d connections, before a bomb and while it goes off; level %s", asked, level)
+	title := fmt.Sprintf("Requests a second that a neighbour answers on %d connections, before a bomb and while it goes off; %s", asked, words(held))
 	return table.Write(os.Stdout, title, []string{"bomb", "before", "during", "ratio", "the bomb was"}, rows)
+}
+
+// words says what the module was held in by.
+func words(s *module.Sandbox) string {
+	if s == nil {
+		return "without a sandbox"
+	}
+	var missing []string
+	for _, l := range s.Layers {
+		if l.State != module.LayerOn {
+			missing = append(missing, l.Name)
+		}
+	}
+	if len(missing) == 0 {
+		return fmt.Sprintf("level %s", s.Level)
+	}
+	return fmt.Sprintf("level %s, without all of %s", s.Level, strings.Join(missing, ", "))
 }
 
 func rest(ctx context.Context, d time.Duration) {
@@ -158,6 +176,7 @@ func explode(ctx context.Context, url, bomb string, lasts time.Duration) string 
 			return err.Error()
 		}
 		ended = string(r.Outcome)
+		rest(ctx, again) // what is stopped at once would measure no more than its requests
 	}
 	return ended
 }

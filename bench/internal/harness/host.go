@@ -58,6 +58,10 @@ func Start(ctx context.Context, cfg Config) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
+	// As a machine's own folders are: modules with users of their own get through to theirs.
+	if err := os.Chmod(dir, 0o711); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
 	h := &Host{Dir: dir, root: root, client: &http.Client{Transport: &http.Transport{}}, exited: make(chan struct{})}
 	if err := h.start(binary, cfg.Settings); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))

@@ -148,3 +148,38 @@ func checkColumn(t *testing.T, level module.Level, seen map[string]attack.Outcom
 		}
 	}
 }
+
+// The table of what gets out with fewer layers is between these lines.
+const (
+	fewerBegin = "<!-- fewer layers: checked by go test ./cmd/segue/e2e -run TestWithFewer -->"
+	fewerEnd   = "<!-- end of fewer layers -->"
+)
+
+// checkFewer compares what has got out without some layers with the document's row for
+// them, in the column of this user.
+func checkFewer(t *testing.T, without string, out []string) {
+	t.Helper()
+	text, err := os.ReadFile(document)
+	must(t, err)
+	_, rest, _ := strings.Cut(string(text), fewerBegin)
+	table, _, _ := strings.Cut(rest, fewerEnd)
+	want := "nothing"
+	if len(out) > 0 {
+		want = strings.Join(out, ", ")
+	}
+	for line := range strings.Lines(table) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		if len(cells) != 3 || strings.TrimSpace(cells[0]) != without {
+			continue
+		}
+		column := cells[2]
+		if os.Geteuid() == 0 {
+			column = cells[1]
+		}
+		if got := strings.TrimSpace(column); got != want {
+			t.Errorf("without %s %s gets out, and the document says %s", without, want, got)
+		}
+		return
+	}
+	t.Errorf("%s has no row for what gets out without %s", document, without)
+}

@@ -43,7 +43,7 @@ func TestACandidateThatRunsOutOfMemoryIsToldAsSuch(t *testing.T) {
 	}, "it is taken back", over("2.0.0-hog", "rolled-back")).Rollout
 	signs := ro.Evidence.Signs
 	oom := slices.ContainsFunc(signs, func(s module.Sign) bool { return s.Kind == "oom" && s.Weight == 10000 })
-	if !oom || !strings.Contains(ro.Reason, "out of memory") {
+	if !oom || !strings.Contains(ro.Reason, "memory quota of 160 MiB reached") {
 		t.Errorf("rollout %+v", ro)
 	}
 }

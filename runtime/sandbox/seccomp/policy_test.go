@@ -56,6 +56,10 @@ var verdicts = []struct {
 	{"chmod", nil, []uint32{errno(unix.EPERM)}},
 	{"fchmodat2", nil, []uint32{errno(unix.EPERM)}},
 	{"fchown", nil, []uint32{errno(unix.EPERM)}},
+	{"fallocate", []uint64{3, 0}, []uint32{allow}},
+	{"fallocate", []uint64{3, 3}, []uint32{allow}}, // a hole
+	{"fallocate", []uint64{3, 1}, []uint32{errno(unix.EPERM)}},
+	{"fallocate", []uint64{3, 0x11}, []uint32{errno(unix.EPERM)}},
 	{"utimensat", []uint64{3, 0, 1}, []uint32{allow}},
 	{"utimensat", []uint64{0xffffff9c, 1 << 32, 1}, []uint32{errno(unix.EPERM)}},
 	{"sched_setaffinity", nil, []uint32{errno(unix.EPERM)}},

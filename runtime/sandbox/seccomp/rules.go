@@ -16,11 +16,14 @@ func rules(p Policy) []rule {
 var harmless = []rule{
 	{calls: ` read write pread64 pwrite64 readv writev preadv pwritev preadv2 pwritev2 lseek
 		close close_range dup dup2 dup3 pipe pipe2 flock fsync fdatasync sync_file_range
-		ftruncate fallocate fadvise64 readahead sendfile splice tee vmsplice copy_file_range
+		ftruncate fadvise64 readahead sendfile splice tee vmsplice copy_file_range
 		stat lstat fstat newfstatat statx statfs fstatfs access faccessat faccessat2
 		getdents getdents64 getcwd chdir fchdir readlink readlinkat umask cachestat
 		getxattr lgetxattr fgetxattr getxattrat listxattr llistxattr flistxattr listxattrat
 		file_getattr`}, // open files, and looking at others: Landlock says which
+	// Space that does not make the file longer is not held by the limit of its size.
+	{calls: ` fallocate`, answer: refuse, cases: []when{
+		on(allow, is(1, 0)), on(allow, is(1, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE))}},
 	{calls: ` rename renameat renameat2 mkdir mkdirat rmdir unlink unlinkat link linkat
 		symlink symlinkat`}, // names: Landlock says where
 	{calls: ` poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait

@@ -27,7 +27,8 @@ type capHeader struct {
 	pid     int32
 }
 
-type capSets struct{ effective, permitted, inheritable uint32 }
+// capSets are 32 capabilities: effective, permitted, inheritable.
+type capSets [3]uint32
 
 // dropCapabilities leaves the process none, and none that an exec could give it: not
 // to root, be it of the machine or of a user namespace. Where the right to narrow the
@@ -38,7 +39,7 @@ func dropCapabilities() error {
 	if err := capability(syscall.SYS_CAPGET, &header, &sets); err != nil {
 		return failed("read its capabilities", err)
 	}
-	if sets[0].effective&(1<<capSetPCap) != 0 {
+	if sets[0][0]&(1<<capSetPCap) != 0 {
 		for c := range uintptr(capLast + 1) {
 			_, _, e := syscall.RawSyscall6(syscall.SYS_PRCTL, prCapBSetDrop, c, 0, 0, 0, 0)
 			if e == syscall.EINVAL && c > 0 {

@@ -22,6 +22,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // deaf is an instance that nobody dials.
 type deaf struct{ rollout.Instance }
 
+func (deaf) Sandbox() module.Sandbox { return module.Sandbox{} }
+
 func (deaf) Dial(context.Context) (net.Conn, error) { return nil, errors.New("deaf") }
 
 func secretForTest(t *testing.T) *sticky.Secret {

@@ -47,11 +47,9 @@ var (
 )
 
 // restrict gives c its Landlock ruleset; req is nil where there is nothing to allow but
-// what every program may read.
+// what every program may read. Without Landlock what was granted is judged all the same,
+// and the process's own folders are made.
 func (m *Machine) restrict(c *launch.Confinement, req *Request) error {
-	if !m.has(layerLandlock) {
-		return nil
-	}
 	rules := landlock.Rules{ABI: m.abi, Read: baseReads, Devices: baseDevices}
 	if req != nil {
 		o := opener{m: m, req: req, user: c.User, rules: &rules}
@@ -59,6 +57,9 @@ func (m *Machine) restrict(c *launch.Confinement, req *Request) error {
 		if err := o.all(); err != nil {
 			return err
 		}
+	}
+	if !m.has(layerLandlock) {
+		return nil
 	}
 	ruleset, flags, _, err := landlock.New(rules)
 	if err != nil {
@@ -103,8 +104,8 @@ func (o *opener) all() error {
 		rules *[]string
 		write bool
 	}{
+		{"permissions.write", p.Write, &o.rules.Write, true}, // first: it makes folders
 		{"permissions.read", p.Read, &o.rules.Read, false},
-		{"permissions.write", p.Write, &o.rules.Write, true},
 		{"permissions.exec", p.Exec, &o.rules.Exec, false},
 	} {
 		for i, path := range list.paths {
@@ -220,6 +221,8 @@ func (o *opener) below(dir *os.File, name string, write bool) (*os.File, error) 
 	switch {
 	case err == nil && info.Mode()&fs.ModeSymlink != 0:
 		err = module.Errorf(module.Denied, "a link in its own folder, which could lead anywhere")
+	case err == nil && made && !info.IsDir():
+		err = module.Errorf(module.Denied, "another process of the module put something in the place of the folder that was made")
 	case err == nil && made && o.user != nil:
 		err = give(f, o.user.UID)
 	}

@@ -64,7 +64,11 @@
 //   - A module's word decides nothing: its dynamic loader is of a fixed list, and links in
 //     its own folders, or that it can have laid elsewhere, are not followed.
 //
-// There are no goroutines here but for the time of a Probe, which joins them. A Cell's
+//   - What the kernel's records tell of denials is bounded in number; a record names a
+//     process, and nothing that a module wrote says which.
+//
+// There are no goroutines here but for the time of a Probe, which joins them;
+// WatchDenials runs in its caller's. A Cell's
 // lock is held while its cgroup is read; users' lock while a folder is handed over. None
 // is taken under the other.
 package sandbox

@@ -238,6 +238,7 @@ func (i *instance) Cause() module.DeathCause     { return module.DiedOfCrash }
 func (i *instance) Usage() (module.Usage, error) { return module.Usage{}, nil }
 func (i *instance) Sandbox() module.Sandbox      { return module.Sandbox{} }
 func (i *instance) Denials() []module.Denial     { return nil }
+func (i *instance) Deny(module.Denial)           {}
 func (i *instance) Dial(context.Context) (net.Conn, error) {
 	return nil, errors.New("nobody dials a made-up instance")
 }

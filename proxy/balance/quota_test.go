@@ -2,6 +2,7 @@ package balance_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,8 +37,8 @@ func TestStableWithAsManyRequestsAsItMayHaveRefusesMoreAtOnce(t *testing.T) {
 		first, second := take(t, g, request()), take(t, g, request())
 		wantFull(t, g, request())
 		wantFull(t, g, request())
-		if n, stats := a.Refused(), a.Stats(); n != 2 || stats.Refused != 2 || stats.InFlight != 2 || stats.Requests != 0 || g.Stats().Refused != 2 {
-			t.Errorf("%d refused: %+v, %+v", n, stats, g.Stats())
+		if stats := a.Stats(); stats.Refused != 2 || stats.InFlight != 2 || stats.Requests != 0 || g.Stats().Refused != 2 {
+			t.Errorf("%+v, %+v", stats, g.Stats())
 		}
 		first.Done(ok)
 		third := take(t, g, request())
@@ -48,6 +49,32 @@ func TestStableWithAsManyRequestsAsItMayHaveRefusesMoreAtOnce(t *testing.T) {
 			t.Errorf("what was refused counts: %+v", stats)
 		}
 	})
+}
+
+func TestEachRequestThatHasNoRoomIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var target *balance.Target
+		var told []uint64
+		target = balance.NewTarget(balance.TargetConfig{Labels: proxy.Labels{Module: "m"}, Most: 1, Refuse: func() {
+			told = append(told, target.Stats().Refused) // which takes the target's lock
+		}})
+		g := newGroup(t, all(target), balance.Share{Target: newDown("2"), Stable: true})
+		held := take(t, g, request())
+		wantFull(t, g, request())
+		wantFull(t, g, request())
+		held.Done(ok)
+		take(t, g, request()).Done(ok)
+		if !slices.Equal(told, []uint64{1, 2}) {
+			t.Errorf("told with so many refused: %v", told)
+		}
+	})
+}
+
+// newDown is a target that takes no requests any more.
+func newDown(version string) *balance.Target {
+	target := newTarget(version)
+	target.Down()
+	return target
 }
 
 func TestACandidateWithAsManyRequestsAsItMayHaveGivesMoreToStable(t *testing.T) {
@@ -62,8 +89,8 @@ func TestACandidateWithAsManyRequestsAsItMayHaveGivesMoreToStable(t *testing.T) 
 			t.Errorf("got %s and %s", version(first), version(spilled))
 		}
 		spilled.Done(ok)
-		if b.Refused() != 1 || a.Refused() != 0 || g.Stats().Spilled != 1 || g.Stats().Refused != 0 {
-			t.Errorf("refused %d and %d: %+v", b.Refused(), a.Refused(), g.Stats())
+		if b.Stats().Refused != 1 || a.Stats().Refused != 0 || g.Stats().Spilled != 1 || g.Stats().Refused != 0 {
+			t.Errorf("refused %d and %d: %+v", b.Stats().Refused, a.Stats().Refused, g.Stats())
 		}
 		if len(*seen) != 1 || (*seen)[0].Dealt {
 			t.Errorf("what it had no room for is evidence: %+v", *seen)

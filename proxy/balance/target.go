@@ -37,6 +37,9 @@ type TargetConfig struct {
 	// number. What is dealt to it beyond goes to stable; what is dealt to stable beyond is
 	// refused at once.
 	Most int
+	// Refuse, if not nil, is told of each request that it was to get and had no room for.
+	// It is called on the request's goroutine, from many at once, and must not block.
+	Refuse func()
 }
 
 // Observation is one finished request, and what it may be taken for.
@@ -113,19 +116,31 @@ func (t *Target) OnRetire(f func()) {
 // (then l.over is set), or as many as most (0 for any number) of those that were given to
 // a share that is not stable's wait for an answer. l belongs to nobody else yet.
 func (t *Target) admit(l *Lease, most int) bool {
+	admitted, full := t.tryAdmit(l, most)
+	if full {
+		l.over = true
+		t.refused.Add(1)
+		if t.cfg.Refuse != nil {
+			t.cfg.Refuse()
+		}
+	}
+	return admitted
+}
+
+// tryAdmit reports also whether the target was full.
+func (t *Target) tryAdmit(l *Lease, most int) (admitted, full bool) {
 	l.target = t
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.state != TargetReady {
-		return false
+		return false, false
 	}
-	if l.over = t.fullLocked(); l.over {
-		t.refused.Add(1)
-		return false
+	if t.fullLocked() {
+		return false, true
 	}
 	if l.trial != nil {
 		if most > 0 && t.unanswered.Load() >= int64(most) {
-			return false
+			return false, false
 		}
 		if l.trial.counted = !l.stable && !l.trial.preview; l.trial.counted {
 			t.unanswered.Add(1)
@@ -139,7 +154,7 @@ func (t *Target) admit(l *Lease, most int) bool {
 	t.inFlight++
 	l.prev, l.next = t.live.prev, &t.live
 	l.prev.next, l.next.prev = l, l
-	return true
+	return true, false
 }
 
 // open reports whether the target could get a request, with most as in admit.
@@ -154,10 +169,6 @@ func (t *Target) open(most int) bool {
 
 // fullLocked reports whether the target has as many requests in flight as it may.
 func (t *Target) fullLocked() bool { return t.cfg.Most > 0 && t.inFlight >= t.cfg.Most }
-
-// Refused is how many requests it was to get and had no room for: see TargetConfig.Most.
-// They are not among those that it has finished.
-func (t *Target) Refused() uint64 { return t.refused.Load() }
 
 // Overdue is how many requests wait for an answer for longer than that since they had
 // been sent, of those that chance has dealt to the target during a rollout; where users
@@ -291,7 +302,7 @@ type TargetStats struct {
 	BytesIn  int64                 // bodies from clients
 	BytesOut int64                 // bodies to clients
 	Rescued  uint64                // see Target.Rescued; of replays, those that are over
-	Refused  uint64                // see Target.Refused; not in Requests
+	Refused  uint64                // had no room, see TargetConfig.Most; not in Requests
 	// Latency is proxy.Outcome.Wait, of the requests that are attributable to the module:
 	// no upgrades, and none that the client, a drain or the host ended.
 	Latency Histogram

@@ -47,9 +47,6 @@ type Request struct {
 	// Permissions are those that were asked for and granted; Withheld were asked for
 	// alone, so that a denial can say so.
 	Permissions, Withheld manifest.Permissions
-	// PID is the process's, as the host sees it; it blocks until it is known, and is 0
-	// where the process never was.
-	PID func() int
 	// Denied is told of each denial; it must not block.
 	Denied func(module.Denial)
 }

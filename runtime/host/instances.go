@@ -123,7 +123,7 @@ func (s *instances) Start(ctx context.Context, id string, plan rollout.Plan) (ro
 	if err != nil {
 		return nil, err
 	}
-	return &process{Instance: inst}, nil
+	return process{Instance: inst}, nil
 }
 
 func (s *instances) Secure(ctx context.Context, digest module.Digest) error {

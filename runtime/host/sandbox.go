@@ -125,8 +125,8 @@ type link struct {
 var _ instance.Gateway = link{}
 
 // Serve implements instance.Gateway.
-func (l link) Serve(ctx context.Context, end *os.File, pid func() int, denied func(module.Denial)) {
-	l.gateway.Serve(ctx, end, gateway.Request{Release: l.release, Permissions: l.permissions, Withheld: l.withheld, PID: pid, Denied: denied})
+func (l link) Serve(ctx context.Context, end *os.File, denied func(module.Denial)) {
+	l.gateway.Serve(ctx, end, gateway.Request{Release: l.release, Permissions: l.permissions, Withheld: l.withheld, Denied: denied})
 }
 
 // denied tells what a module tried and may not, or which quota it has reached. Who did

@@ -63,10 +63,14 @@ type target struct {
 }
 
 func (t *traffic) Target(id string, rel module.Release, inst rollout.Instance, observe func(rollout.Observation)) rollout.Target {
+	most := inst.Sandbox().Quotas.Requests
+	full := module.Denial{By: module.ByQuota, What: "requests",
+		Hint: fmt.Sprintf("it may have %d in flight; its manifest may ask for more in quotas.requests, up to the operator's ceiling", most)}
 	made := balance.NewTarget(balance.TargetConfig{
 		Labels: proxy.Labels{Module: rel.Module, Version: rel.Version, Instance: id},
 		Dial:   inst.Dial,
-		Most:   inst.Sandbox().Quotas.Requests,
+		Most:   most,
+		Refuse: func() { inst.Deny(full) },
 		Observe: func(o balance.Observation) {
 			gone := o.Class == proxy.ClassClientGone && o.Status == 0
 			if o.Class.Attributable() || gone {
@@ -74,9 +78,6 @@ func (t *traffic) Target(id string, rel module.Release, inst rollout.Instance, o
 			}
 		},
 	})
-	if p, ok := inst.(*process); ok {
-		p.target.Store(made)
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.targets[made] = struct{}{}

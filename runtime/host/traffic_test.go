@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,6 +56,43 @@ func count(t *testing.T, tr *traffic, path string, n int) map[string]int {
 		x.Done(proxy.Outcome{Class: proxy.ClassOK, Status: 200, Duration: time.Millisecond})
 	}
 	return got
+}
+
+// narrow is an instance that may have one request in flight.
+type narrow struct {
+	deaf
+	denials *[]module.Denial
+}
+
+func (n narrow) Sandbox() module.Sandbox {
+	return module.Sandbox{Quotas: manifest.Quotas{Requests: 1}}
+}
+
+func (n narrow) Deny(d module.Denial) { *n.denials = append(*n.denials, d) }
+
+func TestARequestThatHasNoRoomIsADenialOfItsInstance(t *testing.T) {
+	tr := newTraffic(secretForTest(t), zap.NewNop())
+	var denials []module.Denial
+	target := tr.Target("a-1", release("a", "1.0.0"), narrow{denials: &denials}, func(rollout.Observation) {})
+	if err := tr.Split("a", rollout.Split{Routes: []manifest.Route{{Path: "/a"}}, Shares: []rollout.Share{{Target: target, Weight: manifest.Full, Stable: true}}}); err != nil {
+		t.Fatal(err)
+	}
+	direct := func() (proxy.Exchange, error) {
+		return tr.pool.Direct(t.Context(), &proxy.Request{Method: "GET", Path: "/a", Header: http.Header{}, Cancel: func(error) {}})
+	}
+	held, err := direct()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := direct(); err == nil {
+			t.Fatal("it got a second request")
+		}
+	}
+	held.Done(proxy.Outcome{Class: proxy.ClassOK, Status: 200})
+	if len(denials) != 2 || denials[0] != denials[1] || denials[0].By != module.ByQuota || denials[0].What != "requests" || !strings.Contains(denials[0].Hint, "may have 1 in flight") {
+		t.Errorf("it was denied %+v", denials)
+	}
 }
 
 func TestASplitIsWhatRequestsMeet(t *testing.T) {

@@ -14,10 +14,9 @@ import (
 // Gateway serves the link of one process.
 type Gateway interface {
 	// Serve answers what comes over link, which it owns and closes, until the other end
-	// is closed or ctx ends, and returns soon after. pid is the process's as the host
-	// sees it; it blocks until that is known, and is 0 where the process never was.
-	// denied is told of each denial and does not block.
-	Serve(ctx context.Context, link *os.File, pid func() int, denied func(module.Denial))
+	// is closed or ctx ends, and returns soon after. denied is told of each denial and
+	// does not block.
+	Serve(ctx context.Context, link *os.File, denied func(module.Denial))
 }
 
 // link is the host's end of the socket over which a module asks for what it may not do
@@ -37,10 +36,10 @@ func openLink() (ours, theirs *os.File, err error) {
 }
 
 // serve begins to answer what comes over the host's end.
-func (l *link) serve(gateway Gateway, ours *os.File, pid func() int, denied func(module.Denial)) {
+func (l *link) serve(gateway Gateway, ours *os.File, denied func(module.Denial)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	l.end = cancel
-	l.served.Go(func() { gateway.Serve(ctx, ours, pid, denied) })
+	l.served.Go(func() { gateway.Serve(ctx, ours, denied) })
 }
 
 // close ends it and waits until it has.

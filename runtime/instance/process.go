@@ -37,13 +37,12 @@ type process struct {
 	killed bool
 	quota  string           // for which it was killed; empty for another reason
 	also   func()           // kills what the group may not hold; may be nil; does not block
-	known  chan struct{}    // closed when pid is known, or never will be
 	pid    int              // of the child, once it was started; 0 before
 	status *os.ProcessState // how it ended, once over; nil if it was never started
 }
 
 func newProcess() *process {
-	return &process{gone: make(chan struct{}), known: make(chan struct{})}
+	return &process{gone: make(chan struct{})}
 }
 
 // id is the child's pid, or 0 if it was never started.
@@ -51,12 +50,6 @@ func (p *process) id() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.pid
-}
-
-// awaitID is id once it is known.
-func (p *process) awaitID() int {
-	<-p.known
-	return p.id()
 }
 
 // whileAlive calls f with the child's pid, which no other process can get before f has
@@ -109,7 +102,6 @@ func (p *process) start(spawner *launch.Spawner, cmd *exec.Cmd) error {
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	defer close(p.known)
 	if err != nil {
 		p.stage = over
 		close(p.gone)
@@ -137,7 +129,6 @@ func (p *process) killFor(quota string) {
 	switch p.stage {
 	case fresh:
 		p.stage = over
-		close(p.known)
 		close(p.gone)
 	case running:
 		p.signalLocked()

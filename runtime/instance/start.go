@@ -214,7 +214,7 @@ func (i *Instance) connectLink(gateway Gateway) error {
 	i.handedDown = append(i.handedDown, theirs)
 	i.launch.Files = append(i.launch.Files, theirs)
 	i.launch.Env = append(i.launch.Env, wire.EnvLink+"="+strconv.Itoa(wire.LinkFD))
-	i.link.serve(gateway, ours, i.proc.awaitID, i.denials.add)
+	i.link.serve(gateway, ours, i.denials.add)
 	return nil
 }
 

@@ -20,9 +20,6 @@ type Confinement struct {
 	// Namespaces are made for it; User is needed for the others unless this is root.
 	// In a user namespace it keeps its user and group ids, and no others are mapped.
 	Namespaces Namespaces
-	// Cgroup is the folder of a cgroup of version 2, open for reading, in which the
-	// process is made. To join one later can cost milliseconds.
-	Cgroup *os.File
 	// Cgroups are files, open for writing, whose groups the launcher joins: tasks of
 	// version 1 or cgroup.procs. The second moves all of the launcher's threads, for
 	// which the kernel waits milliseconds; the first moves the one that becomes the
@@ -70,9 +67,6 @@ func (c Confinement) attributes() *syscall.SysProcAttr {
 	}
 	for _, space := range c.Namespaces.each() {
 		attr.Cloneflags |= space.flag
-	}
-	if c.Cgroup != nil {
-		attr.UseCgroupFD, attr.CgroupFD = true, int(c.Cgroup.Fd())
 	}
 	if c.Namespaces.User {
 		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: uid, HostID: uid, Size: 1}}

@@ -94,9 +94,6 @@ func explain(cmd *exec.Cmd, err error) error {
 	if attr.Credential != nil {
 		err = fmt.Errorf("as user %d: %w", attr.Credential.Uid, err)
 	}
-	if attr.UseCgroupFD {
-		err = fmt.Errorf("in a cgroup of its own: %w", err)
-	}
 	var names []string
 	for _, space := range (Namespaces{User: true, PID: true, IPC: true, Network: true}).each() {
 		if attr.Cloneflags&space.flag != 0 {

@@ -49,6 +49,8 @@ type Instance interface {
 	// Denials are what it has tried and may not, and the quotas it has reached: at most a
 	// hundred, the first come first, each once with its count.
 	Denials() []module.Denial
+	// Deny adds to them what another part of the host refuses it. It does not block.
+	Deny(d module.Denial)
 }
 
 // Traffic is the data plane as a rollout sees it. None of its methods blocks but

@@ -395,16 +395,18 @@ func (i *fakeInstance) Denials() []module.Denial {
 	defer i.mu.Unlock()
 	return slices.Clone(i.denials)
 }
-func (i *fakeInstance) denied(by, what string) {
+func (i *fakeInstance) denied(by, what string) { i.Deny(module.Denial{By: by, What: what}) }
+func (i *fakeInstance) Deny(d module.Denial) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for n := range i.denials {
-		if i.denials[n].By == by && i.denials[n].What == what {
+		if i.denials[n].Same(d) {
 			i.denials[n].Count++
 			return
 		}
 	}
-	i.denials = append(i.denials, module.Denial{First: time.Now(), Last: time.Now(), Count: 1, By: by, What: what})
+	d.First, d.Last, d.Count = time.Now(), time.Now(), 1
+	i.denials = append(i.denials, d)
 }
 func (i *fakeInstance) uses(memory int64) {
 	i.mu.Lock()

@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -52,14 +53,15 @@ func (s *Starter) Deny(pid int, d module.Denial) {
 // none.
 func (s *Starter) withPID(pid int) *Instance {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	all := slices.Collect(maps.Keys(s.running))
+	s.mu.Unlock()
 	var ended *Instance
-	for i := range s.running {
-		if i.proc.id() != pid {
+	for _, i := range all {
+		if pid == 0 || i.proc.id() != pid {
 			continue
 		}
 		select {
-		case <-i.done:
+		case <-i.proc.gone:
 			ended = i
 		default:
 			return i

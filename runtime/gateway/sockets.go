@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/segue-run/segue/runtime/grant"
+	"github.com/segue-run/segue/runtime/module"
 )
 
 // socket answers socket(2). Of the internet families a process gets a deaf socket for
@@ -26,7 +27,7 @@ func (s *supervisor) socket(ctx context.Context, t tracee, call notification) ou
 	case domain != unix.AF_INET && domain != unix.AF_INET6:
 		return s.deny(t, call)
 	case len(granted.Connect) == 0 && len(granted.Listen) == 0:
-		s.process.denied(byGateway, "socket", "its manifest has to ask for what it connects to, in permissions.connect, and the operator to grant it")
+		s.process.denied(module.ByGateway, "socket", "its manifest has to ask for what it connects to, in permissions.connect, and the operator to grant it")
 		return failed(unix.EACCES)
 	case kind&^flags == unix.SOCK_STREAM && (protocol == 0 || protocol == unix.IPPROTO_TCP):
 		return s.openDeaf(call, int(domain), int(flags))
@@ -173,7 +174,7 @@ func (s *supervisor) connectUnix(to sockaddr) outcome {
 	if slices.Contains(absent, to.path) {
 		return failed(unix.ENOENT)
 	}
-	s.process.denied(bySeccomp, "connect "+printable(to.path), "")
+	s.process.denied(module.BySeccomp, "connect "+printable(to.path), "")
 	return failed(unix.EACCES)
 }
 

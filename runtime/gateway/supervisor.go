@@ -13,6 +13,8 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 	"golang.org/x/time/rate"
+
+	"github.com/segue-run/segue/runtime/module"
 )
 
 // What one process may have of its supervisor. What is beyond waits in the process.
@@ -107,7 +109,7 @@ func (s *supervisor) handle(ctx context.Context, call notification) error {
 	var serve func(context.Context, tracee, notification) outcome
 	switch {
 	case call.arch != arches[runtime.GOARCH]:
-		s.process.denied(bySeccomp, "system calls of another architecture", "")
+		s.process.denied(module.BySeccomp, "system calls of another architecture", "")
 		return s.answer(call, failed(unix.EPERM))
 	case call.nr == unix.SYS_SOCKET:
 		return s.answer(call, s.socket(ctx, t, call))

@@ -49,7 +49,7 @@ var (
 // restrict gives c its Landlock ruleset; req is nil where there is nothing to allow but
 // what every program may read.
 func (m *Machine) restrict(c *launch.Confinement, req *Request) error {
-	if !m.has(layerLandlock) {
+	if !m.has(module.LayerLandlock) {
 		return nil
 	}
 	rules := landlock.Rules{ABI: m.abi, Read: baseReads, Devices: baseDevices}

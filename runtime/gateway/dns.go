@@ -131,12 +131,8 @@ func (s *supervisor) setErrorQueue(_ context.Context, t tracee, call notificatio
 
 // resolve answers the questions that come over conn, which it closes.
 func (s *supervisor) resolve(ctx context.Context, conn net.Conn) {
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	defer func() {
-		if stop() {
-			_ = conn.Close()
-		}
-	}()
+	defer conn.Close()
+	defer onEnd(ctx, func() { _ = conn.Close() })()
 	buf := make([]byte, maxQuestion)
 	for {
 		n, err := conn.Read(buf)

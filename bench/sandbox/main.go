@@ -34,11 +34,15 @@ func run(ctx context.Context, root string, runs int, bombs time.Duration) error 
 	if err != nil {
 		return err
 	}
-	if err := starts(ctx, program, runs); err != nil {
+	launcher, err := filepath.Abs(filepath.Join(root, "bin", "segue"))
+	if err != nil {
+		return err
+	}
+	if err := starts(ctx, program, launcher, runs); err != nil {
 		return err
 	}
 	if os.Geteuid() == 0 {
-		if err := asOrdinary(ctx, program, runs); err != nil {
+		if err := asOrdinary(ctx, program, launcher, runs); err != nil {
 			return fmt.Errorf("measure for an ordinary user: %w", err)
 		}
 	}
@@ -67,7 +71,7 @@ func beside(name string) (string, error) {
 
 // asOrdinary has a copy of this program measure starts as somebody without privileges, in
 // a folder that he can reach.
-func asOrdinary(ctx context.Context, program string, runs int) (err error) {
+func asOrdinary(ctx context.Context, program, launcher string, runs int) (err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -77,7 +81,10 @@ func asOrdinary(ctx context.Context, program string, runs int) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	for name, from := range map[string]string{"sandbox": self, "empty": program} {
+	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o755); err != nil {
+		return err
+	}
+	for name, from := range map[string]string{"sandbox": self, "empty": program, "bin/segue": launcher} {
 		data, err := os.ReadFile(from)
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, name), data, 0o755)
@@ -90,7 +97,7 @@ func asOrdinary(ctx context.Context, program string, runs int) (err error) {
 	if err := errors.Join(os.Mkdir(temporary, 0o700), os.Chown(temporary, ordinary, ordinary), os.Chmod(dir, 0o755)); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(dir, "sandbox"), "-n", fmt.Sprint(runs), "-t", "0")
+	cmd := exec.CommandContext(ctx, filepath.Join(dir, "sandbox"), "-root", dir, "-n", fmt.Sprint(runs), "-t", "0")
 	cmd.Env = []string{"TMPDIR=" + temporary}
 	cmd.Dir = dir
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr

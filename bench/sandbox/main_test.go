@@ -20,7 +20,7 @@ func TestAProgramIsStartedUnderEachLayerThatThereIs(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", program, "../floor/empty").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
-	if err := starts(t.Context(), program, 2); err != nil {
+	if err := starts(t.Context(), program, "/proc/self/exe", 2); err != nil {
 		t.Fatal(err)
 	}
 }

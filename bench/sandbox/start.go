@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -43,8 +44,9 @@ type starter struct {
 	took    table.Durations
 }
 
-// starts measures and prints the table.
-func starts(ctx context.Context, program string, runs int) (err error) {
+// starts measures and prints the table. The launcher is the runtime's own executable, for
+// what it costs grows with the program that it is a part of.
+func starts(ctx context.Context, program, launcher string, runs int) (err error) {
 	dir, err := os.MkdirTemp("", "segue-bs")
 	if err != nil {
 		return err
@@ -69,6 +71,7 @@ func starts(ctx context.Context, program string, runs int) (err error) {
 	}
 	spawner := launch.NewSpawner()
 	defer spawner.Close()
+	busy := busy()
 	var bare table.Durations
 	for n := range runs {
 		if ctx.Err() != nil {
@@ -83,14 +86,14 @@ func starts(ctx context.Context, program string, runs int) (err error) {
 			if s.missing {
 				continue
 			}
-			took, err := s.start(spawner, binary, "bench-"+strconv.Itoa(n))
+			took, err := s.start(spawner, launcher, binary, "bench-"+strconv.Itoa(n))
 			if err != nil {
 				return fmt.Errorf("start with %s: %w", s.what, err)
 			}
 			s.took = append(s.took, took)
 		}
 	}
-	return report(bare, all, runs)
+	return report(bare, all, runs, busy)
 }
 
 // stored is a copy of the program that every user may execute, as the store has it.
@@ -132,7 +135,7 @@ func has(m *sandbox.Machine, name string) bool {
 
 // start prepares, starts and sees the end of the program. What is tidied up after it is
 // not counted.
-func (s *starter) start(spawner *launch.Spawner, binary *os.File, instance string) (took time.Duration, err error) {
+func (s *starter) start(spawner *launch.Spawner, launcher string, binary *os.File, instance string) (took time.Duration, err error) {
 	const linkFD = 3
 	link, err := pair()
 	if err != nil {
@@ -152,6 +155,7 @@ func (s *starter) start(spawner *launch.Spawner, binary *os.File, instance strin
 	cmd := launch.Command(launch.Spec{
 		Binary: binary, Args: []string{"empty"}, Env: cell.Env(), Limits: cell.Limits(), Files: link[1:], Confine: cell.Confinement(),
 	})
+	cmd.Path = launcher
 	if err := spawner.Start(cmd); err != nil {
 		return 0, err
 	}
@@ -168,7 +172,7 @@ func pair() (ends [2]*os.File, err error) {
 	return [2]*os.File{os.NewFile(uintptr(fds[0]), "host"), os.NewFile(uintptr(fds[1]), "module")}, nil
 }
 
-func report(bare table.Durations, all []*starter, runs int) error {
+func report(bare table.Durations, all []*starter, runs int, busy string) error {
 	user := "root"
 	if os.Geteuid() != 0 {
 		user = "an ordinary user"
@@ -185,8 +189,18 @@ func report(bare table.Durations, all []*starter, runs int) error {
 		rows = append(rows, []string{"+ " + s.what, table.Millis(p50), signed(p50 - before), signed(p50 - first)})
 		before = p50
 	}
-	title := fmt.Sprintf("Start: an empty program, from its sandbox's preparation to its end; %s, %d starts each", user, runs)
+	title := fmt.Sprintf("Start: an empty program, from its sandbox's preparation to its end; %s, %d starts each, %s", user, runs, busy)
 	return table.Write(os.Stdout, title, []string{"with", "p50 ms", "added ms", "over a bare start ms"}, rows)
+}
+
+// busy says how much others had to do before it was measured.
+func busy() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "load unknown"
+	}
+	load, _, _ := strings.Cut(string(text), " ")
+	return "load average " + load
 }
 
 func signed(d time.Duration) string { return fmt.Sprintf("%+.2f", float64(d.Microseconds())/1000) }

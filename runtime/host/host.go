@@ -281,7 +281,9 @@ func (h *host) openParts(bucket *state.Bucket) error {
 
 // run starts the parts, waits for the end, and stops them in order.
 func (h *host) run(ctx context.Context) error {
-	failed := make(chan error, 4)
+	failed := make(chan error, 5)
+	denials := part(failed, "denials", h.watchDenials)
+	defer denials.stop()
 	rollouts := part(failed, "rollouts", h.engine.Run)
 	admin := part(failed, "admin API", func(ctx context.Context) error { return h.api.Run(ctx, h.local, h.admin) })
 	if err := h.boot(ctx, failed); err != nil || ctx.Err() != nil {

@@ -45,6 +45,15 @@ func (h *host) openSandbox(ctx context.Context) error {
 	return nil
 }
 
+// watchDenials has what the kernel tells of denials counted with the instances. Modules
+// are held in all the same where it cannot.
+func (h *host) watchDenials(ctx context.Context) error {
+	if err := h.machine.WatchDenials(ctx, h.starter.Deny); err != nil {
+		h.log.Warn("files that are denied are not told any more", zap.Error(err))
+	}
+	return nil
+}
+
 // refuseUnknown refuses grants for a module that nobody knows: none is in the state, and
 // no file of it in the watched directory. A name that is misspelt would grant nothing.
 func (h *host) refuseUnknown(ctx context.Context) error {

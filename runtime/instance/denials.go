@@ -40,6 +40,34 @@ func (d *denials) add(denial module.Denial) {
 // own denials are.
 func (i *Instance) Deny(d module.Denial) { i.denials.add(d) }
 
+// Deny counts what another part of the host saw denied to the process with that pid. Where
+// none of the Starter's has it, it does nothing.
+func (s *Starter) Deny(pid int, d module.Denial) {
+	if i := s.withPID(pid); i != nil {
+		i.Deny(d)
+	}
+}
+
+// withPID is the instance whose process has that pid, or had it last; nil where there is
+// none.
+func (s *Starter) withPID(pid int) *Instance {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var ended *Instance
+	for i := range s.running {
+		if i.proc.id() != pid {
+			continue
+		}
+		select {
+		case <-i.done:
+			ended = i
+		default:
+			return i
+		}
+	}
+	return ended
+}
+
 // count reports whether it is new, and kept.
 func (d *denials) count(denial module.Denial) bool {
 	d.mu.Lock()

@@ -5,7 +5,8 @@
 // Confinement of the Spec, and executes the module in its own place. So every binary
 // that imports this package can be its own launcher, test binaries too, and no helper
 // program has to be installed. Secrets travel in the environment, never in the
-// arguments.
+// arguments. There each variable of the module's is marked, so that it does not speak to
+// the Go runtime of the launcher.
 //
 // What always holds: the module gets exactly the environment, the descriptors and
 // the limits of its Spec, no_new_privs and no capabilities; it leads a session and

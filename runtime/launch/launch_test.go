@@ -144,6 +144,20 @@ func TestTheProcessHasExactlyTheEnvironmentOfItsSpec(t *testing.T) {
 	}
 }
 
+func TestWhatIsMeantForAGoRuntimeReachesThatOfTheProcessAlone(t *testing.T) {
+	code, stdout, stderr := run(t, launch.Spec{Env: []string{"GODEBUG=inittrace=1", "GOMAXPROCS=7"}}, nil)
+	var f found
+	if err := json.Unmarshal([]byte(stdout), &f); err != nil || code != 0 {
+		t.Fatalf("the probe exited with %d, %v", code, err)
+	}
+	if want := []string{"GODEBUG=inittrace=1", "GOMAXPROCS=7"}; !slices.Equal(f.Env, want) {
+		t.Errorf("environment %q, want %q", f.Env, want)
+	}
+	if n := strings.Count(stderr, "init runtime @"); n != 1 {
+		t.Errorf("%d Go runtimes were told, want the process's alone:\n%s", n, stderr)
+	}
+}
+
 func TestTheProcessHasOnlyTheDescriptorsOfItsSpec(t *testing.T) {
 	leak := open(t, "/etc/hosts")
 	if _, err := unix.FcntlInt(leak.Fd(), unix.F_SETFD, 0); err != nil { // not close-on-exec

@@ -58,10 +58,7 @@ const self = "/proc/self/exe"
 // order makes cmd the launcher for s.
 func (s Spec) order(cmd *exec.Cmd) {
 	cmd.Args = append(append(s.orders(), "--"), s.Args...)
-	cmd.Env = s.Env
-	if cmd.Env == nil {
-		cmd.Env = []string{} // nil would inherit the host's
-	}
+	cmd.Env = s.environment()
 	cmd.ExtraFiles = append(slices.Clone(s.Files), s.Binary)
 	if s.Confine.Ruleset != nil {
 		cmd.ExtraFiles = append(cmd.ExtraFiles, s.Confine.Ruleset)
@@ -76,6 +73,19 @@ func (s Spec) order(cmd *exec.Cmd) {
 	if s.Stderr != nil {
 		cmd.Stderr = s.Stderr
 	}
+}
+
+// environment is the module's, marked so that nothing of it speaks to the launcher's own
+// Go runtime, and nothing of the launcher's reaches the module. One processor is what
+// the launcher needs: its runtime starts sooner with fewer threads, and the exec ends
+// them sooner.
+func (s Spec) environment() []string {
+	env := make([]string, 0, 1+len(s.Env))
+	env = append(env, "GOMAXPROCS=1")
+	for _, variable := range s.Env {
+		env = append(env, entry.EnvMark+variable)
+	}
+	return env
 }
 
 // orders are what the launcher is told by its arguments. The order of descriptors is

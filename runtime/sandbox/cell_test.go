@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -244,6 +245,26 @@ func TestALinkIsSentTheListenerOfTheFilter(t *testing.T) {
 		fds, _ := syscall.ParseUnixRights(&messages[0])
 		for _, fd := range fds {
 			syscall.Close(fd)
+		}
+	}
+}
+
+func TestAQuotaOfMemoryBeyondAllNumbersIsNoLimit(t *testing.T) {
+	var hard syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_DATA, &hard); err != nil {
+		t.Fatal(err)
+	}
+	p := probe(t, sandbox.Config{})
+	for n, memory := range []manifest.Size{math.MaxUint64, math.MaxUint64 - 1<<20, math.MaxInt64} {
+		req := p.request(t, "alpha")
+		req.Instance = fmt.Sprint("alpha-", n)
+		req.Quotas.Memory = memory
+		c := p.cell(t, req)
+		if got, want := c.Limits().Data, min(hard.Max, uint64(memory)); got < want {
+			t.Errorf("of a quota of %d it gets %d", uint64(memory), got)
+		}
+		if said, _ := says(t, c, req, "uid"); !ok(said["uid"]) {
+			t.Errorf("with a quota of %d it does not start: %q", uint64(memory), said)
 		}
 	}
 }

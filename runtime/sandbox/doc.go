@@ -40,6 +40,21 @@
 // handed over with all that is in it: no link is followed, and a file that has a name
 // elsewhere too is refused.
 //
+// # Links
+//
+// A granted path is walked one name at a time. A symbolic link on the way is followed only
+// where no module can have laid it, whatever was granted to whichever release: the link is
+// root's, and so is each folder on the way to it, in which nobody else may write. Where
+// modules run as root, because the runtime does and gives them no user ids, that says
+// nothing of who made it: then only links in the root folder are followed, which no grant
+// opens. All others are refused with their name; the remedy is to grant the real path. A
+// runtime of an ordinary user follows none of that user's links, for its modules are that
+// user.
+//
+// Hard links are Landlock's: it lets nobody link or move a file to where more may be done
+// with it, nor one at all that he may not reach. So a file in a granted folder is one that
+// was put there by somebody who may have it, and none is refused for its other names.
+//
 // # What always holds
 //
 //   - What Prepare cannot make as it was granted it refuses. Nothing is put on less
@@ -47,9 +62,13 @@
 //   - No grant opens the state directory, what the runtime protects, /proc or cgroups,
 //     through no link: what is judged is the file that was opened.
 //   - A module's word decides nothing: its dynamic loader is of a fixed list, and links in
-//     its own folders are not followed.
+//     its own folders, or that it can have laid elsewhere, are not followed.
 //
-// There are no goroutines here but for the time of a Probe, which joins them. A Cell's
+//   - What the kernel's records tell of denials is bounded in number; a record names a
+//     process, and nothing that a module wrote says which.
+//
+// There are no goroutines here but for the time of a Probe, which joins them;
+// WatchDenials runs in its caller's. A Cell's
 // lock is held while its cgroup is read; users' lock while a folder is handed over. None
 // is taken under the other.
 package sandbox

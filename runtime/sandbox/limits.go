@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"math"
 	"os"
 	"runtime"
 	"strconv"
@@ -24,7 +25,7 @@ const dataBeyondHeap = 96 << 20
 func (m *Machine) limits(c *Cell, q manifest.Quotas) launch.Limits {
 	var l launch.Limits
 	if q.Memory > 0 {
-		l.Data = max(uint64(q.Memory)+dataBeyondHeap, launch.MinData)
+		l.Data = max(min(uint64(q.Memory), math.MaxUint64-dataBeyondHeap)+dataBeyondHeap, launch.MinData)
 	}
 	if q.OpenFiles > 0 {
 		l.NoFile = max(uint64(q.OpenFiles), launch.MinNoFile)
@@ -86,7 +87,7 @@ func environment(req *Request) []string {
 	var env []string
 	if m := req.Quotas.Memory; m > 0 {
 		// In bytes. The collector works harder when the quota comes near.
-		env = append(env, "GOMEMLIMIT="+strconv.FormatUint(uint64(m)/10*9, 10))
+		env = append(env, "GOMEMLIMIT="+strconv.FormatUint(min(uint64(m)/10*9, math.MaxInt64), 10))
 	}
 	if cpu := int(req.Quotas.CPU); cpu > 0 {
 		env = append(env, "GOMAXPROCS="+strconv.Itoa(min(whole(cpu), runtime.NumCPU())))

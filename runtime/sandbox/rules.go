@@ -47,11 +47,9 @@ var (
 )
 
 // restrict gives c its Landlock ruleset; req is nil where there is nothing to allow but
-// what every program may read.
+// what every program may read. Without Landlock what was granted is judged all the same,
+// and the process's own folders are made.
 func (m *Machine) restrict(c *launch.Confinement, req *Request) error {
-	if !m.has(module.LayerLandlock) {
-		return nil
-	}
 	rules := landlock.Rules{ABI: m.abi, Read: baseReads, Devices: baseDevices}
 	if req != nil {
 		o := opener{m: m, req: req, user: c.User, rules: &rules}
@@ -59,6 +57,9 @@ func (m *Machine) restrict(c *launch.Confinement, req *Request) error {
 		if err := o.all(); err != nil {
 			return err
 		}
+	}
+	if !m.has(module.LayerLandlock) {
+		return nil
 	}
 	ruleset, flags, _, err := landlock.New(rules)
 	if err != nil {
@@ -103,8 +104,8 @@ func (o *opener) all() error {
 		rules *[]string
 		write bool
 	}{
+		{"permissions.write", p.Write, &o.rules.Write, true}, // first: it makes folders
 		{"permissions.read", p.Read, &o.rules.Read, false},
-		{"permissions.write", p.Write, &o.rules.Write, true},
 		{"permissions.exec", p.Exec, &o.rules.Exec, false},
 	} {
 		for i, path := range list.paths {
@@ -164,13 +165,13 @@ func (o *opener) open(path string, write bool) (*os.File, error) {
 	if !filepath.IsAbs(path) {
 		return nil, &module.Error{Kind: module.Invalid, Msg: "not an absolute path"}
 	}
-	f, err := os.OpenFile(path, unix.O_PATH, 0)
+	f, err := o.m.find(path)
 	if err != nil {
 		return nil, err
 	}
-	real, err := os.Readlink(fdPath(f))
+	at, err := whereabouts(f)
 	if err == nil {
-		err = o.m.allowed(real)
+		err = o.m.allowed(at)
 	}
 	if err != nil {
 		f.Close()
@@ -220,6 +221,8 @@ func (o *opener) below(dir *os.File, name string, write bool) (*os.File, error) 
 	switch {
 	case err == nil && info.Mode()&fs.ModeSymlink != 0:
 		err = module.Errorf(module.Denied, "a link in its own folder, which could lead anywhere")
+	case err == nil && made && !info.IsDir():
+		err = module.Errorf(module.Denied, "another process of the module put something in the place of the folder that was made")
 	case err == nil && made && o.user != nil:
 		err = give(f, o.user.UID)
 	}
@@ -242,16 +245,31 @@ func (m *Machine) Check(p manifest.Permissions) error {
 			if !filepath.IsAbs(path) { // in its own folder
 				continue
 			}
-			if real, err := filepath.EvalSymlinks(path); err == nil {
-				path = real
-			}
-			if e, refused := errors.AsType[*module.Error](m.allowed(filepath.Clean(path))); refused {
-				e.Field, e.Value = fmt.Sprintf("%s[%d]", list.field, i), list.paths[i]
+			if e, refused := errors.AsType[*module.Error](m.checkPath(path)); refused {
+				e.Field, e.Value = fmt.Sprintf("%s[%d]", list.field, i), path
 				return e
 			}
 		}
 	}
 	return nil
+}
+
+// checkPath refuses an absolute path by its links, and by where it leads: as much of it
+// as there is.
+func (m *Machine) checkPath(path string) error {
+	f, err := m.find(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return m.allowed(realPath(filepath.Clean(path)))
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	at, err := whereabouts(f)
+	if err != nil {
+		return err
+	}
+	return m.allowed(at)
 }
 
 // allowed refuses a real path by which a module would have what is protected.
@@ -276,6 +294,15 @@ func (m *Machine) allowed(real string) error {
 // within reports whether path is dir or lies in it. Both are clean.
 func within(path, dir string) bool {
 	return path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/")
+}
+
+// whereabouts is the path of an open file, without links.
+func whereabouts(f *os.File) (string, error) {
+	path, err := os.Readlink(fdPath(f))
+	if err != nil {
+		return "", fmt.Errorf("see where a path leads: %w", err)
+	}
+	return path, nil
 }
 
 func fdPath(f *os.File) string { return "/proc/self/fd/" + strconv.Itoa(int(f.Fd())) }

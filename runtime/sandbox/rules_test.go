@@ -118,3 +118,39 @@ func TestAGrantThatTheModulesUserCannotUseIsTold(t *testing.T) {
 		t.Errorf("said %q, told %d times", said, told)
 	}
 }
+
+func TestAFolderBelowItsOwnThatItMayWriteIsThereAndIsItsUsers(t *testing.T) {
+	for name, without := range map[string][]string{"all layers": nil, "no user ids": {"own-user"}, "no Landlock": {"landlock"}} {
+		t.Run(name, func(t *testing.T) {
+			p := probe(t, sandbox.Config{Without: without})
+			defer func() {
+				if n := p.log.FilterMessage("a path that was granted does not exist").Len(); n > 0 {
+					t.Errorf("told %d times that a path does not exist", n)
+				}
+			}()
+			for _, instance := range []string{"alpha-1", "alpha-2"} { // made, then found
+				req := p.request(t, "alpha")
+				req.Instance = instance
+				req.Permissions = manifest.Permissions{Write: []string{"{data}/keep/deep", "{tmp}/scratch"}, Read: []string{"{data}/keep"}}
+				kept, scratch := filepath.Join(req.Data, "keep", "deep", "kept"), filepath.Join(req.Temp, "scratch", "file")
+				cell := p.cell(t, req)
+				did := []string{"write=" + kept, "read=" + kept, "write=" + scratch}
+				said, _ := says(t, cell, req, did...)
+				for _, do := range did {
+					if !ok(said[do]) {
+						t.Errorf("%s: %s: %s", instance, do, said[do])
+					}
+				}
+				uid := uint32(os.Geteuid())
+				if user := cell.Confinement().User; user != nil {
+					uid = user.UID
+				}
+				for _, path := range []string{filepath.Dir(kept), filepath.Dir(scratch)} {
+					if got := owner(t, path); got != uid {
+						t.Errorf("%s is %d's, not %d's", path, got, uid)
+					}
+				}
+			}
+		})
+	}
+}

@@ -111,22 +111,26 @@ func fillDisk(target) verdict {
 	return escaped("64 MiB, and nobody minds")
 }
 
+// manyFiles makes files that hold nothing, some thousands at a time: who minds looks from
+// outside, and comes a moment later. Where it is killed the files stay.
 func manyFiles(target) verdict {
-	const most = 20_000
+	const most, rounds = 20_000, 5
 	dir := own("many")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return stopped("mkdir: %v", err)
 	}
 	defer os.RemoveAll(dir)
-	for n := range most {
+	for n := range most * rounds {
 		f, err := os.Create(filepath.Join(dir, fmt.Sprint(n)))
 		if err != nil {
 			return stopped("%d files, then %v", n, err)
 		}
 		_ = f.Close()
+		if (n+1)%most == 0 {
+			time.Sleep(3 * time.Second)
+		}
 	}
-	time.Sleep(3 * time.Second)
-	return contained("%d files in its data folder", most)
+	return escaped("%d files, and nobody minds", most*rounds)
 }
 
 func readOutside(target) verdict { return readable("/etc/passwd", "/etc/shadow", "/root/.bashrc") }

@@ -13,9 +13,11 @@
 //     second they take no more than their share. They are never stopped before they
 //     serve, never longer than a second, and always continued at the end.
 //   - Storage: the folders are walked every second, or as seldom as it takes for that to
-//     cost a twentieth of a processor. Over the quota the processes may not write to
-//     files any more (EFBIG) until the folders hold a twentieth less than it; where the
-//     limit may not be set, or they grow all the same, the process is killed.
+//     cost a twentieth of a processor. What an entry holds is rounded up to a block of
+//     4 KiB, and so is each further name of a file: their number has a bound as well.
+//     Over the quota the processes may not write to files any more (EFBIG) until the
+//     folders hold a twentieth less than it; where the limit may not be set, or they
+//     grow all the same, by empty files for one, the process is killed.
 //
 // What always holds: nothing is signalled or limited but the process and what descends
 // from it; nothing is read through a link, and no file of the process's is opened, only

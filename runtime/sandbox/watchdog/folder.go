@@ -20,8 +20,9 @@ const (
 	mostPending = 1 << 16 // folders that were seen and not yet looked into
 )
 
-// leastCharge is what an empty file costs: it is not nothing to a file system.
-const leastCharge = 512
+// leastCharge is what each entry costs, however little is in it, and each further name of
+// a file: a block. So a quota bounds their number, too.
+const leastCharge = 4096
 
 // uncountable is more than any quota.
 const uncountable = math.MaxInt64
@@ -132,6 +133,7 @@ func (t *tally) add(st *unix.Stat_t) {
 	if st.Nlink > 1 && st.Mode&unix.S_IFMT == unix.S_IFREG {
 		key := inode{uint64(st.Dev), st.Ino}
 		if t.linked[key] {
+			t.used += leastCharge
 			return
 		}
 		t.linked[key] = true

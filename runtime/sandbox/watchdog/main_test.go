@@ -53,6 +53,8 @@ func play(name string) {
 			}
 		case "write":
 			answer = write(value, &open)
+		case "create":
+			answer = create(value)
 		case "remove":
 			answer = fmt.Sprint(os.RemoveAll(value))
 		case "beget":
@@ -100,6 +102,18 @@ func write(value string, open *[]*os.File) string {
 	}
 	if _, err := f.Write(make([]byte, kib<<10)); err != nil {
 		return err.Error()
+	}
+	return "done"
+}
+
+// create makes so many empty files, their names beginning so.
+func create(value string) string {
+	words := strings.Fields(value)
+	most, _ := strconv.Atoi(words[1])
+	for n := range most {
+		if err := os.WriteFile(words[0]+"-"+strconv.Itoa(n), nil, 0o600); err != nil {
+			return err.Error()
+		}
 	}
 	return "done"
 }

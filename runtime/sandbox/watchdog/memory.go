@@ -3,6 +3,7 @@ package watchdog
 import (
 	"bytes"
 	"context"
+	"math"
 	"os"
 	"strconv"
 	"time"
@@ -16,7 +17,7 @@ const (
 
 // watchMemory kills the process when it holds more than its quota.
 func (w *Watchdog) watchMemory(ctx context.Context) error {
-	most := int64(w.cfg.Quotas.Memory)
+	most := int64(min(w.cfg.Quotas.Memory, math.MaxInt64))
 	looks := 0 // how many in a row found more than that
 	for pause := alert; rest(ctx, pause); {
 		// Resident pages are quickly counted and never too few.

@@ -13,12 +13,13 @@ import (
 const walkEvery = time.Second
 
 // outgrow is how much more the folders may hold than when their writers were held back:
-// writes were under way. More means that they are not held.
+// writes were under way. More means that they are not held, or that they make empty files,
+// which nothing holds back.
 const outgrow = 16 << 20
 
 // watchStorage keeps the folders from growing beyond their quota.
 func (w *Watchdog) watchStorage(ctx context.Context) error {
-	most := int64(w.cfg.Quotas.Storage)
+	most := int64(min(w.cfg.Quotas.Storage, uncountable-1))
 	held, since := false, int64(0) // since: what they held at the first look after
 	defer func() {
 		if held {

@@ -65,13 +65,34 @@ func TestASparseFileHoldsWhatItTakes(t *testing.T) {
 	}
 }
 
-func TestEmptyFilesAreNotForNothing(t *testing.T) {
-	dir := t.TempDir()
-	for n := range 100 {
-		fill(t, filepath.Join(dir, strconv.Itoa(n)), 0)
-	}
-	if got := counted(t, dir, 1<<30); got < 100*leastCharge {
-		t.Errorf("they hold %d", got)
+func TestTheNumberOfEntriesIsBoundByTheQuota(t *testing.T) {
+	for what, add := range map[string]func(path, first string) error{
+		"empty files":   func(path, _ string) error { return os.WriteFile(path, nil, 0o600) },
+		"small files":   func(path, _ string) error { return os.WriteFile(path, []byte("x"), 0o600) },
+		"folders":       func(path, _ string) error { return os.Mkdir(path, 0o700) },
+		"links":         func(path, _ string) error { return os.Symlink("x", path) },
+		"names of one":  func(path, first string) error { return os.Link(first, path) },
+		"pipes":         func(path, _ string) error { return unix.Mkfifo(path, 0o600) },
+		"names of pipe": func(path, first string) error { return os.Link(first+".pipe", path) },
+	} {
+		dir := t.TempDir()
+		first := filepath.Join(dir, "first")
+		fill(t, first, 1)
+		if err := unix.Mkfifo(first+".pipe", 0o600); err != nil {
+			t.Fatal(err)
+		}
+		const most = 100
+		for n := range most {
+			if got := counted(t, dir, 1<<30); got > (most+2)*leastCharge*2 {
+				t.Fatalf("%d %s hold %d", n, what, got)
+			}
+			if err := add(filepath.Join(dir, strconv.Itoa(n)), first); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := counted(t, dir, 1<<30); got < (most+2)*leastCharge {
+			t.Errorf("%s: %d hold %d", what, most+2, got)
+		}
 	}
 }
 

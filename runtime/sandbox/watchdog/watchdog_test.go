@@ -141,6 +141,19 @@ func TestAFolderThatGrowsAllTheSameEndsItsProcess(t *testing.T) {
 	}
 }
 
+func TestEmptyFilesBeyondTheQuotaEndTheirProcess(t *testing.T) {
+	w := start(t)
+	w.watch(watchdog.Config{Quotas: manifest.Quotas{Storage: 1 << 20}, Folders: []string{w.dir}})
+	n := 0
+	waitFor(t, "its end", func() bool {
+		n++
+		return w.ask("create "+filepath.Join(w.dir, strconv.Itoa(n))+" 500") == "gone"
+	})
+	if reached, killed := w.told(); reached != "storage" || killed != "storage" {
+		t.Errorf("reached %q, killed for %q", reached, killed)
+	}
+}
+
 func TestAShareOfTheProcessorIsKeptAndTheProcessGoesOnAtTheEnd(t *testing.T) {
 	w := start(t)
 	var serving atomic.Bool

@@ -5,7 +5,7 @@ var files = []Attack{
 	{Name: "sparse-file", Tries: "make a file 1 TiB long without writing it", By: []string{Rlimits}},
 	{Name: "preallocate", Tries: "have 64 MiB given to a file of 4, without writing it", By: []string{Seccomp}},
 	{Name: "disk-fill", Tries: "write 64 MiB in files of 1 MiB, of 16", By: []string{Host}, Ends: []Outcome{Stopped, Killed}, Explained: "storage", Spoils: true},
-	{Name: "many-files", Tries: "make 20,000 empty files", By: []string{Host}, Ends: held, Spoils: true},
+	{Name: "many-files", Tries: "make 100,000 empty files, of 4,096", By: []string{Host}, Ends: []Outcome{Stopped, Killed}, Explained: "storage", Spoils: true},
 	{Name: "read-outside", Tries: "read /etc/passwd", By: []string{Landlock}},
 	{Name: "write-outside", Tries: "make a file in a folder that everybody may write", By: []string{Landlock}, Needs: []string{Outside}},
 	{Name: "truncate-outside", Tries: "cut a file short that everybody may write", By: []string{Landlock}, Needs: []string{Outside}},

@@ -74,15 +74,19 @@ func (o *orders) restrict(filter []byte) error {
 	return o.filterCalls(filter)
 }
 
-// environment is env with the listener announced. Only here is the pid known that
-// the module will have.
+// environment is what of env is the module's, with the listener announced. Only here is
+// the pid known that the module will have.
 func (o *orders) environment(env []string) []string {
 	out := make([]string, 0, len(env)+3)
-	for _, entry := range env {
-		switch key, _, _ := cut(entry); key {
+	for _, variable := range env {
+		if len(variable) < len(EnvMark) || variable[:len(EnvMark)] != EnvMark {
+			continue // for the launcher
+		}
+		variable = variable[len(EnvMark):]
+		switch key, _, _ := cut(variable); key {
 		case "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES":
 		default:
-			out = append(out, entry)
+			out = append(out, variable)
 		}
 	}
 	if o.listener == "" {

@@ -25,6 +25,10 @@ const (
 	KeyNotify       = "notify"       // the descriptor of the socket for the filter's listener
 )
 
+// EnvMark stands before each variable of the module's in the launcher's environment.
+// What is without it is for the launcher.
+const EnvMark = "module."
+
 // WordEnd is the last byte of the host's word on standard input: the filter, then this.
 const WordEnd = '.'
 

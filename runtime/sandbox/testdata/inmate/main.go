@@ -35,6 +35,14 @@ var acts = map[string]func(string) (string, error){
 		return fmt.Sprintf("%d bytes", len(raw)), err
 	},
 	"write": func(path string) (string, error) { return "", os.WriteFile(path, []byte("kept"), 0o600) },
+	"symlink": func(ends string) (string, error) {
+		to, path, _ := strings.Cut(ends, ">")
+		return "", os.Symlink(to, path)
+	},
+	"link": func(ends string) (string, error) {
+		of, path, _ := strings.Cut(ends, ">")
+		return "", os.Link(of, path)
+	},
 	"exec": func(path string) (string, error) {
 		out, err := exec.Command(path, "hello").Output()
 		return string(out), err

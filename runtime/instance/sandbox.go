@@ -98,7 +98,7 @@ func required(s module.Sandbox, least module.Level) error {
 func missing(layers []module.Layer) (module.Layer, bool) {
 	for _, state := range []module.LayerState{module.LayerOff, module.LayerPartly} {
 		for _, l := range layers {
-			if l.State == state && l.Name != "notify" && l.Name != "landlock-audit" {
+			if l.State == state && l.Name != module.LayerNotify && l.Name != module.LayerAudit {
 				return l, true
 			}
 		}

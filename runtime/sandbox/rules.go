@@ -58,7 +58,7 @@ func (m *Machine) restrict(c *launch.Confinement, req *Request) error {
 			return err
 		}
 	}
-	if !m.has(layerLandlock) {
+	if !m.has(module.LayerLandlock) {
 		return nil
 	}
 	ruleset, flags, _, err := landlock.New(rules)

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/sandbox/seccomp"
 )
 
@@ -37,7 +38,7 @@ func (s *supervisor) deny(t tracee, call notification) outcome {
 	case "execve", "execveat":
 		hint = "its manifest has to ask for the program, in permissions.exec, and the operator to grant it"
 	}
-	s.process.denied(bySeccomp, what, hint)
+	s.process.denied(module.BySeccomp, what, hint)
 	if refused[name] {
 		return failed(unix.EACCES)
 	}

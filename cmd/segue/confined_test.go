@@ -17,7 +17,10 @@ func confined(rt *apitest.Runtime) {
 	rt.OnVerb = nil
 	now := time.Now()
 	m, _ := rt.Module(context.Background(), "hello")
-	m.Stable.Sandbox = &module.Sandbox{Level: module.LevelContained, Layers: []module.Layer{{Name: "landlock", State: module.LayerOn, Means: "files"}}}
+	m.Stable.Sandbox = &module.Sandbox{
+		Level: module.LevelContained, Layers: []module.Layer{{Name: "landlock", State: module.LayerOn, Means: "files"}}, User: 700001,
+		Useless: []string{"write /srv/out: user 700001 may not write there (root, mode 0755)", "env NIXVAR: is not set"},
+	}
 	m.Candidate.Sandbox = &module.Sandbox{
 		Level: module.LevelIsolated,
 		Layers: []module.Layer{

@@ -26,6 +26,9 @@ func showSandboxes(w io.Writer, m module.Status, colour bool) {
 			for _, withheld := range grant.Lines(s.Withheld) {
 				t.row("", "withheld", withheld)
 			}
+			for _, useless := range s.Useless {
+				t.row("", "useless", useless)
+			}
 			if quotas := quotasOf(s.Quotas); quotas != "" {
 				t.row("", "quotas", quotas)
 			}
@@ -49,10 +52,13 @@ func showSandboxes(w io.Writer, m module.Status, colour bool) {
 	}
 }
 
-// heldIn is a sandbox's level, and which layers are not wholly there and why:
-// "isolated; not there: own-user, cgroup-memory (this is not root)".
+// heldIn is a sandbox's level, the process's own user, and which layers are not wholly
+// there and why: "isolated; not there: own-user, cgroup-memory (this is not root)".
 func heldIn(s *module.Sandbox) string {
 	text := string(s.Level)
+	if s.User != 0 {
+		text += fmt.Sprintf(", as user %d", s.User)
+	}
 	for _, lack := range []struct {
 		state module.LayerState
 		words string

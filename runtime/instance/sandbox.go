@@ -33,7 +33,8 @@ func (i *Instance) confine(spec Spec) error {
 	i.sandbox = module.Sandbox{
 		Level: module.LevelNone, Permissions: spec.Permissions, Withheld: spec.Withheld, Quotas: spec.Quotas,
 	}
-	env := slices.Concat(spec.Env, granted(spec.Permissions.Env))
+	given, unset := granted(spec.Permissions.Env)
+	env := slices.Concat(spec.Env, given)
 	if m := i.starter.cfg.Machine; m != nil {
 		cell, err := m.Prepare(i.request(spec))
 		if err != nil {
@@ -41,6 +42,7 @@ func (i *Instance) confine(spec Spec) error {
 		}
 		i.cell, i.proc.also = cell, cell.Kill
 		i.sandbox.Level, i.sandbox.Layers = cell.Level(), cell.Layers()
+		i.sandbox.User, i.sandbox.Useless = cell.User(), cell.Useless()
 		i.launch.Limits, i.launch.Confine = cell.Limits(), cell.Confinement()
 		env = append(env, cell.Env()...)
 		i.phases = append(i.phases, module.PhaseTime{Name: "sandbox", Micros: time.Since(begin).Microseconds()})
@@ -52,6 +54,7 @@ func (i *Instance) confine(spec Spec) error {
 		i.launch.Limits, i.launch.Confine = limits, launch.Confinement{CPUSeconds: secondsOf(spec.Quotas.CPUTime)}
 		env = append(env, i.folders()...)
 	}
+	i.sandbox.Useless = slices.Concat(i.sandbox.Useless, unset)
 	if err := i.launch.Limits.Validate(); err != nil {
 		return &module.Error{Kind: module.Invalid, Field: "quotas", Err: err}
 	}
@@ -135,14 +138,17 @@ func (i *Instance) folders() (env []string) {
 	return env
 }
 
-// granted are the named variables of the host's own environment, those that there are.
-func granted(names []string) (env []string) {
+// granted are the named variables of the host's own environment, those that there are;
+// of the others it says so.
+func granted(names []string) (env, unset []string) {
 	for _, name := range names {
 		if value, there := os.LookupEnv(name); there {
 			env = append(env, name+"="+value)
+		} else {
+			unset = append(unset, "env "+name+": is not set")
 		}
 	}
-	return env
+	return env, unset
 }
 
 // limitsOf are the limits of a process that has no sandbox. That on processes would

@@ -161,6 +161,9 @@ func TestAModuleHasItsOwnFoldersAndTheVariablesThatItWasGranted(t *testing.T) {
 			spec := p.spec("")
 			spec.Permissions.Env = []string{"GRANTED_TO_IT", "NEVER_SET"}
 			i := p.start(spec)
+			if got := i.Sandbox().Useless; !slices.Equal(got, []string{"env NEVER_SET: is not set"}) {
+				t.Errorf("of what comes to nothing it is told %q", got)
+			}
 			o := ownOf(t, i)
 			temp := filepath.Join(p.dirOf(i), "tmp")
 			for name, want := range map[string]string{

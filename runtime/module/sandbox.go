@@ -86,11 +86,17 @@ type Layer struct {
 type Sandbox struct {
 	Level  Level   `json:"level"`
 	Layers []Layer `json:"layers"`
+	// User is the id of the user of its own that the process has; 0 where it runs as the
+	// runtime's.
+	User uint32 `json:"user,omitempty"`
 	// Permissions are those that were asked for and granted; Withheld were asked for
 	// alone.
 	Permissions manifest.Permissions `json:"permissions,omitzero"`
 	Withheld    manifest.Permissions `json:"withheld,omitzero"`
-	Quotas      manifest.Quotas      `json:"quotas,omitzero"`
+	// Useless are those of Permissions that come to nothing, each with why: "write /srv/out:
+	// user 700001 may not write there (root, mode 0755)".
+	Useless []string        `json:"useless,omitempty"`
+	Quotas  manifest.Quotas `json:"quotas,omitzero"`
 }
 
 // Grants are what operators have approved for a module with `segue approve`; what the

@@ -46,6 +46,7 @@ type Cell struct {
 	limits  launch.Limits
 	env     []string
 	layers  []layer
+	useless []string
 	counts  Counted
 	group   *cgroup.Group // nil where there are no cgroups
 
@@ -76,7 +77,7 @@ func (m *Machine) Prepare(req Request) (_ *Cell, err error) {
 	if err := m.own(c, &req); err != nil {
 		return nil, err
 	}
-	if err := m.restrict(&c.confine, &req); err != nil {
+	if c.useless, err = m.restrict(&c.confine, &req); err != nil {
 		return nil, err
 	}
 	c.confine.Namespaces = m.namespaces()
@@ -243,6 +244,19 @@ func (c *Cell) Level() module.Level { return levelOf(c.layers) }
 
 // Layers are those of the machine, as this process has them.
 func (c *Cell) Layers() []module.Layer { return told(c.layers) }
+
+// Useless are the granted permissions that come to nothing for this process, each with
+// why: "write /srv/out: user 700001 may not write there (root, mode 0755)".
+func (c *Cell) Useless() []string { return c.useless }
+
+// User is the id of the user of its own that the process has; 0 where it runs as the
+// runtime's.
+func (c *Cell) User() uint32 {
+	if c.confine.User == nil {
+		return 0
+	}
+	return c.confine.User.UID
+}
 
 // Counts says which quotas a cgroup counts; those are not watched from outside.
 func (c *Cell) Counts() Counted { return c.counts }

@@ -344,7 +344,7 @@ func (p *prober) together() error {
 	if m.has(module.LayerOwnUser) {
 		c.User = &launch.User{UID: m.cfg.FirstUID, GID: m.cfg.FirstUID}
 	}
-	if err := m.restrict(&c, nil); err != nil {
+	if _, err := m.restrict(&c, nil); err != nil {
 		return err
 	}
 	if c.Ruleset != nil {

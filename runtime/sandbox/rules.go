@@ -8,9 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 
-	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
 	"github.com/segue-run/segue/runtime/launch"
@@ -48,25 +46,26 @@ var (
 
 // restrict gives c its Landlock ruleset; req is nil where there is nothing to allow but
 // what every program may read. Without Landlock what was granted is judged all the same,
-// and the process's own folders are made.
-func (m *Machine) restrict(c *launch.Confinement, req *Request) error {
+// and the process's own folders are made. useless are the grants that come to nothing.
+func (m *Machine) restrict(c *launch.Confinement, req *Request) (useless []string, err error) {
 	rules := landlock.Rules{ABI: m.abi, Read: baseReads, Devices: baseDevices}
 	if req != nil {
 		o := opener{m: m, req: req, user: c.User, rules: &rules}
 		defer o.close()
 		if err := o.all(); err != nil {
-			return err
+			return nil, err
 		}
+		useless = o.told
 	}
 	if !m.has(module.LayerLandlock) {
-		return nil
+		return useless, nil
 	}
 	ruleset, flags, _, err := landlock.New(rules)
 	if err != nil {
-		return fmt.Errorf("restrict files: %w", err)
+		return nil, fmt.Errorf("restrict files: %w", err)
 	}
 	c.Ruleset, c.RulesetFlags = ruleset, flags
-	return nil
+	return useless, nil
 }
 
 // opener turns what was granted into rules. It opens each path once, and what it judges
@@ -77,6 +76,7 @@ type opener struct {
 	user   *launch.User // nil: the runtime's own
 	rules  *landlock.Rules
 	opened []*os.File
+	told   []string // of grants that come to nothing
 }
 
 func (o *opener) close() {
@@ -99,48 +99,30 @@ func (o *opener) all() error {
 		o.rules.Exec = loaders
 	}
 	for _, list := range []struct {
-		field string
-		paths []string
-		rules *[]string
-		write bool
+		permission string
+		paths      []string
+		rules      *[]string
+		write      bool
 	}{
-		{"permissions.write", p.Write, &o.rules.Write, true}, // first: it makes folders
-		{"permissions.read", p.Read, &o.rules.Read, false},
-		{"permissions.exec", p.Exec, &o.rules.Exec, false},
+		{"write", p.Write, &o.rules.Write, true}, // first: it makes folders
+		{"read", p.Read, &o.rules.Read, false},
+		{"exec", p.Exec, &o.rules.Exec, false},
 	} {
 		for i, path := range list.paths {
 			f, err := o.open(path, list.write)
 			if errors.Is(err, fs.ErrNotExist) {
-				o.m.log.Warn("a path that was granted does not exist", zap.String("module", req.Module),
-					zap.String("instance", req.Instance), zap.String("file", path))
+				o.useless(list.permission, path, absent)
 				continue
 			}
 			if err != nil {
-				return refusal(fmt.Sprintf("%s[%d]", list.field, i), path, err)
+				return refusal(fmt.Sprintf("permissions.%s[%d]", list.permission, i), path, err)
 			}
 			o.opened = append(o.opened, f)
-			o.warn(f, path, list.write)
+			o.judge(f, list.permission, path)
 			*list.rules = append((*list.rules)[:len(*list.rules):len(*list.rules)], fdPath(f))
 		}
 	}
 	return nil
-}
-
-// warn tells of a grant that comes to nothing, because its user may not do what his
-// module may.
-func (o *opener) warn(f *os.File, path string, write bool) {
-	info, err := f.Stat()
-	if err != nil || o.user == nil || info.Sys().(*syscall.Stat_t).Uid == o.user.UID {
-		return
-	}
-	needs := fs.FileMode(0o004)
-	if write {
-		needs = 0o006
-	}
-	if info.Mode().Perm()&needs != needs {
-		o.m.log.Warn("a path that was granted is closed to the module's user by its own mode", zap.String("module", o.req.Module),
-			zap.String("instance", o.req.Instance), zap.String("file", path), zap.Uint32("uid", o.user.UID), zap.Stringer("mode", info.Mode()))
-	}
 }
 
 func refusal(field, path string, err error) error {

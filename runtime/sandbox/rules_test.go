@@ -2,8 +2,10 @@ package sandbox_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,12 +65,13 @@ func TestAFolderBelowItsOwnIsMadeAndALinkThereIsNotFollowed(t *testing.T) {
 	req := p.request(t, "alpha")
 	req.Permissions = manifest.Permissions{Write: []string{"{data}/cache/a", "{tmp}"}, Read: []string{"{data}/absent"}}
 	in := filepath.Join(req.Data, "cache", "a", "kept")
-	said, _ := says(t, p.cell(t, req), req, "write="+in, "write="+filepath.Join(req.Data, "kept"))
+	cell := p.cell(t, req)
+	said, _ := says(t, cell, req, "write="+in, "write="+filepath.Join(req.Data, "kept"))
 	if !ok(said["write="+in]) || ok(said["write="+filepath.Join(req.Data, "kept")]) {
 		t.Errorf("said %q", said)
 	}
-	if p.log.FilterMessage("a path that was granted does not exist").Len() != 1 {
-		t.Errorf("nothing tells that {data}/absent does not exist: %v", p.log.All())
+	if told := cell.Useless(); len(told) != 1 || !strings.HasPrefix(told[0], "read {data}/absent: is not there") {
+		t.Errorf("told %q", told)
 	}
 	for path, name := range map[string]string{"{data}/leaf": "leaf", "{data}/dir/passwd": "dir"} {
 		if err := os.Symlink("/etc", filepath.Join(req.Data, name)); err != nil {
@@ -98,24 +101,49 @@ func TestWhatIsRefusedLeavesNoGroupBehind(t *testing.T) {
 	p.cell(t, req)
 }
 
-func TestAGrantThatTheModulesUserCannotUseIsTold(t *testing.T) {
+func TestAGrantThatComesToNothingIsTold(t *testing.T) {
 	p := probe(t, sandbox.Config{})
-	req := p.request(t, "alpha")
-	private := filepath.Join(open(t), "private")
-	if err := os.WriteFile(private, []byte("x"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	req.Permissions.Read = []string{private}
-	c := p.cell(t, req)
-	said, _ := says(t, c, req, "read="+private)
-	told := 0
-	for _, entry := range p.log.All() {
-		if strings.Contains(entry.Message, "closed to the module's user") {
-			told++
+	dir := open(t)
+	private, closed, shared, missing := filepath.Join(dir, "private"), filepath.Join(dir, "closed"), filepath.Join(dir, "shared"), filepath.Join(dir, "missing")
+	inside := filepath.Join(closed, "inside")
+	for _, folder := range []string{closed, shared} {
+		if err := os.Mkdir(folder, 0o755); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if ok(said["read="+private]) != (told == 0) || (told == 0) != (c.Confinement().User == nil) {
-		t.Errorf("said %q, told %d times", said, told)
+	for file, mode := range map[string]os.FileMode{private: 0o600, inside: 0o644, filepath.Join(shared, "open"): 0o644} {
+		if err := os.WriteFile(file, []byte("x"), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(closed, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	req := p.request(t, "alpha")
+	req.Permissions.Read = []string{private, inside, filepath.Join(shared, "open"), missing}
+	req.Permissions.Write = append(req.Permissions.Write, shared)
+	req.Permissions.Exec = []string{missing}
+	c := p.cell(t, req)
+	const absent = ": is not there; what is made later counts from the next start"
+	want := []string{"read " + missing + absent, "exec " + missing + absent}
+	if uid := c.User(); uid != 0 {
+		user := fmt.Sprintf("user %d may not ", uid)
+		want = []string{
+			"write " + shared + ": " + user + "write there (root, mode 0755)", "read " + private + ": " + user + "read it (root, mode 0600)",
+			"read " + inside + ": " + user + "pass through " + closed + " (root, mode 0700)", want[0], want[1],
+		}
+	}
+	if got := c.Useless(); !slices.Equal(got, want) {
+		t.Errorf("told %q, not %q", got, want)
+	}
+	said, _ := says(t, c, req, "read="+private, "read="+inside, "write="+filepath.Join(shared, "new"), "read="+filepath.Join(shared, "open"))
+	for do, able := range map[string]bool{
+		"read=" + private: c.User() == 0, "read=" + inside: c.User() == 0, "write=" + filepath.Join(shared, "new"): c.User() == 0,
+		"read=" + filepath.Join(shared, "open"): true,
+	} {
+		if ok(said[do]) != able {
+			t.Errorf("%s: %s", do, said[do])
+		}
 	}
 }
 
@@ -123,17 +151,15 @@ func TestAFolderBelowItsOwnThatItMayWriteIsThereAndIsItsUsers(t *testing.T) {
 	for name, without := range map[string][]string{"all layers": nil, "no user ids": {"own-user"}, "no Landlock": {"landlock"}} {
 		t.Run(name, func(t *testing.T) {
 			p := probe(t, sandbox.Config{Without: without})
-			defer func() {
-				if n := p.log.FilterMessage("a path that was granted does not exist").Len(); n > 0 {
-					t.Errorf("told %d times that a path does not exist", n)
-				}
-			}()
 			for _, instance := range []string{"alpha-1", "alpha-2"} { // made, then found
 				req := p.request(t, "alpha")
 				req.Instance = instance
 				req.Permissions = manifest.Permissions{Write: []string{"{data}/keep/deep", "{tmp}/scratch"}, Read: []string{"{data}/keep"}}
 				kept, scratch := filepath.Join(req.Data, "keep", "deep", "kept"), filepath.Join(req.Temp, "scratch", "file")
 				cell := p.cell(t, req)
+				if told := cell.Useless(); len(told) > 0 {
+					t.Errorf("told %q", told)
+				}
 				did := []string{"write=" + kept, "read=" + kept, "write=" + scratch}
 				said, _ := says(t, cell, req, did...)
 				for _, do := range did {

@@ -59,8 +59,10 @@
 //
 //   - What Prepare cannot make as it was granted it refuses. Nothing is put on less
 //     strictly than Layers says.
+//
 //   - No grant opens the state directory, what the runtime protects, /proc or cgroups,
 //     through no link: what is judged is the file that was opened.
+//
 //   - A module's word decides nothing: its dynamic loader is of a fixed list, and links in
 //     its own folders, or that it can have laid elsewhere, are not followed.
 //

@@ -128,11 +128,3 @@ func wishRows(t *table, w *module.Waiting) {
 		label = ""
 	}
 }
-
-// roles are those that a release of the module has, in their order. A predecessor that is
-// on its way back is a candidate alone.
-func roles(m module.Status) []string {
-	return slices.DeleteFunc([]string{"stable", "candidate", "previous"}, func(role string) bool {
-		return current(m)[role] == nil || role == "previous" && m.Candidate != nil && m.Previous.Digest == m.Candidate.Digest
-	})
-}

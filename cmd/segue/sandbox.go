@@ -117,8 +117,8 @@ func denied(r *module.ReleaseStatus) string {
 	return r.Version + ": " + counted(uint64(len(r.Denials)), "denial")
 }
 
-// wishRows are the permissions that a rollout waits for, every one.
-func wishRows(t *table, w *module.Waiting) {
+// askRows are the permissions that a rollout waits for, every one.
+func askRows(t *table, w *module.Waiting) {
 	if w.Missing == nil {
 		return
 	}

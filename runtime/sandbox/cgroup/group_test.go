@@ -59,7 +59,7 @@ func writable(controller string) bool {
 	return false
 }
 
-func make1(t *testing.T, tree *cgroup.Tree, limits cgroup.Limits) *cgroup.Group {
+func newGroup(t *testing.T, tree *cgroup.Tree, limits cgroup.Limits) *cgroup.Group {
 	t.Helper()
 	g, err := tree.Make("one", limits)
 	if err != nil {
@@ -79,7 +79,7 @@ func TestAProcessAboveItsMemoryIsKilledAndCounted(t *testing.T) {
 	if !ok {
 		return
 	}
-	g := make1(t, tree, cgroup.Limits{Memory: 96 << 20})
+	g := newGroup(t, tree, cgroup.Limits{Memory: 96 << 20})
 	err := joins(t, g, "hog").Wait()
 	exit, _ := err.(*exec.ExitError)
 	if exit == nil || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
@@ -95,7 +95,7 @@ func TestForksAboveTheLimitAreRefusedAndCountedAndKillEndsTheRest(t *testing.T) 
 	if !ok {
 		return
 	}
-	g := make1(t, tree, cgroup.Limits{PIDs: 40})
+	g := newGroup(t, tree, cgroup.Limits{PIDs: 40})
 	cmd := joins(t, g, "become", "/bin/sh", "-c", "for i in $(seq 60); do sleep 60 & done; wait")
 	until(t, "a refusal", func() bool { return g.Events().PIDsMax > 0 })
 	g.Kill()
@@ -114,7 +114,7 @@ func TestAProcessAboveItsTimeIsSlowedAndItsUsageIsSeen(t *testing.T) {
 	if !ok {
 		return
 	}
-	g := make1(t, tree, cgroup.Limits{CPUQuota: 200, Memory: 1 << 30})
+	g := newGroup(t, tree, cgroup.Limits{CPUQuota: 200, Memory: 1 << 30})
 	joins(t, g, "spin")
 	procs, err := g.Procs()
 	if err != nil {
@@ -183,7 +183,7 @@ func TestEmptyGroupsOfDeadRuntimesOfAnyNameAreRemovedAndThoseOfLivingOnesStay(t 
 	if !ok {
 		return
 	}
-	g := make1(t, tree, cgroup.Limits{})
+	g := newGroup(t, tree, cgroup.Limits{})
 	files, err := g.Procs()
 	if err != nil {
 		t.Fatal(err)

@@ -37,6 +37,10 @@ func (d *denials) add(denial module.Denial) {
 	}
 }
 
+// Denials are what it has tried and may not, and the quotas that it has reached: the
+// different ones with their counts, at most a hundred.
+func (i *Instance) Denials() []module.Denial { return i.denials.all() }
+
 // Deny counts what another part of the host has refused the process, as the sandbox's
 // own denials are.
 func (i *Instance) Deny(d module.Denial) { i.denials.add(d) }

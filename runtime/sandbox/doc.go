@@ -61,8 +61,10 @@
 //
 //   - What Prepare cannot make as it was granted it refuses. Nothing is put on less
 //     strictly than Layers says.
+//
 //   - No grant opens the state directory, what the runtime protects, /proc or cgroups,
 //     through no link: what is judged is the file that was opened.
+//
 //   - A module's word decides nothing: its dynamic loader is of a fixed list, and links in
 //     its own folders, or that it can have laid elsewhere, are not followed.
 //   - What the kernel's records tell of denials is bounded in number; a record names a

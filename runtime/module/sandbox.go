@@ -55,7 +55,10 @@ type Sandbox struct {
 	// alone.
 	Permissions manifest.Permissions `json:"permissions,omitzero"`
 	Withheld    manifest.Permissions `json:"withheld,omitzero"`
-	Quotas      manifest.Quotas      `json:"quotas,omitzero"`
+	// Revoked are those of Permissions that are not granted any more: the process has them
+	// until it ends.
+	Revoked manifest.Permissions `json:"revoked,omitzero"`
+	Quotas  manifest.Quotas      `json:"quotas,omitzero"`
 }
 
 // Grants are what operators have approved for a module with `segue approve`; what the

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/segue-run/segue/runtime/api"
 	"github.com/segue-run/segue/runtime/api/apitest"
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/sdk/manifest"
@@ -29,8 +30,10 @@ func confined(rt *apitest.Runtime) {
 			{Name: "cgroup-memory", State: module.LayerOff, Why: "no cgroup is delegated", Means: "memory"},
 			{Name: "cgroup-cpu", State: module.LayerOff, Why: "no cgroup is delegated", Means: "processor time"},
 		},
-		Withheld: manifest.Permissions{Connect: []string{"api.example.com:443"}},
-		Quotas:   manifest.Quotas{Memory: 256 << 20, OpenFiles: 1024},
+		Permissions: manifest.Permissions{Read: []string{"/etc/hostname"}, Exec: []string{"/usr/bin/convert"}},
+		Withheld:    manifest.Permissions{Connect: []string{"api.example.com:443"}},
+		Revoked:     manifest.Permissions{Read: []string{"/etc/hostname"}},
+		Quotas:      manifest.Quotas{Memory: 256 << 20, OpenFiles: 1024},
 	}
 	ago := func(d time.Duration) time.Time { return now.Add(-d - time.Second) }
 	m.Candidate.Denials = []module.Denial{
@@ -46,7 +49,19 @@ func confined(rt *apitest.Runtime) {
 
 	r := rolloutOf("2.0.0", "pending", 0)
 	r.Module, r.Started = "billing", ago(time.Minute)
-	r.Waiting = &module.Waiting{For: module.ForGrant, Since: ago(time.Minute), Message: "asks for more than 1.0.0; `segue approve billing grant` grants all that it asks for",
+	r.Waiting = &module.Waiting{For: module.ForGrant, Since: ago(time.Minute), Deadline: now.Add(time.Hour), Message: "asks for more than 1.0.0; `segue approve billing grant` grants all that it asks for",
 		Missing: &manifest.Permissions{Connect: []string{"api.example.com:443"}, Exec: []string{"/usr/bin/convert"}}}
-	rt.Put(module.Status{Name: "billing", State: module.RollingOut, Stable: stable(ago(time.Hour)), Rollout: r})
+	waits := module.Status{Name: "billing", State: module.RollingOut, Stable: stable(ago(time.Hour)), Rollout: r}
+	rt.Put(waits)
+	serving := module.Status{Name: "serving", State: module.Active, Stable: stable(ago(time.Hour))}
+	serving.Stable.Sandbox = &module.Sandbox{Level: module.LevelIsolated, Withheld: *r.Waiting.Missing}
+	rt.Put(serving)
+	rt.OnVerb = func(verb string, o api.Order) error {
+		if verb == "approve" && o.Point == "grant" { // into what the runtime shows from now on
+			m := map[string]module.Status{"billing": waits, "serving": serving}[o.Module]
+			m.Grants = &module.Grants{Permissions: *waits.Rollout.Waiting.Missing, Actor: "user:root", At: now}
+			rt.Put(m)
+		}
+		return nil
+	}
 }

@@ -23,6 +23,12 @@ func showSandboxes(w io.Writer, m module.Status, colour bool) {
 		first := len(t.rows)
 		if s := r.Sandbox; s != nil && s.Level != "" {
 			t.row("", "sandbox", heldIn(s))
+			if granted := grant.Lines(s.Permissions); len(granted) > 0 {
+				t.row("", "granted", strings.Join(granted, ", "))
+			}
+			for _, revoked := range grant.Lines(s.Revoked) {
+				t.row("", "revoked", revoked+" (this process has it until it ends)")
+			}
 			for _, withheld := range grant.Lines(s.Withheld) {
 				t.row("", "withheld", withheld)
 			}
@@ -53,9 +59,9 @@ func showSandboxes(w io.Writer, m module.Status, colour bool) {
 }
 
 // heldIn is a sandbox's level, the process's own user, and which layers are not wholly
-// there and why: "isolated; not there: own-user, cgroup-memory (this is not root)".
+// there: "isolated; not there: own-user, cgroup-memory (`segue doctor` says why)".
 func heldIn(s *module.Sandbox) string {
-	text := string(s.Level)
+	text, lacks := string(s.Level), false
 	if s.User != 0 {
 		text += fmt.Sprintf(", as user %d", s.User)
 	}
@@ -63,28 +69,18 @@ func heldIn(s *module.Sandbox) string {
 		state module.LayerState
 		words string
 	}{{module.LayerOff, "not there"}, {module.LayerPartly, "partly there"}} {
-		var why []string
-		names := map[string][]string{}
+		var names []string
 		for _, l := range s.Layers {
-			if l.State != lack.state {
-				continue
-			}
-			if names[l.Why] == nil {
-				why = append(why, l.Why)
-			}
-			names[l.Why] = append(names[l.Why], l.Name)
-		}
-		for i, reason := range why {
-			if i > 0 {
-				text += ", "
-			} else {
-				text += "; " + lack.words + ": "
-			}
-			text += strings.Join(names[reason], ", ")
-			if reason != "" {
-				text += " (" + reason + ")"
+			if l.State == lack.state {
+				names = append(names, l.Name)
 			}
 		}
+		if len(names) > 0 {
+			text, lacks = text+"; "+lack.words+": "+strings.Join(names, ", "), true
+		}
+	}
+	if lacks {
+		text += " (`segue doctor` says why)"
 	}
 	return text
 }

@@ -158,14 +158,14 @@ func TestADenialSaysWhatWouldAllowIt(t *testing.T) {
 	for range 4 {
 		s.next()
 	}
-	if o := s.next(); !o.Denied || !strings.Contains(o.Error, "connect 192.0.2.1:443 is not granted to hello; the operator grants it with `segue approve hello`") {
+	if o := s.next(); !o.Denied || !strings.Contains(o.Error, "connect 192.0.2.1:443 is not granted to hello; the operator grants it with `segue approve hello grant`, or in segue.yaml, in modules.hello.grants") {
 		t.Error(o)
 	}
 	if o := s.next(); !o.Denied || !strings.Contains(o.Error, `"127.0.0.1:9001" in permissions.listen`) {
 		t.Error(o)
 	}
 	for what, hint := range map[string]string{
-		"connect 192.0.2.1:443": "segue approve hello", "listen 127.0.0.1:9000": "segue approve hello",
+		"connect 192.0.2.1:443": "segue approve hello grant", "listen 127.0.0.1:9000": "segue approve hello grant",
 		"connect 192.0.2.2:443": `"192.0.2.2:443" in permissions.connect`,
 		"listen [::]:9002":      `":9002" in permissions.listen`,
 	} {

@@ -24,12 +24,18 @@ func (r *refusal) Error() string {
 func (p *process) refuse(what, list, permission string, asked bool) *refusal {
 	r := &refusal{module: p.req.Release.Module, what: what}
 	if asked {
-		r.hint = "the operator grants it with `segue approve " + r.module + "`"
+		r.hint = "the operator grants it with " + p.ways()
 	} else {
-		r.hint = "its manifest has to ask for it, with " + strconv.Quote(permission) + " in permissions." + list + ", and the operator to grant it"
+		r.hint = "its manifest has to ask for it, with " + strconv.Quote(permission) + " in permissions." + list + ", and the operator to grant it with " + p.ways()
 	}
 	p.denied(module.ByGateway, what, r.hint)
 	return r
+}
+
+// ways are those to grant the module something.
+func (p *process) ways() string {
+	name := p.req.Release.Module
+	return "`segue approve " + name + " grant`, or in segue.yaml, in modules." + name + ".grants"
 }
 
 // refuseConnect refuses a connection to a name or an address.
@@ -59,5 +65,5 @@ func (p *process) refuseListen(at netip.AddrPort) *refusal {
 
 // refuseAnyPort records that the module may not listen on a port that the kernel chooses.
 func (p *process) refuseAnyPort(addr netip.Addr) {
-	p.denied(module.ByGateway, "listen "+hostPort(addr.String(), 0), "its manifest has to ask for a port by its number, in permissions.listen, and the operator to grant it")
+	p.denied(module.ByGateway, "listen "+hostPort(addr.String(), 0), "its manifest has to ask for a port by its number, in permissions.listen, and the operator to grant it with "+p.ways())
 }

@@ -95,8 +95,11 @@ type Sandbox struct {
 	Withheld    manifest.Permissions `json:"withheld,omitzero"`
 	// Useless are those of Permissions that come to nothing, each with why: "write /srv/out:
 	// user 700001 may not write there (root, mode 0755)".
-	Useless []string        `json:"useless,omitempty"`
-	Quotas  manifest.Quotas `json:"quotas,omitzero"`
+	Useless []string `json:"useless,omitempty"`
+	// Revoked are those of Permissions that are not granted any more: the process has them
+	// until it ends.
+	Revoked manifest.Permissions `json:"revoked,omitzero"`
+	Quotas  manifest.Quotas      `json:"quotas,omitzero"`
 }
 
 // Grants are what operators have approved for a module with `segue approve`; what the

@@ -37,8 +37,13 @@ func (d *denials) add(denial module.Denial) {
 }
 
 // Deny counts what another part of the host has refused the process, as the sandbox's
-// own denials are.
-func (i *Instance) Deny(d module.Denial) { i.denials.add(d) }
+// own denials are. What would raise a quota need not be said.
+func (i *Instance) Deny(d module.Denial) {
+	if d.By == module.ByQuota && d.Hint == "" {
+		d.Hint = i.raise(d.What)
+	}
+	i.denials.add(d)
+}
 
 // Deny counts what another part of the host saw denied to the process with that pid. Where
 // none of the Starter's has it, it does nothing.

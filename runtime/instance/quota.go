@@ -45,9 +45,7 @@ func (i *Instance) ownFolders() (folders []string) {
 }
 
 // reached counts that a quota was reached.
-func (i *Instance) reached(quota string) {
-	i.denials.add(module.Denial{By: "quota", What: quota, Hint: "raise quotas." + quota + " of the module, if it needs that much"})
-}
+func (i *Instance) reached(quota string) { i.Deny(module.Denial{By: module.ByQuota, What: quota}) }
 
 // hits is how often the kernel held the process to a quota.
 func (i *Instance) hits() sandbox.Hits {

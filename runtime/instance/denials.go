@@ -85,7 +85,7 @@ func (d *denials) count(denial module.Denial) bool {
 		}
 		if ofLayer++; known.What == denial.What {
 			known.Count += denial.Count
-			known.Last = denial.Last
+			known.Last, known.Fatal = denial.Last, known.Fatal || denial.Fatal
 			return false
 		}
 	}
@@ -94,6 +94,20 @@ func (d *denials) count(denial module.Denial) bool {
 	}
 	d.kept = append(d.kept, denial)
 	return true
+}
+
+// ends marks a quota as the one that the process died of; it reports whether that was
+// reached before.
+func (d *denials) ends(quota string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for n := range d.kept {
+		if known := &d.kept[n]; known.By == module.ByQuota && known.What == quota {
+			known.Fatal = true
+			return true
+		}
+	}
+	return false
 }
 
 // all is a copy, in the order in which they were first.

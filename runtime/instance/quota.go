@@ -47,6 +47,15 @@ func (i *Instance) ownFolders() (folders []string) {
 // reached counts that a quota was reached.
 func (i *Instance) reached(quota string) { i.Deny(module.Denial{By: module.ByQuota, What: quota}) }
 
+// endedFor counts that the process died of a quota. Where it was killed for it that was
+// counted then.
+func (i *Instance) endedFor(quota string) {
+	if i.proc.killedFor() == quota && i.denials.ends(quota) {
+		return
+	}
+	i.Deny(module.Denial{By: module.ByQuota, What: quota, Fatal: true})
+}
+
 // hits is how often the kernel held the process to a quota.
 func (i *Instance) hits() sandbox.Hits {
 	if i.cell == nil {

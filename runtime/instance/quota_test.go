@@ -33,6 +33,14 @@ func has(i *instance.Instance, quota string) bool {
 	})
 }
 
+// died checks that the quota is a denial, and the one that ended it.
+func died(t *testing.T, i *instance.Instance, quota string) {
+	t.Helper()
+	if !slices.ContainsFunc(i.Denials(), func(d module.Denial) bool { return d.By == module.ByQuota && d.What == quota && d.Fatal }) {
+		t.Errorf("denials %+v", i.Denials())
+	}
+}
+
 func TestAMemoryHogIsEndedAndExplainedWhateverCountsIt(t *testing.T) {
 	for name, without := range map[string][]string{
 		"by a cgroup":     nil,
@@ -51,6 +59,7 @@ func TestAMemoryHogIsEndedAndExplainedWhateverCountsIt(t *testing.T) {
 			if e := i.Exit(); e.Quota != "memory" || e.Requested {
 				t.Errorf("exit %+v", e)
 			}
+			died(t, i, "memory")
 			i.Stop(t.Context(), 0)
 			p.empty()
 		})
@@ -131,6 +140,7 @@ func TestAModuleThatSpendsItsProcessorTimeIsExplained(t *testing.T) {
 				t.Error("it survived")
 			}
 			ended(t, i, module.DiedOfQuota, "CPU time quota of 1s reached")
+			died(t, i, "cpu_time")
 		})
 	}
 }
@@ -147,6 +157,7 @@ func TestAModuleThatStartsTooManyThreadsIsExplained(t *testing.T) {
 	}
 	if held {
 		ended(t, i, module.DiedOfQuota, "processes quota of 64 reached")
+		died(t, i, "processes")
 	}
 	i.Stop(t.Context(), 0)
 }

@@ -77,7 +77,10 @@ func (o *owner) release(plan Plan) (*module.ReleaseStatus, *process) {
 	s := &module.ReleaseStatus{Version: plan.Version, Digest: plan.Digest, State: module.Stopped, Weight: o.told.weight(plan.Key)}
 	b := o.starts[plan.Key]
 	if b != nil {
-		s.Restarts = b.total
+		s.Restarts, s.Denials = b.total, b.reached
+		if !b.last.At.IsZero() {
+			s.Fell = new(b.last)
+		}
 	}
 	p := o.running[plan.Key]
 	isStable := o.rec.Stable != nil && o.rec.Stable.Key == plan.Key
@@ -103,6 +106,7 @@ func (o *owner) release(plan Plan) (*module.ReleaseStatus, *process) {
 		}
 	case o.leaving(plan.Key) != nil:
 		p, s.State = o.leaving(plan.Key), module.Draining
+		s.Denials = nil // its own are among them
 	case isStable:
 		s.State = module.Restarting
 	}
@@ -183,6 +187,6 @@ func counted(s *module.ReleaseStatus, p *process) *module.ReleaseStatus {
 	c := *s
 	c.Errors = p.tally.errors.Load()
 	c.Requests = p.tally.requests.Load()
-	c.Sandbox, c.Denials = new(p.inst.Sandbox()), p.inst.Denials()
+	c.Sandbox, c.Denials = new(p.inst.Sandbox()), together(s.Denials, p.inst.Denials())
 	return &c
 }

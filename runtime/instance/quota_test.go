@@ -162,6 +162,29 @@ func TestAModuleThatStartsTooManyThreadsIsExplained(t *testing.T) {
 	i.Stop(t.Context(), 0)
 }
 
+func TestAModuleThatIsRefusedAProcessAndLivesOnIsToldOf(t *testing.T) {
+	p := newPrison(t, sandbox.Config{}, nil)
+	spec := p.spec("")
+	spec.Permissions.Exec = []string{"/bin/sleep"}
+	spec.Quotas.Processes = 64
+	i := p.start(spec)
+	held := p.on("cgroup-pids") || p.on("user-namespace")
+	_, said := get(t, i, "/spawn")
+	if refused := strings.Contains(said, unix.EAGAIN.Error()); refused != held {
+		t.Fatalf("it says %q, in %+v", said, i.Sandbox().Layers)
+	}
+	if p.on("cgroup-pids") { // nothing else tells
+		waitFor(t, "the denial", func() bool { return has(i, "processes") })
+		for _, d := range i.Denials() {
+			if d.Fatal {
+				t.Errorf("denial %+v", d)
+			}
+		}
+	}
+	i.Stop(t.Context(), 0)
+	p.empty()
+}
+
 func TestALogFloodIsADenialAndItsRateTheQuota(t *testing.T) {
 	p := newPrison(t, sandbox.Config{}, nil)
 	spec := p.spec("torrent")

@@ -29,6 +29,7 @@ func confined(rt *apitest.Runtime) {
 			{Name: "own-user", State: module.LayerOff, Why: "this is not root", Means: "a user id of its own"},
 			{Name: "cgroup-memory", State: module.LayerOff, Why: "no cgroup is delegated", Means: "memory"},
 			{Name: "cgroup-cpu", State: module.LayerOff, Why: "no cgroup is delegated", Means: "processor time"},
+			{Name: "landlock-audit", State: module.LayerOff, Why: "this is not root", Means: "files that are denied"},
 		},
 		Permissions: manifest.Permissions{Read: []string{"/etc/hostname"}, Exec: []string{"/usr/bin/convert"}},
 		Withheld:    manifest.Permissions{Connect: []string{"api.example.com:443"}},
@@ -39,8 +40,9 @@ func confined(rt *apitest.Runtime) {
 	m.Candidate.Denials = []module.Denial{
 		{Last: ago(3 * time.Minute), Count: 1, By: "seccomp", What: "ptrace\x1b[2J"},
 		{Last: ago(time.Minute), Count: 12, By: "gateway", What: "connect 10.0.0.1:443", Hint: "grant it in segue.yaml"},
-		{Last: ago(2 * time.Minute), Count: 2, By: module.ByQuota, What: "storage"},
+		{Last: ago(2 * time.Minute), Count: 2, By: module.ByQuota, What: "memory", Hint: "raise modules.hello.quotas.memory in segue.yaml (now 256MiB) and restart the runtime", Fatal: true},
 	}
+	m.Candidate.Restarts, m.Candidate.Fell = 2, &module.Fall{At: ago(2 * time.Minute), Reason: "crashed: memory quota of 256 MiB reached", Quota: "memory"}
 	for i := range 4 {
 		m.Candidate.Denials = append(m.Candidate.Denials, module.Denial{Last: ago(time.Duration(4+i) * time.Hour), By: "landlock", What: fmt.Sprintf("read /etc/%d", i)})
 	}
@@ -64,4 +66,8 @@ func confined(rt *apitest.Runtime) {
 		}
 		return nil
 	}
+	failing := stable(ago(time.Hour))
+	failing.State, failing.Restarts, failing.Reason = module.Restarting, 7, "crashed: memory quota of 1 GiB reached"
+	failing.Fell = &module.Fall{At: ago(time.Second), Reason: failing.Reason, Quota: "memory", Hint: "raise modules.hog.quotas.memory in segue.yaml (now 1GiB) and restart the runtime"}
+	rt.Put(module.Status{Name: "hog", State: module.Failing, Stable: failing})
 }

@@ -18,6 +18,7 @@ const maxDenials = 5
 // what it was denied.
 func showSandboxes(w io.Writer, m module.Status, colour bool) {
 	t := table{indent: "  "} // no line is cut: what helps may stand at its end
+	said := false
 	for _, role := range roles(m) {
 		r := current(m)[role]
 		first := len(t.rows)
@@ -40,6 +41,10 @@ func showSandboxes(w io.Writer, m module.Status, colour bool) {
 			}
 		}
 		denialRows(&t, r.Denials)
+		if text := unrecorded(r.Sandbox); text != "" && len(r.Denials) > 0 && !said {
+			t.row("", "", text)
+			said = true
+		}
 		if len(t.rows) > first {
 			t.rows[first][0] = printable(role)
 		}
@@ -102,13 +107,30 @@ func denialRows(t *table, all []module.Denial) {
 	for _, d := range latest[:min(len(latest), maxDenials)] {
 		label, what := "denied", d.What+" (by "+d.By+")"
 		if d.By == module.ByQuota {
-			label, what = "reached", "its quota: "+d.What
+			label, what = "reached", "its quota of "+d.What
+		}
+		if d.Fatal {
+			what += ", which ended it"
 		}
 		t.row("", label, because(fmt.Sprintf("%s, %s, %s", what, counted(max(d.Count, 1), "time"), ago(d.Last)), d.Hint))
 	}
 	if more := len(latest) - maxDenials; more > 0 {
 		t.row("", "", fmt.Sprintf("and %d more: -o json lists all", more))
 	}
+}
+
+// unrecorded says which denials a release shows none of, as nothing records them; empty
+// where all are.
+func unrecorded(s *module.Sandbox) string {
+	if s == nil {
+		return ""
+	}
+	for _, l := range s.Layers {
+		if l.Name == "landlock-audit" && l.State == module.LayerOff {
+			return "denied files are not recorded here (" + because(l.Name, l.Why) + ")"
+		}
+	}
+	return ""
 }
 
 // denied says how much a release was denied, "1.1.0: 3 denials"; empty for nothing.

@@ -122,6 +122,18 @@ type Denial struct {
 	What string `json:"what"`
 	// Hint says what would allow it; empty where nothing does.
 	Hint string `json:"hint,omitempty"`
+	// Fatal: it was a quota, and the process died of it.
+	Fatal bool `json:"fatal,omitempty"`
+}
+
+// Fall is how a release's process ended by itself, or why it had to be replaced.
+type Fall struct {
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason"`
+	// Quota is the one that it died of, "memory"; empty for none. Hint says what would
+	// raise it.
+	Quota string `json:"quota,omitempty"`
+	Hint  string `json:"hint,omitempty"`
 }
 
 // What denies, in Denial.By.

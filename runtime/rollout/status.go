@@ -79,7 +79,10 @@ func (o *owner) release(plan Plan) (*module.ReleaseStatus, *process) {
 	s := &module.ReleaseStatus{Version: plan.Version, Digest: plan.Digest, State: module.Stopped, Weight: o.told.weight(plan.Key)}
 	b := o.starts[plan.Key]
 	if b != nil {
-		s.Restarts = b.total
+		s.Restarts, s.Denials = b.total, b.reached
+		if !b.last.At.IsZero() {
+			s.Fell = new(b.last)
+		}
 	}
 	p := o.running[plan.Key]
 	isStable := o.rec.Stable != nil && o.rec.Stable.Key == plan.Key
@@ -105,6 +108,7 @@ func (o *owner) release(plan Plan) (*module.ReleaseStatus, *process) {
 		}
 	case o.leaving(plan.Key) != nil:
 		p, s.State = o.leaving(plan.Key), module.Draining
+		s.Denials = nil // its own are among them
 	case isStable:
 		s.State = module.Restarting
 	}
@@ -187,6 +191,6 @@ func (v *view) counted(s *module.ReleaseStatus, p *process) *module.ReleaseStatu
 	c.Requests = p.tally.requests.Load()
 	box := p.inst.Sandbox()
 	box.Revoked = grant.Missing(box.Permissions, grant.Union(v.configured, v.rec.granted()))
-	c.Sandbox, c.Denials = &box, p.inst.Denials()
+	c.Sandbox, c.Denials = &box, together(s.Denials, p.inst.Denials())
 	return &c
 }

@@ -108,7 +108,7 @@ func approvedBy(a *Act, before *Rollout) string {
 	case toGrant:
 		what = "granted " + listed(before.Wish.Lacks)
 	case toWithout:
-		what = "lets it go on without " + listed(before.Wish.Lacks)
+		what = "lets it go without " + listed(before.Wish.Lacks)
 	}
 	return a.Actor.String() + " " + what
 }

@@ -35,7 +35,8 @@ type Runtime interface {
 	// Resume lets a paused rollout go on; module.Conflict if none is paused.
 	Resume(ctx context.Context, o Order) error
 	// Approve gives the approval that the running rollout waits for; module.Conflict if
-	// it waits for none.
+	// it waits for none. Where none runs, the Point "grant" gives what serves the
+	// permissions that it was withheld, from its next process on.
 	Approve(ctx context.Context, o Order) error
 	// Revoke takes back the permissions that operators have approved for the module, from
 	// each process's next start on; module.Conflict if there are none.

@@ -26,7 +26,8 @@
 // on before anything of it is started, as far as its predecessor did not ask for it as
 // well. What is approved is the module's (Record.Grants), not the release's: it stays when
 // a release is taken back, until it is revoked. Each process has what is approved when it
-// is started. A permission is handed out only after it is in the audit and saved.
+// is started; what serves may be granted what it was withheld for its next one. A
+// permission is handed out only after it is in the audit and saved.
 //
 // What a candidate is denied, and the quotas that it reaches, are signs where stable shows
 // no such thing: one alone weighs half by default, as it may be harmless probing or a busy

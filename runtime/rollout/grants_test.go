@@ -358,7 +358,7 @@ func TestRevokedPermissionsAreGoneWithTheNextStartAndAskedForAgain(t *testing.T)
 			t.Fatal(err)
 		}
 		w.settleGradual()
-		w.wantEvent(module.RolloutContinued, "user:bob lets it go on without connect "+api+", connect "+mail)
+		w.wantEvent(module.RolloutContinued, "user:bob lets it go without connect "+api+", connect "+mail)
 		w.offerAsking("1.3.0", connects(api), manifest.Permissions{}, gradual)
 		w.settleGradual()
 		if ro := w.wantPhase(rollout.Promoted, ""); ro.To != "1.3.0" {

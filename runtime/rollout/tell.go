@@ -108,7 +108,7 @@ func approvedBy(a *Act, before *Rollout) string {
 	case toGrant:
 		what = "granted " + listed(before.Asks.Lacks)
 	case toWithout:
-		what = "lets it go on without " + listed(before.Asks.Lacks)
+		what = "lets it go without " + listed(before.Asks.Lacks)
 	}
 	return a.Actor.String() + " " + what
 }

@@ -138,6 +138,7 @@ var calls = []struct {
 	{"a longer queue to send", unix.SYS_SETSOCKOPT, [6]uintptr{1 << 30, unix.SOL_SOCKET, unix.SO_SNDBUF}, unix.EPERM},
 	{"a longer queue to receive", unix.SYS_SETSOCKOPT, [6]uintptr{1 << 30, unix.SOL_SOCKET, unix.SO_RCVBUF}, unix.EPERM},
 	{"another option", unix.SYS_SETSOCKOPT, [6]uintptr{1 << 30, unix.SOL_SOCKET, unix.SO_KEEPALIVE}, unix.EBADF},
+	{"inotify", unix.SYS_INOTIFY_INIT1, [6]uintptr{9999}, unix.ENOSYS},
 	{"unknown", 999, [6]uintptr{}, unix.ENOSYS},
 }
 

@@ -65,6 +65,9 @@ var verdicts = []struct {
 	{"sched_setaffinity", nil, []uint32{errno(unix.EPERM)}},
 	{"setpriority", nil, []uint32{errno(unix.EPERM)}},
 	{"clone3", nil, []uint32{errno(unix.ENOSYS)}},
+	{"inotify_init", nil, []uint32{errno(unix.ENOSYS)}},
+	{"inotify_init1", []uint64{unix.IN_CLOEXEC}, []uint32{errno(unix.ENOSYS)}},
+	{"inotify_add_watch", nil, []uint32{errno(unix.ENOSYS)}},
 	{"io_setup", nil, []uint32{errno(unix.ENOSYS)}},
 
 	{"fork", nil, []uint32{errno(unix.EPERM), notify, notify, allow}},

@@ -46,7 +46,7 @@ func (e *endpoint) connect(ctx context.Context) (conn net.Conn, err error) {
 	if err != nil {
 		return nil, err
 	}
-	var dialer net.Dialer
+	dialer := net.Dialer{Control: takeNoDescriptors}
 	closed := raw.Control(func(fd uintptr) {
 		conn, err = dialer.DialContext(ctx, "unix", "/proc/self/fd/"+strconv.Itoa(int(fd)))
 	})
@@ -54,6 +54,15 @@ func (e *endpoint) connect(ctx context.Context) (conn net.Conn, err error) {
 		return nil, os.ErrClosed
 	}
 	return conn, err
+}
+
+// takeNoDescriptors makes a socket refuse descriptors that the other end passes, where the
+// kernel knows how (Linux 6.16). The host reads none; elsewhere the kernel closes them
+// when it reads past them, in the host's thread.
+func takeNoDescriptors(_, _ string, raw syscall.RawConn) error {
+	return raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PASSRIGHTS, 0)
+	})
 }
 
 // peer is the pid of the process that listens at the other end.

@@ -37,6 +37,7 @@ func network(p Policy) []rule {
 		{calls: "sendmmsg", cases: []when{on(denyAccess, has(3, fastOpen))}},
 		{calls: "setsockopt", answer: refuse, cases: []when{
 			on(refuse, is(1, unix.SOL_SOCKET), is(2, privilegedOptions...)),
+			on(refuse, is(1, unix.SOL_SOCKET), is(2, costlyOptions...)),
 			on(refuse, is(1, unix.IPPROTO_TCP), is(2, unix.TCP_REPAIR, unix.TCP_ULP)),
 			on(allow, is(1, unix.SOL_SOCKET, unix.IPPROTO_TCP)),
 			// The C library asks for names over no socket that refuses these.
@@ -57,3 +58,8 @@ var privilegedOptions = []uint32{
 	unix.SO_ATTACH_REUSEPORT_EBPF, unix.SO_DETACH_FILTER, unix.SO_BINDTODEVICE,
 	unix.SO_BINDTOIFINDEX, unix.SO_MARK, unix.SO_RCVBUFFORCE, unix.SO_SNDBUFFORCE,
 }
+
+// costlyOptions of a socket are paid for by others. A close that lingers sleeps in
+// whichever process closes the socket last, and a socket can be passed on; what waits in
+// a socket is the kernel's memory, which no quota counts where there is no cgroup.
+var costlyOptions = []uint32{unix.SO_LINGER, unix.SO_SNDBUF, unix.SO_RCVBUF}

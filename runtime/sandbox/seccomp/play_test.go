@@ -134,6 +134,11 @@ var calls = []struct {
 	{"connect", unix.SYS_CONNECT, [6]uintptr{1 << 30}, unix.EACCES},
 	{"sendto", unix.SYS_SENDTO, [6]uintptr{1 << 30, 0, 0, 0, 1, 1}, unix.EACCES},
 	{"fast open", unix.SYS_SENDMSG, [6]uintptr{1 << 30, 0, unix.MSG_FASTOPEN}, unix.EACCES},
+	{"lingering", unix.SYS_SETSOCKOPT, [6]uintptr{1 << 30, unix.SOL_SOCKET, unix.SO_LINGER}, unix.EPERM},
+	{"a longer queue to send", unix.SYS_SETSOCKOPT, [6]uintptr{1 << 30, unix.SOL_SOCKET, unix.SO_SNDBUF}, unix.EPERM},
+	{"a longer queue to receive", unix.SYS_SETSOCKOPT, [6]uintptr{1 << 30, unix.SOL_SOCKET, unix.SO_RCVBUF}, unix.EPERM},
+	{"another option", unix.SYS_SETSOCKOPT, [6]uintptr{1 << 30, unix.SOL_SOCKET, unix.SO_KEEPALIVE}, unix.EBADF},
+	{"inotify", unix.SYS_INOTIFY_INIT1, [6]uintptr{9999}, unix.ENOSYS},
 	{"unknown", 999, [6]uintptr{}, unix.ENOSYS},
 }
 

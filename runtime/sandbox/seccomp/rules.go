@@ -28,7 +28,7 @@ var harmless = []rule{
 		symlink symlinkat`}, // names: Landlock says where
 	{calls: ` poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait
 		epoll_pwait epoll_pwait2 eventfd eventfd2 signalfd signalfd4 timerfd_create
-		timerfd_settime timerfd_gettime inotify_init inotify_init1 inotify_rm_watch`}, // waiting
+		timerfd_settime timerfd_gettime`}, // waiting
 	{calls: ` munmap mprotect mremap brk madvise mincore msync mlock mlock2 munlock mlockall
 		munlockall mbind set_mempolicy get_mempolicy set_mempolicy_home_node pkey_mprotect
 		pkey_alloc pkey_free mseal map_shadow_stack`}, // its memory
@@ -90,10 +90,12 @@ var refused = []rule{
 	{answer: refuse, calls: ` sched_setaffinity sched_setattr sched_setparam sched_setscheduler
 		setpriority ioprio_set setrlimit migrate_pages move_pages sync syncfs adjtimex
 		clock_adjtime`},
-	// Names of mounts, of processes' memory and of files below folders that it may not list.
-	{answer: refuse, calls: ` name_to_handle_at statmount listmount listns get_robust_list
-		inotify_add_watch`},
+	// Names of mounts and of processes' memory.
+	{answer: refuse, calls: ` name_to_handle_at statmount listmount listns get_robust_list`},
 	{answer: refuse, calls: ` rt_sigqueueinfo rt_tgsigqueueinfo`},
+	// They tell the names of files below folders that it may not list, and the kernel has
+	// few of them for each user: a module would take the runtime's.
+	{answer: absent, calls: ` inotify_init inotify_init1 inotify_add_watch inotify_rm_watch`},
 	// What has a successor, what kernels have no more, and what programs do without.
 	{answer: absent, calls: ` clone3 io_setup io_destroy io_submit io_cancel io_getevents
 		io_pgetevents remap_file_pages uselib ustat sysfs _sysctl lookup_dcookie nfsservctl

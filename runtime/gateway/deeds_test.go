@@ -66,6 +66,12 @@ var deeds = map[string]func(args ...string) (string, error){
 	"swap":        swap,
 	"error-queue": errorQueue,
 	"autobind":    autobind,
+	"bind-any":    bindAny,
+	// dial-from ADDRESS: binds to any port, and connects.
+	"dial-from": func(args ...string) (string, error) {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}}
+		return converse(d.Dial("tcp", args[0]))
+	},
 	"raw": func(...string) (string, error) {
 		_, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP)
 		return "", err
@@ -230,6 +236,26 @@ func autobind(...string) (string, error) {
 	fd := rawSocket()
 	defer unix.Close(fd)
 	return "", unix.Listen(fd, 1)
+}
+
+// bindAny binds sockets to any port, one of them twice, and tells the ports they have.
+func bindAny(...string) (string, error) {
+	var ports []string
+	for _, any := range []unix.Sockaddr{&unix.SockaddrInet4{}, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}} {
+		fd := rawSocket()
+		defer unix.Close(fd)
+		for range 1 + len(ports) {
+			if err := unix.Bind(fd, any); err != nil {
+				return "", err
+			}
+			name, err := unix.Getsockname(fd)
+			if err != nil {
+				return "", err
+			}
+			ports = append(ports, strconv.Itoa(name.(*unix.SockaddrInet4).Port))
+		}
+	}
+	return strings.Join(ports, " "), nil
 }
 
 // swap binds and listens under the number of a socket of the unix family again and

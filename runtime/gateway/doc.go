@@ -15,8 +15,8 @@
 //   - A grant of a name is looked at before anything is looked up, and only granted names
 //     ever are: a question for another does not leave the machine. A name's addresses
 //     are whatever its zone says, so a grant of a name does not reach this machine's own
-//     addresses nor its link's (a cloud's metadata); those are granted as addresses, or
-//     by the name localhost.
+//     addresses, its link's, or a cloud's metadata; those are granted as addresses, or
+//     by the name localhost. It does reach private networks.
 //   - An address is granted where a permission holds it, or where a granted name was
 //     lately found to have it.
 //   - What a process writes is read once, and the copy is used. Numbers of threads are

@@ -26,7 +26,7 @@ func newProcess(g *Gateway, req Request) *process {
 	return &process{
 		req:   req,
 		log:   g.log.With(zap.String("module", req.Release.Module), zap.String("release", req.Release.String())),
-		names: newNames(g.resolver, req.Permissions),
+		names: newNames(g.resolver, g.machine, req.Permissions),
 	}
 }
 

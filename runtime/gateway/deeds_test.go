@@ -57,16 +57,17 @@ var deeds = map[string]func(args ...string) (string, error){
 	"sdk-listen": func(args ...string) (string, error) {
 		return answerOne(sdk.Listen(context.Background(), "tcp", args[0]))
 	},
-	"udp":         func(args ...string) (string, error) { _, err := net.Dial("udp", args[0]); return "", err },
-	"unix":        func(args ...string) (string, error) { _, err := net.Dial("unix", args[0]); return "", err },
-	"unix-listen": unixListen,
-	"options":     keepOptions,
-	"blocking":    blocking,
-	"again":       connectAgain,
-	"swap":        swap,
-	"error-queue": errorQueue,
-	"autobind":    autobind,
-	"bind-any":    bindAny,
+	"listen-twice": listenTwice,
+	"udp":          func(args ...string) (string, error) { _, err := net.Dial("udp", args[0]); return "", err },
+	"unix":         func(args ...string) (string, error) { _, err := net.Dial("unix", args[0]); return "", err },
+	"unix-listen":  unixListen,
+	"options":      keepOptions,
+	"blocking":     blocking,
+	"again":        connectAgain,
+	"swap":         swap,
+	"error-queue":  errorQueue,
+	"autobind":     autobind,
+	"bind-any":     bindAny,
 	// dial-from ADDRESS: binds to any port, and connects.
 	"dial-from": func(args ...string) (string, error) {
 		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}}
@@ -155,6 +156,30 @@ func answerOne(l net.Listener, err error) (string, error) {
 	defer conn.Close()
 	_, err = io.WriteString(conn, "from the module")
 	return "answered", err
+}
+
+// listenTwice listens on an address by itself, then tries that by itself and over the
+// link; closes all, and listens again.
+func listenTwice(args ...string) (string, error) {
+	open := []func() (net.Listener, error){
+		func() (net.Listener, error) { return net.Listen("tcp", args[0]) },
+		func() (net.Listener, error) { return sdk.Listen(context.Background(), "tcp", args[0]) },
+	}
+	for _, first := range open {
+		l, err := first()
+		if err != nil {
+			return "", err
+		}
+		for _, second := range open {
+			if _, err := second(); !errors.Is(err, unix.EADDRINUSE) {
+				return "", fmt.Errorf("a second one: %w", err)
+			}
+		}
+		if err := l.Close(); err != nil {
+			return "", err
+		}
+	}
+	return "both ways in use", nil
 }
 
 // listening is printed by a module that listens.

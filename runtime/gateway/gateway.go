@@ -65,6 +65,7 @@ func (g *Gateway) Serve(ctx context.Context, link *os.File, req Request) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	p := newProcess(g, req)
+	defer p.listeners.close()
 	l, err := openLink(p, link)
 	if err != nil {
 		p.log.Error("the link cannot be served", zap.Error(err))

@@ -35,11 +35,35 @@ func (p *process) listen(ctx context.Context, req wire.LinkRequest) (socket, err
 	}}
 	config.SetMultipathTCP(false)
 	network, address := exactly(req.Network, host, at)
-	listener, err := config.Listen(ctx, network, address)
-	if err != nil {
-		return nil, err
+	var listener *net.TCPListener
+	err = p.listeners.bind(at, func() (int, error) {
+		made, err := config.Listen(ctx, network, address)
+		if err != nil {
+			return -1, err
+		}
+		listener = made.(*net.TCPListener)
+		return numberOf(listener)
+	})
+	if err == nil {
+		return listener, nil
 	}
-	return listener.(*net.TCPListener), nil
+	if listener != nil {
+		_ = listener.Close()
+	}
+	if err == unix.EADDRINUSE {
+		err = fmt.Errorf("the module listens on %s already: %w", at, err)
+	}
+	return nil, err
+}
+
+// numberOf is the descriptor of a socket, for as long as that is open.
+func numberOf(s socket) (fd int, err error) {
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	err = raw.Control(func(number uintptr) { fd = int(number) })
+	return fd, err
 }
 
 // exactly is how package net is told to listen on what was checked and nothing else.

@@ -91,3 +91,76 @@ func TestEveryAddressOfOneFamilyIsNoneOfTheOther(t *testing.T) {
 		}
 	}
 }
+
+func TestAProcessListensOnAnAddressOnce(t *testing.T) {
+	address := "127.0.0.1:" + freePort(t)
+	may := manifest.Permissions{Listen: []string{address}}
+	p := connect(t, &book{}, may)
+	_, first := p.listen("tcp", address)
+	if first < 0 {
+		t.Fatal("it does not listen")
+	}
+	if a, fd := p.listen("tcp4", address); fd >= 0 || a.Denied || a.Errno != uint32(unix.EADDRINUSE) || !strings.Contains(a.Error, "the module listens on "+address+" already") {
+		t.Errorf("a second time: %+v", a)
+	}
+	// It is the same while any descriptor of it is open anywhere.
+	duplicate, err := unix.Dup(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(first)
+	if a, fd := p.listen("tcp", address); fd >= 0 {
+		t.Errorf("beside a duplicate: %+v", a)
+	}
+	// Another release has the address as well.
+	other := connect(t, &book{}, may)
+	_, beside := other.listen("tcp", address)
+	if beside < 0 {
+		t.Error("another process does not listen")
+	}
+	unix.Close(duplicate)
+	a, again := p.listen("tcp", address)
+	if again < 0 {
+		t.Errorf("when it is closed: %+v", a)
+	}
+	for _, fd := range []int{beside, again} {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+}
+
+func TestAProcessListensOnSoManyAddressesAtMost(t *testing.T) {
+	port := freePort(t)
+	var may manifest.Permissions
+	for n := range 300 {
+		may.Listen = append(may.Listen, netip.AddrFrom4([4]byte{127, 0, byte(2 + n/200), byte(1 + n%200)}).String()+":"+port)
+	}
+	p := connect(t, &book{}, may)
+	var open []int
+	for n, address := range may.Listen {
+		a, fd := p.listen("tcp", address)
+		if fd >= 0 {
+			open = append(open, fd)
+		} else if a.Errno != uint32(unix.EMFILE) {
+			t.Fatalf("number %d: %+v", n, a)
+		}
+	}
+	if len(open) != 256 {
+		t.Errorf("it has %d", len(open))
+	}
+	for _, fd := range open {
+		unix.Close(fd)
+	}
+}
+
+func TestAProgramThatBindsByItselfHasAnAddressOnceAsWell(t *testing.T) {
+	address := "127.0.0.1:" + freePort(t)
+	s := run(t, &book{}, manifest.Permissions{Listen: []string{address}}, nothing, "listen-twice "+address)
+	if o := s.next(); o.Result != "both ways in use" {
+		t.Error(o)
+	}
+	if d := s.denied(); len(d) > 0 {
+		t.Error("denied:", d)
+	}
+}

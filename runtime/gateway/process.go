@@ -15,6 +15,8 @@ type process struct {
 	req   Request
 	log   *zap.Logger
 	names *names
+	// listeners are what it has bound, over the link and by itself.
+	listeners listeners
 	// tasks are the goroutines that outlast the link: the supervisor, and what it began.
 	tasks sync.WaitGroup
 }

@@ -209,13 +209,15 @@ func (s *supervisor) bind(_ context.Context, t tracee, call notification) outcom
 		return failed(unix.EACCES)
 	}
 	return s.replace(t, to, func(own int) error {
-		// Two releases of a module may listen while one takes over from the other.
-		for _, option := range []int{unix.SO_REUSEADDR, unix.SO_REUSEPORT} {
-			if err := unix.SetsockoptInt(own, unix.SOL_SOCKET, option, 1); err != nil {
-				return err
+		return s.process.listeners.bind(at, func() (int, error) {
+			// Two releases of a module may listen while one takes over from the other.
+			for _, option := range []int{unix.SO_REUSEADDR, unix.SO_REUSEPORT} {
+				if err := unix.SetsockoptInt(own, unix.SOL_SOCKET, option, 1); err != nil {
+					return own, err
+				}
 			}
-		}
-		return unix.Bind(own, to.address.kernel())
+			return own, unix.Bind(own, to.address.kernel())
+		})
 	})
 }
 

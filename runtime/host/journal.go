@@ -17,6 +17,9 @@ type journal struct {
 	events *telemetry.Events
 	audit  *audit.Log
 	log    *zap.Logger
+	// observe counts an event that is not emitted; it does not block.
+	observe func(module.Event)
+	pace    pace // of denials
 
 	notes   chan module.AuditRecord
 	closing chan struct{}
@@ -29,8 +32,8 @@ var _ rollout.Log = (*journal)(nil)
 const noteRetry = time.Second
 
 // newJournal starts the goroutine that writes notes; close joins it.
-func newJournal(events *telemetry.Events, log *audit.Log, logger *zap.Logger) *journal {
-	j := &journal{events: events, audit: log, log: logger.Named("journal"), notes: make(chan module.AuditRecord, 1024), closing: make(chan struct{})}
+func newJournal(events *telemetry.Events, log *audit.Log, observe func(module.Event), logger *zap.Logger) *journal {
+	j := &journal{events: events, audit: log, observe: observe, log: logger.Named("journal"), notes: make(chan module.AuditRecord, 1024), closing: make(chan struct{})}
 	j.writer.Go(func() {
 		for rec := range j.notes {
 			j.write(rec)

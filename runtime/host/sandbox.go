@@ -128,18 +128,3 @@ var _ instance.Gateway = link{}
 func (l link) Serve(ctx context.Context, end *os.File, denied func(module.Denial)) {
 	l.gateway.Serve(ctx, end, gateway.Request{Release: l.release, Permissions: l.permissions, Withheld: l.withheld, Denied: denied})
 }
-
-// denied tells what a module tried and may not, or which quota it has reached. Who did
-// it is the module.
-func (j *journal) denied(rel module.Release, id string, d module.Denial) {
-	reason := d.By + ": " + d.What
-	if d.Hint != "" {
-		reason += "; " + d.Hint
-	}
-	message := rel.String() + " may not " + d.What
-	if d.By == module.ByQuota {
-		message = rel.String() + " has reached its quota: " + d.What
-	}
-	j.Emit(module.Event{Type: module.ModuleDenied, Module: rel.Module, Version: rel.Version, Digest: rel.Digest, Instance: id, Reason: reason, Message: message})
-	j.Note(module.AuditRecord{Actor: module.Actor{Kind: "module", Name: rel.Module}, Action: d.What, Target: rel.String(), Digest: rel.Digest, Outcome: "denied", Reason: reason})
-}

@@ -38,7 +38,8 @@ type Config struct {
 	ShutdownGrace time.Duration
 	// Sandbox is what holds modules in.
 	Sandbox Sandbox
-	// Quotas are ceilings for every module; what they leave unset has none.
+	// Quotas are ceilings for every module; where neither they nor its own set one, the
+	// default is the ceiling.
 	Quotas manifest.Quotas
 	// Modules are settings of single modules, by name.
 	Modules map[string]Module

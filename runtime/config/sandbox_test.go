@@ -111,10 +111,11 @@ func TestAModulesQuotasAreUnderItsCeilings(t *testing.T) {
 	if got, err := cfg.QuotasFor("other", manifest.Quotas{Memory: 3 << 30}); err != nil || got != want {
 		t.Errorf("another has %+v, %v, want %+v", got, err, want)
 	}
-	_, err = cfg.QuotasFor("hello", manifest.Quotas{Memory: 1 << 30, CPU: 2500})
+	_, err = cfg.QuotasFor("hello", manifest.Quotas{Memory: 1 << 30, CPU: 2500, Requests: 20_000})
 	for _, line := range []string{
 		`quotas.memory "1GiB": is above the operator's ceiling of 512MiB; ask for at most 512MiB, or raise modules.hello.quotas.memory in segue.yaml`,
 		`quotas.cpu "2.5": is above the operator's ceiling of 2; ask for at most 2, or raise quotas.cpu in segue.yaml`,
+		`quotas.requests "20000": is above the default of 10000, which holds where the operator sets none; ask for at most 10000, or set modules.hello.quotas.requests in segue.yaml`,
 	} {
 		if module.KindOf(err) != module.Invalid || !strings.Contains(err.Error(), line) {
 			t.Errorf("got  %v\nwant %s", err, line)

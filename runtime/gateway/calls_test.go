@@ -118,8 +118,8 @@ func TestWhatIsNotGrantedFailsAndIsRecorded(t *testing.T) {
 		{"dial " + server, unix.EACCES, "gateway: connect " + server},
 		{"dial [::1]:443", unix.EACCES, "gateway: connect [::1]:443"},
 		{"listen 127.0.0.1:9", unix.EACCES, "gateway: listen 127.0.0.1:9"},
-		{"listen 127.0.0.1:0", unix.EACCES, "gateway: listen 127.0.0.1:0"},
-		{"listen [::1]:0", unix.EACCES, "gateway: listen [::1]:0"},
+		{"listen 127.0.0.1:0", unix.EACCES, "gateway: listen 0.0.0.0:0"},
+		{"listen [::1]:0", unix.EACCES, "gateway: listen [::]:0"},
 		{"autobind", unix.EACCES, "gateway: listen 0.0.0.0:0"},
 		{"udp 192.0.2.1:123", unix.EACCES, "seccomp: connect udp 192.0.2.1:123"},
 		{"unix /run/there.sock", unix.EACCES, "seccomp: connect /run/there.sock"},
@@ -252,6 +252,20 @@ func TestAModuleListensWhereItMay(t *testing.T) {
 				t.Error(o)
 			}
 		}
+	}
+}
+
+func TestNoPortIsTakenForASocketThatIsBoundToAny(t *testing.T) {
+	server := echo(t, "127.0.0.1:0").Addr().String()
+	s := run(t, &book{}, peers(server), nothing, "bind-any", "dial-from "+server)
+	if o := s.next(); o.Error != "" || o.Result != "0 0 0" {
+		t.Error(o)
+	}
+	if o := s.next(); o.Result != "you said hello\n" {
+		t.Error(o)
+	}
+	if d := s.denied(); len(d) > 0 {
+		t.Error("denied:", d)
 	}
 }
 

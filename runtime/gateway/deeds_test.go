@@ -58,15 +58,22 @@ var deeds = map[string]func(args ...string) (string, error){
 	"sdk-listen": func(args ...string) (string, error) {
 		return answerOne(sdk.Listen(context.Background(), "tcp", args[0]))
 	},
-	"udp":         func(args ...string) (string, error) { _, err := net.Dial("udp", args[0]); return "", err },
-	"unix":        func(args ...string) (string, error) { _, err := net.Dial("unix", args[0]); return "", err },
-	"unix-listen": unixListen,
-	"options":     keepOptions,
-	"blocking":    blocking,
-	"again":       connectAgain,
-	"swap":        swap,
-	"error-queue": errorQueue,
-	"autobind":    autobind,
+	"listen-twice": listenTwice,
+	"udp":          func(args ...string) (string, error) { _, err := net.Dial("udp", args[0]); return "", err },
+	"unix":         func(args ...string) (string, error) { _, err := net.Dial("unix", args[0]); return "", err },
+	"unix-listen":  unixListen,
+	"options":      keepOptions,
+	"blocking":     blocking,
+	"again":        connectAgain,
+	"swap":         swap,
+	"error-queue":  errorQueue,
+	"autobind":     autobind,
+	"bind-any":     bindAny,
+	// dial-from ADDRESS: binds to any port, and connects.
+	"dial-from": func(args ...string) (string, error) {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}}
+		return converse(d.Dial("tcp", args[0]))
+	},
 	"raw": func(...string) (string, error) {
 		_, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP)
 		return "", err
@@ -158,6 +165,30 @@ func answerOne(l net.Listener, err error) (string, error) {
 	return "answered", err
 }
 
+// listenTwice listens on an address by itself, then tries that by itself and over the
+// link; closes all, and listens again.
+func listenTwice(args ...string) (string, error) {
+	open := []func() (net.Listener, error){
+		func() (net.Listener, error) { return net.Listen("tcp", args[0]) },
+		func() (net.Listener, error) { return sdk.Listen(context.Background(), "tcp", args[0]) },
+	}
+	for _, first := range open {
+		l, err := first()
+		if err != nil {
+			return "", err
+		}
+		for _, second := range open {
+			if _, err := second(); !errors.Is(err, unix.EADDRINUSE) {
+				return "", fmt.Errorf("a second one: %w", err)
+			}
+		}
+		if err := l.Close(); err != nil {
+			return "", err
+		}
+	}
+	return "both ways in use", nil
+}
+
 // listening is printed by a module that listens.
 const listening = "listening"
 
@@ -237,6 +268,26 @@ func autobind(...string) (string, error) {
 	fd := rawSocket()
 	defer unix.Close(fd)
 	return "", unix.Listen(fd, 1)
+}
+
+// bindAny binds sockets to any port, one of them twice, and tells the ports they have.
+func bindAny(...string) (string, error) {
+	var ports []string
+	for _, any := range []unix.Sockaddr{&unix.SockaddrInet4{}, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}} {
+		fd := rawSocket()
+		defer unix.Close(fd)
+		for range 1 + len(ports) {
+			if err := unix.Bind(fd, any); err != nil {
+				return "", err
+			}
+			name, err := unix.Getsockname(fd)
+			if err != nil {
+				return "", err
+			}
+			ports = append(ports, strconv.Itoa(name.(*unix.SockaddrInet4).Port))
+		}
+	}
+	return strings.Join(ports, " "), nil
 }
 
 // swap binds and listens under the number of a socket of the unix family again and

@@ -10,10 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/segue-run/segue/runtime/grant"
 	"github.com/segue-run/segue/sdk/wire"
@@ -107,42 +104,6 @@ func dialAny(ctx context.Context, network string, addrs []netip.Addr, port uint1
 		}
 	}
 	return nil, first
-}
-
-// listen listens on what a request names, if that is granted.
-func (p *process) listen(ctx context.Context, req wire.LinkRequest) (socket, error) {
-	host, port, err := parseAddress(req)
-	if err != nil {
-		return nil, err
-	}
-	var addr netip.Addr
-	switch {
-	case host == "" && req.Network == "tcp4":
-		addr = netip.IPv4Unspecified()
-	case host == "":
-		addr = netip.IPv6Unspecified()
-	case host == localhost:
-		addr = netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	default:
-		if addr, err = netip.ParseAddr(host); err != nil {
-			return nil, fmt.Errorf("the address %q names no address of this machine; write ADDRESS:PORT", req.Address)
-		}
-	}
-	at := netip.AddrPortFrom(addr, port)
-	if !grant.Listens(p.req.Permissions, at) {
-		return nil, p.refuseListen(at)
-	}
-	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
-		var failed error
-		err := raw.Control(func(fd uintptr) { failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) })
-		return errors.Join(err, failed)
-	}}
-	config.SetMultipathTCP(false)
-	listener, err := config.Listen(ctx, req.Network, net.JoinHostPort(host, strconv.Itoa(int(port))))
-	if err != nil {
-		return nil, err
-	}
-	return listener.(*net.TCPListener), nil
 }
 
 // parseAddress reads a request's network and address, as the module has written them.

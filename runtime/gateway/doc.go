@@ -15,8 +15,8 @@
 //   - A grant of a name is looked at before anything is looked up, and only granted names
 //     ever are: a question for another does not leave the machine. A name's addresses
 //     are whatever its zone says, so a grant of a name does not reach this machine's own
-//     addresses nor its link's (a cloud's metadata); those are granted as addresses, or
-//     by the name localhost.
+//     addresses, its link's, or a cloud's metadata; those are granted as addresses, or
+//     by the name localhost. It does reach private networks.
 //   - An address is granted where a permission holds it, or where a granted name was
 //     lately found to have it.
 //   - What a process writes is read once, and the copy is used. Numbers of threads are
@@ -25,12 +25,13 @@
 //     Any other message with a descriptor, a message that is too long or cannot be
 //     understood, and a number that is used twice end the link.
 //   - All that a process can have of the host has an upper limit: requests and calls at a
-//     time and in a second, sockets for names, names kept, time. What is beyond waits in
+//     time and in a second, sockets for names, listeners, names kept, time. What is beyond waits in
 //     the process, or fails there.
 //
 // Listening sockets are bound with SO_REUSEPORT, so that two releases of a module can
-// listen on one address while the one takes over from the other; the kernel then gives
-// each connection to either, whatever the weights. It lets any two sockets share that
+// listen on one address while the one takes over from the other; the kernel then shares
+// the connections between all releases that run, whatever their weights. One process has
+// at most one socket bound to an address, so that none takes more than its share. It lets any two sockets share that
 // belong to the host's user and both ask for it, which are those of modules that were
 // granted the same address.
 //
@@ -44,6 +45,6 @@
 // Goroutines: Serve reads the link and joins all that follow. Each request has one, and
 // so has each call of connect and bind; the supervisor has one for the listener and one
 // for each socket that asks for names. They end with the link, the last process that has
-// the filter, or ctx. Locks: names.refreshing is taken before names.mu; the others are
-// taken alone.
+// the filter, or ctx. Locks: names.refreshing is taken before names.mu, and
+// that before machine.mu; the others are taken alone.
 package gateway

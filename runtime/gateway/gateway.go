@@ -21,22 +21,29 @@ type Resolver interface {
 type Config struct {
 	Logger   *zap.Logger
 	Resolver Resolver
+	// Interfaces gives the addresses of the machine's interfaces, as net.InterfaceAddrs
+	// does.
+	Interfaces func() ([]net.Addr, error)
 }
 
 // Gateway serves the links of modules. It is safe for concurrent use.
 type Gateway struct {
 	log      *zap.Logger
 	resolver Resolver
+	machine  *machine
 }
 
 // New makes a Gateway.
 func New(cfg Config) *Gateway {
-	g := &Gateway{log: cfg.Logger, resolver: cfg.Resolver}
+	g := &Gateway{log: cfg.Logger, resolver: cfg.Resolver, machine: &machine{interfaces: cfg.Interfaces}}
 	if g.log == nil {
 		g.log = zap.NewNop()
 	}
 	if g.resolver == nil {
 		g.resolver = net.DefaultResolver
+	}
+	if g.machine.interfaces == nil {
+		g.machine.interfaces = net.InterfaceAddrs
 	}
 	return g
 }
@@ -58,6 +65,7 @@ func (g *Gateway) Serve(ctx context.Context, link *os.File, req Request) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	p := newProcess(g, req)
+	defer p.listeners.close()
 	l, err := openLink(p, link)
 	if err != nil {
 		p.log.Error("the link cannot be served", zap.Error(err))

@@ -128,7 +128,11 @@ func linkPair(t *testing.T) (host, theirs *os.File) {
 }
 
 func (s *served) serve(link *os.File, resolver gateway.Resolver, may, withheld manifest.Permissions) {
-	g := gateway.New(gateway.Config{Logger: zaptest.NewLogger(s.t), Resolver: resolver})
+	cfg := gateway.Config{Logger: zaptest.NewLogger(s.t), Resolver: resolver}
+	if at, ok := resolver.(site); ok {
+		cfg.Interfaces = at.interfaces
+	}
+	g := gateway.New(cfg)
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	go func() {

@@ -67,6 +67,16 @@ func (p *peer) ask(req wire.LinkRequest) {
 // answer is the next one, and whether a descriptor came with it.
 func (p *peer) answer() (wire.LinkAnswer, bool) {
 	p.t.Helper()
+	a, fd := p.taken()
+	if fd >= 0 {
+		unix.Close(fd)
+	}
+	return a, fd >= 0
+}
+
+// taken is the next answer with its descriptor, which is -1 where none came.
+func (p *peer) taken() (wire.LinkAnswer, int) {
+	p.t.Helper()
 	text, control := make([]byte, wire.MaxLinkMessage), make([]byte, 64)
 	n, controls, _, _, err := p.conn.ReadMsgUnix(text, control)
 	if err != nil {
@@ -76,17 +86,17 @@ func (p *peer) answer() (wire.LinkAnswer, bool) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	fd := -1
 	for _, m := range messages {
-		fds, _ := unix.ParseUnixRights(&m)
-		for _, fd := range fds {
-			unix.Close(fd)
+		if fds, err := unix.ParseUnixRights(&m); err == nil && len(fds) == 1 {
+			fd = fds[0]
 		}
 	}
 	var a wire.LinkAnswer
 	if err := json.Unmarshal(text[:n], &a); err != nil {
 		p.t.Fatal(err)
 	}
-	return a, len(messages) > 0
+	return a, fd
 }
 
 // closed waits for the host to close the link, whatever it says before.

@@ -33,6 +33,7 @@ const (
 // ever looked up.
 type names struct {
 	resolver Resolver
+	machine  *machine
 	granted  manifest.Permissions
 	peers    []manifest.Peers // granted.Connect
 
@@ -51,8 +52,8 @@ type answer struct {
 	seen map[netip.Addr]time.Time
 }
 
-func newNames(r Resolver, granted manifest.Permissions) *names {
-	n := &names{resolver: r, granted: granted, known: map[string]*answer{}}
+func newNames(r Resolver, m *machine, granted manifest.Permissions) *names {
+	n := &names{resolver: r, machine: m, granted: granted, known: map[string]*answer{}}
 	for _, entry := range granted.Connect {
 		if p, err := manifest.ParsePeers(entry); err == nil {
 			n.peers = append(n.peers, p)
@@ -101,13 +102,13 @@ func (n *names) remembered(name string) (answer, bool) {
 }
 
 // errOwn is a name's that has no address which a grant of the name reaches.
-var errOwn = errors.New("it has only addresses of this machine or its link")
+var errOwn = errors.New("it has only addresses of this machine, its link or a cloud's metadata")
 
 func (n *names) learn(name string, found []netip.Addr, err error) ([]netip.Addr, error) {
 	var addrs []netip.Addr
 	for _, addr := range found {
 		addr = addr.Unmap()
-		if addr.Zone() == "" && (name == localhost || !isOwn(addr) || n.contains(addr)) && len(addrs) < maxAddresses {
+		if addr.Zone() == "" && (name == localhost || !n.machine.has(addr) || n.contains(addr)) && len(addrs) < maxAddresses {
 			addrs = append(addrs, addr)
 		}
 	}
@@ -157,7 +158,7 @@ func (n *names) reaches(ctx context.Context, addr netip.Addr, port uint16) bool 
 	if grant.Connects(n.granted, addr.String(), port) || n.named(addr, port) {
 		return true
 	}
-	if isOwn(addr) && !grant.Connects(n.granted, localhost, port) {
+	if n.machine.has(addr) && !grant.Connects(n.granted, localhost, port) {
 		return false
 	}
 	n.refreshing.Lock()
@@ -198,17 +199,9 @@ func (n *names) sees(addr netip.Addr) bool {
 }
 
 // mayReach reports whether a grant of name reaches addr, which it has. Whoever runs the
-// name's zone decides which addresses it has; they must not be this machine's own
-// services, nor the link's, such as a cloud's metadata. Those are granted as addresses,
+// name's zone decides which addresses it has; they must not be this machine's own, nor
+// its link's, nor a cloud's metadata. Those are granted as addresses,
 // or by the name localhost.
 func (n *names) mayReach(name string, addr netip.Addr, port uint16) bool {
-	return !isOwn(addr) || name == localhost || grant.Connects(n.granted, addr.String(), port)
+	return !n.machine.has(addr) || name == localhost || grant.Connects(n.granted, addr.String(), port)
 }
-
-// isOwn reports whether addr is this machine's own, its link's, or no host's at all.
-func isOwn(addr netip.Addr) bool {
-	return addr.IsLoopback() || addr.IsUnspecified() || addr.IsLinkLocalUnicast() || addr.IsMulticast() || thisNetwork.Contains(addr)
-}
-
-// thisNetwork is 0.0.0.0/8.
-var thisNetwork = netip.PrefixFrom(netip.IPv4Unspecified(), 8)

@@ -15,6 +15,8 @@ type process struct {
 	req   Request
 	log   *zap.Logger
 	names *names
+	// listeners are what it has bound, over the link and by itself.
+	listeners listeners
 	// tasks are the goroutines that outlast the link: the supervisor, and what it began.
 	tasks sync.WaitGroup
 }
@@ -26,7 +28,7 @@ func newProcess(g *Gateway, req Request) *process {
 	return &process{
 		req:   req,
 		log:   g.log.With(zap.String("module", req.Release.Module), zap.String("release", req.Release.String())),
-		names: newNames(g.resolver, req.Permissions),
+		names: newNames(g.resolver, g.machine, req.Permissions),
 	}
 }
 

@@ -58,10 +58,10 @@ func (p *process) refuseConnect(host string, port uint16) *refusal {
 	return p.refuse("connect "+address, "connect", address, grant.Connects(p.req.Withheld, host, port))
 }
 
-const ownAddresses = "the name has only addresses of this machine or its link, which have to be granted as addresses"
+const ownAddresses = "the name has only addresses of this machine, its link or a cloud's metadata, which have to be granted as addresses"
 
-// refuseOwn refuses a granted name that has no address but this machine's own or its
-// link's.
+// refuseOwn refuses a granted name that has no address but this machine's own, its
+// link's or a cloud's metadata.
 func (p *process) refuseOwn(host string, port uint16) *refusal {
 	r := &refusal{module: p.req.Release.Module, what: "connect " + hostPort(host, port), hint: ownAddresses}
 	p.denied(module.ByGateway, r.what, r.hint)

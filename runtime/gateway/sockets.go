@@ -198,28 +198,26 @@ func (s *supervisor) bind(_ context.Context, t tracee, call notification) outcom
 		return failed(unix.EINVAL) // as the kernel says of one that is bound
 	}
 	at := to.address.host()
-	if at.Port() == 0 && at.Addr().Zone() == "" {
-		// Some bind so before they connect, and Go to see whether there is IPv6. It is
-		// still deaf, and may not listen.
-		return s.replace(t, to, func(own int) error {
-			if err := unix.Bind(own, to.address.kernel()); err != nil {
-				return err
-			}
-			return deafen(own)
-		})
+	if at.Port() == 0 {
+		// Some bind so before they connect, and Go to see whether there is IPv6. Nothing
+		// is bound: the machine's ports of this kind are few. The socket is still deaf,
+		// and may not listen.
+		return outcome{}
 	}
 	if !grant.Listens(s.process.req.Permissions, at) {
 		s.process.refuseListen(at)
 		return failed(unix.EACCES)
 	}
 	return s.replace(t, to, func(own int) error {
-		// Two releases of a module may listen while one takes over from the other.
-		for _, option := range []int{unix.SO_REUSEADDR, unix.SO_REUSEPORT} {
-			if err := unix.SetsockoptInt(own, unix.SOL_SOCKET, option, 1); err != nil {
-				return err
+		return s.process.listeners.bind(at, func() (int, error) {
+			// Two releases of a module may listen while one takes over from the other.
+			for _, option := range []int{unix.SO_REUSEADDR, unix.SO_REUSEPORT} {
+				if err := unix.SetsockoptInt(own, unix.SOL_SOCKET, option, 1); err != nil {
+					return own, err
+				}
 			}
-		}
-		return unix.Bind(own, to.address.kernel())
+			return own, unix.Bind(own, to.address.kernel())
+		})
 	})
 }
 

@@ -7,11 +7,11 @@ import (
 	"github.com/segue-run/segue/sdk/manifest"
 )
 
-// Default is what a module gets that asks for nothing, where the operator set nothing:
-// enough for any service that does its work and answers, and little enough that one
-// module alone does not take down the machine.
+// Default is what a module gets where the operator set nothing, and the most that it may
+// ask for there: enough for any service that does its work and answers, and little enough
+// that one module alone does not take down the machine.
 //
-// There is no default for CPU, since a machine that has time to spare may spend it, and
+// There is no default, and so no ceiling that the operator did not set, for CPU, since a machine that has time to spare may spend it, and
 // the kernel shares it fairly where it has not; and none for CPUTime, which counts over
 // a whole life and would end a healthy server.
 func Default() manifest.Quotas {
@@ -27,8 +27,9 @@ func Default() manifest.Quotas {
 }
 
 // Quotas are a module's complete quotas: what it asks for, else its own ceiling, else the
-// default, none above what the general ceiling leaves. What has neither default nor
-// ceiling and is not asked for stays unset. An error is made of manifest.Errors, each
+// default, none above what the general ceiling leaves. Where the operator set neither
+// ceiling the default is one. What has neither default nor ceiling and is not asked for
+// stays unset. An error is made of manifest.Errors, each
 // of which names the field that asks for more than its ceiling; the quotas that come with
 // it have that lowered to the ceiling.
 func Quotas(asked, own, general manifest.Quotas) (manifest.Quotas, error) {
@@ -36,8 +37,13 @@ func Quotas(asked, own, general manifest.Quotas) (manifest.Quotas, error) {
 	var wrong []error
 	defaults := Default()
 	for _, field := range manifest.QuotaFields() {
-		ceiling := least(own.Amount(field), general.Amount(field))
-		if ceiling != 0 && asked.Amount(field) > ceiling {
+		set := least(own.Amount(field), general.Amount(field))
+		ceiling := cmp.Or(set, defaults.Amount(field))
+		switch {
+		case ceiling == 0 || asked.Amount(field) <= ceiling:
+		case set == 0:
+			wrong = append(wrong, aboveDefault(field, asked, defaults))
+		default:
 			wrong = append(wrong, above(field, asked, ceiling, ceiling == own.Amount(field)))
 		}
 		unasked := least(cmp.Or(own.Amount(field), defaults.Amount(field)), ceiling)
@@ -58,6 +64,16 @@ func above(field string, asked manifest.Quotas, ceiling uint64, own bool) error 
 	return &manifest.Error{
 		Field: "quotas." + field, Value: asked.Text(field), Msg: "is above the operator's ceiling of " + text,
 		Hint: "ask for at most " + text + ", or raise " + where + " in segue.yaml",
+	}
+}
+
+// aboveDefault says that field asks for more than the default, where the operator set no
+// ceiling.
+func aboveDefault(field string, asked, defaults manifest.Quotas) error {
+	most := defaults.Text(field)
+	return &manifest.Error{
+		Field: "quotas." + field, Value: asked.Text(field), Msg: "is above the default of " + most + ", which holds where the operator sets none",
+		Hint: "ask for at most " + most + ", or set modules.NAME.quotas." + field + " in segue.yaml",
 	}
 }
 

@@ -13,7 +13,7 @@ func TestAQuotaIsAskedForElseSetElseTheDefault(t *testing.T) {
 	type q = manifest.Quotas
 	for name, c := range map[string]struct{ asked, own, general, want q }{
 		"nothing anywhere":               {want: grant.Default()},
-		"asked for":                      {asked: q{Memory: 2 << 30, CPU: 500}, want: q{Memory: 2 << 30, CPU: 500}},
+		"asked for":                      {asked: q{Memory: 512 << 20, CPU: 500}, want: q{Memory: 512 << 20, CPU: 500}},
 		"set for it":                     {own: q{Memory: 4 << 30, CPU: 2000}, want: q{Memory: 4 << 30, CPU: 2000}},
 		"asked for below its own":        {asked: q{Memory: 1 << 30}, own: q{Memory: 4 << 30}, want: q{Memory: 1 << 30}},
 		"asked for as much as its own":   {asked: q{Memory: 4 << 30}, own: q{Memory: 4 << 30}, general: q{Memory: 4 << 30}, want: q{Memory: 4 << 30}},
@@ -22,7 +22,9 @@ func TestAQuotaIsAskedForElseSetElseTheDefault(t *testing.T) {
 		"a ceiling where no default is":  {general: q{CPU: 2000, CPUTime: 9e9}, want: q{CPU: 2000, CPUTime: 9e9}},
 		"its own below that of all":      {own: q{Processes: 100}, general: q{Processes: 200}, want: q{Processes: 100}},
 		"its own above that of all":      {own: q{Processes: 300}, general: q{Processes: 200}, want: q{Processes: 200}},
-		"asked for where nothing is set": {asked: q{CPUTime: 5e9, LogLines: 100_000}, want: q{CPUTime: 5e9, LogLines: 100_000}},
+		"asked for where nothing is set": {asked: q{CPU: 64_000, CPUTime: 5e9, LogLines: 1000}, want: q{CPU: 64_000, CPUTime: 5e9}},
+		"above the default, by its own":  {asked: q{Memory: 3 << 30}, own: q{Memory: 4 << 30}, want: q{Memory: 3 << 30}},
+		"above the default, by all's":    {asked: q{Memory: 3 << 30}, general: q{Memory: 4 << 30}, want: q{Memory: 3 << 30}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := grant.Default()
@@ -50,6 +52,8 @@ func TestAQuotaAboveItsCeilingIsRefusedWithTheCeiling(t *testing.T) {
 			[]string{`quotas.cpu "2.5": is above the operator's ceiling of 2; ask for at most 2, or raise modules.NAME.quotas.cpu in segue.yaml`}},
 		"its own above that of all": {q{Requests: 150}, q{Requests: 200}, q{Requests: 100},
 			[]string{`quotas.requests "150": is above the operator's ceiling of 100; ask for at most 100, or raise quotas.requests in segue.yaml`}},
+		"the default where none is set": {q{Memory: 2 << 30}, q{CPU: 1000}, q{OpenFiles: 64},
+			[]string{`quotas.memory "2GiB": is above the default of 1GiB, which holds where the operator sets none; ask for at most 1GiB, or set modules.NAME.quotas.memory in segue.yaml`}},
 		"two at once": {q{CPUTime: 2e9, OpenFiles: 65}, q{OpenFiles: 64}, q{CPUTime: 1e9},
 			[]string{`quotas.cpu_time "2s": is above`, `quotas.open_files "65": is above`}},
 	} {
@@ -88,7 +92,7 @@ func TestNoQuotaIsEverAboveACeiling(t *testing.T) {
 		}
 		return q
 	}
-	given := 0
+	given, defaults := 0, grant.Default()
 	for range rounds {
 		asked, own, general := draw(), draw(), draw()
 		got, err := grant.Quotas(asked, own, general)
@@ -96,7 +100,11 @@ func TestNoQuotaIsEverAboveACeiling(t *testing.T) {
 			given++
 		}
 		for _, field := range manifest.QuotaFields() {
-			for _, ceiling := range []uint64{own.Amount(field), general.Amount(field)} {
+			ceilings := []uint64{own.Amount(field), general.Amount(field)}
+			if ceilings[0] == 0 && ceilings[1] == 0 {
+				ceilings[0] = defaults.Amount(field)
+			}
+			for _, ceiling := range ceilings {
 				if ceiling != 0 && (got.Amount(field) > ceiling || err == nil && got.Amount(field) == 0) {
 					t.Fatalf("%s is %d with a ceiling of %d", field, got.Amount(field), ceiling)
 				}

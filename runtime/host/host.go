@@ -229,7 +229,7 @@ func (h *host) openLogs(ctx context.Context, store *state.Store) (*state.Bucket,
 	if h.audit, err = audit.New(audit.Config{Stream: audited}); err != nil {
 		return nil, err
 	}
-	h.journal = newJournal(h.events, h.audit, h.opts.Logger)
+	h.journal = newJournal(h.events, h.audit, metrics.Observe, h.opts.Logger)
 	h.closes(func() error { h.journal.close(); return nil })
 	h.api, err = api.New(api.Config{Runtime: runtime{h}, Metrics: metrics.Handler(), Logger: h.opts.Logger,
 		Socket: h.socket(), Address: h.cfg.Admin, ConnContext: access.ConnContext,

@@ -9,7 +9,6 @@ import (
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/rollout"
 	"github.com/segue-run/segue/runtime/telemetry"
-	"github.com/segue-run/segue/sdk/manifest"
 	"go.uber.org/zap"
 )
 
@@ -18,6 +17,9 @@ type journal struct {
 	events *telemetry.Events
 	audit  *audit.Log
 	log    *zap.Logger
+	// observe counts an event that is not emitted; it does not block.
+	observe func(module.Event)
+	pace    pace // of denials
 
 	notes   chan module.AuditRecord
 	closing chan struct{}
@@ -30,8 +32,8 @@ var _ rollout.Log = (*journal)(nil)
 const noteRetry = time.Second
 
 // newJournal starts the goroutine that writes notes; close joins it.
-func newJournal(events *telemetry.Events, log *audit.Log, logger *zap.Logger) *journal {
-	j := &journal{events: events, audit: log, log: logger.Named("journal"), notes: make(chan module.AuditRecord, 1024), closing: make(chan struct{})}
+func newJournal(events *telemetry.Events, log *audit.Log, observe func(module.Event), logger *zap.Logger) *journal {
+	j := &journal{events: events, audit: log, observe: observe, log: logger.Named("journal"), notes: make(chan module.AuditRecord, 1024), closing: make(chan struct{})}
 	j.writer.Go(func() {
 		for rec := range j.notes {
 			j.write(rec)
@@ -72,14 +74,6 @@ func (j *journal) write(rec module.AuditRecord) {
 		case <-time.After(noteRetry):
 		}
 	}
-}
-
-// denied tells what a module tried and may not, or which quota it has reached. Who did
-// it is the module.
-func (j *journal) denied(rel module.Release, id string, quotas manifest.Quotas, d module.Denial) {
-	message, reason := told(rel, quotas, d)
-	j.Emit(module.Event{Type: module.ModuleDenied, Module: rel.Module, Version: rel.Version, Digest: rel.Digest, Instance: id, Reason: reason, Message: message})
-	j.Note(module.AuditRecord{Actor: module.Actor{Kind: "module", Name: rel.Module}, Action: d.What, Target: rel.String(), Digest: rel.Digest, Outcome: "denied", Reason: reason})
 }
 
 // close writes what is queued, as far as it can be; no Note may follow.

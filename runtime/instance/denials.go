@@ -3,18 +3,26 @@ package instance
 import (
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/segue-run/segue/runtime/module"
 )
 
-// How many different denials of one process are kept, and how many of one layer: what a
-// module tries in thousands must not hide what it tried once. The rest is not kept.
+// How many different denials of one process are kept, how many of one layer, and how many
+// of one kind, which is a layer's first word, such as mount: what a module tries in
+// thousands must not hide what it tried once. The last of the room is for the first of a
+// kind alone. The rest is counted in one more entry of its layer.
 const (
 	mostDenials = 100
 	mostOfLayer = 60
+	mostOfKind  = 20
+	firstOfKind = 20
 )
+
+// otherThings is what the rest of a layer was.
+const otherThings = "other things"
 
 // maxDenial bounds the words of a denial, in bytes.
 const maxDenial = 200
@@ -27,12 +35,12 @@ type denials struct {
 	kept []module.Denial
 }
 
-// add counts one, and tells of it where it is the first of its kind.
+// add counts one, and tells of it where it is new.
 func (d *denials) add(denial module.Denial) {
 	now := time.Now()
 	denial.By, denial.What, denial.Hint = bounded(denial.By), bounded(denial.What), bounded(denial.Hint)
 	denial.First, denial.Last, denial.Count = now, now, max(1, denial.Count)
-	if d.count(denial) && d.tell != nil {
+	if d.count(&denial) && d.tell != nil {
 		d.tell(denial)
 	}
 }
@@ -79,26 +87,32 @@ func (s *Starter) withPID(pid int) *Instance {
 	return ended
 }
 
-// count reports whether it is new, and kept.
-func (d *denials) count(denial module.Denial) bool {
+// count counts a denial, as one of the rest where there is no room. It reports whether
+// what it counts it as is new.
+func (d *denials) count(denial *module.Denial) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	ofLayer := 0
-	for n := range d.kept {
-		known := &d.kept[n]
-		if known.By != denial.By {
-			continue
-		}
-		if ofLayer++; known.What == denial.What {
-			known.Count += denial.Count
-			known.Last, known.Fatal = denial.Last, known.Fatal || denial.Fatal
+	if d.knownLocked(*denial) {
+		return false
+	}
+	if !d.roomLocked(*denial) {
+		denial.What, denial.Hint = otherThings, ""
+		if d.knownLocked(*denial) {
 			return false
 		}
 	}
-	if ofLayer >= mostOfLayer || len(d.kept) >= mostDenials {
+	d.kept = append(d.kept, *denial)
+	return true
+}
+
+// knownLocked counts a denial where it is one that is kept.
+func (d *denials) knownLocked(denial module.Denial) bool {
+	at := slices.IndexFunc(d.kept, denial.Same)
+	if at < 0 {
 		return false
 	}
-	d.kept = append(d.kept, denial)
+	d.kept[at].Count += denial.Count
+	d.kept[at].Last, d.kept[at].Fatal = denial.Last, d.kept[at].Fatal || denial.Fatal
 	return true
 }
 
@@ -114,6 +128,30 @@ func (d *denials) ends(quota string) bool {
 		}
 	}
 	return false
+}
+
+// roomLocked reports whether one more denial can be kept.
+func (d *denials) roomLocked(denial module.Denial) bool {
+	ofLayer, ofKind := 0, 0
+	for _, known := range d.kept {
+		if known.By != denial.By {
+			continue
+		}
+		ofLayer++
+		if kindOf(known) == kindOf(denial) {
+			ofKind++
+		}
+	}
+	if ofKind == 0 {
+		return ofLayer < mostOfLayer && len(d.kept) < mostDenials
+	}
+	return ofKind < mostOfKind && ofLayer < mostOfLayer-firstOfKind && len(d.kept) < mostDenials-firstOfKind
+}
+
+// kindOf is the first word of what was tried.
+func kindOf(d module.Denial) string {
+	kind, _, _ := strings.Cut(d.What, " ")
+	return kind
 }
 
 // all is a copy, in the order in which they were first.

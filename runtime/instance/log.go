@@ -84,7 +84,7 @@ func (m *moduleLog) write(stream string, line []byte, dropped int) (excess int) 
 	}
 	out := append(make([]zap.Field, 0, 3), zap.String("stream", stream))
 	if len(fields) > 0 {
-		out = append(out, zap.Any("fields", fields))
+		out = append(out, zap.Any("fields", printableAll(fields)))
 	}
 	if dropped > 0 {
 		out = append(out, zap.Int("dropped_bytes", dropped))
@@ -200,12 +200,38 @@ func levelOf(name string) (level zapcore.Level, known bool) {
 	return zapcore.InfoLevel, false
 }
 
-// printable is text without what could drive a terminal or forge a line.
+// printable is text without what could drive a terminal, forge a line, or show it in
+// another order than it has.
 func printable(text string) string {
-	if utf8.ValidString(text) && !strings.ContainsFunc(text, isControl) {
+	if utf8.ValidString(text) && !strings.ContainsFunc(text, isHidden) {
 		return text
 	}
 	return strings.TrimSuffix(strings.TrimPrefix(strconv.Quote(text), `"`), `"`)
 }
 
-func isControl(r rune) bool { return r != '\t' && unicode.IsControl(r) }
+func isHidden(r rune) bool { return r != '\t' && !unicode.IsPrint(r) }
+
+// printableAll is what was read of JSON with all its texts printable. Their lines stay,
+// as the log writes them in JSON again.
+func printableAll(v any) any {
+	switch v := v.(type) {
+	case string:
+		if utf8.ValidString(v) && !strings.ContainsFunc(v, func(r rune) bool { return r != '\n' && isHidden(r) }) {
+			return v
+		}
+		return printable(v)
+	case []any:
+		all := make([]any, len(v))
+		for i, inner := range v {
+			all[i] = printableAll(inner)
+		}
+		return all
+	case map[string]any:
+		all := make(map[string]any, len(v))
+		for key, inner := range v {
+			all[printable(key)] = printableAll(inner)
+		}
+		return all
+	}
+	return v
+}

@@ -17,7 +17,7 @@ func TestWhatAModuleWritesIsLoggedWithItsNameAndLevel(t *testing.T) {
 		level  zapcore.Level
 		stream string
 	}{
-		{`plain \x1b[31mtext\x1b[0m`, zapcore.InfoLevel, "stdout"},
+		{`plain \x1b[31mtext\x1b[0m\u202e\u2028`, zapcore.InfoLevel, "stdout"},
 		{"mind the gap", zapcore.WarnLevel, "stderr"},
 		{"it broke", zapcore.ErrorLevel, "stderr"},
 		{`{"@message":1}`, zapcore.InfoLevel, "stderr"},
@@ -38,6 +38,9 @@ func TestWhatAModuleWritesIsLoggedWithItsNameAndLevel(t *testing.T) {
 			fields, _ := got["fields"].(map[string]any)
 			if fields["n"] != 3.0 || fields["release"] != "forged@9.9.9" {
 				t.Errorf("the line's own fields are %v", got["fields"])
+			}
+			if by, _ := fields["by"].([]any); !slices.Equal(by, []any{`a\u202eb`, "one\ntwo"}) {
+				t.Errorf("a field of its own is %q", by)
 			}
 		}
 	}

@@ -155,9 +155,9 @@ func link(mode string) {
 
 // chat writes one line of each sort, before and beside the handshake.
 func chat() {
-	fmt.Println("plain \x1b[31mtext\x1b[0m")
+	fmt.Println("plain \x1b[31mtext\x1b[0m\u202e\u2028")
 	fmt.Fprintln(os.Stderr, "[WARN] mind the gap")
-	fmt.Fprintln(os.Stderr, `{"@level":"error","@message":"it broke","@timestamp":"2026-01-01T00:00:00.000000Z","release":"forged@9.9.9","n":3}`)
+	fmt.Fprintln(os.Stderr, `{"@level":"error","@message":"it broke","@timestamp":"2026-01-01T00:00:00.000000Z","release":"forged@9.9.9","n":3,"by":["a\u202eb","one\ntwo"]}`)
 	fmt.Fprintln(os.Stderr, `{"@message":1}`)
 	fmt.Fprintln(os.Stderr, `{"level":"DEBUG","msg":"details","time":"2026-01-01T00:00:00Z"}`)
 	fmt.Fprint(os.Stderr, "windows\r\n")

@@ -31,7 +31,8 @@
 // Start on, the HTTP server, and the goroutine that ends both; it exits when that
 // one is done. Each hook runs on a goroutine of its own, at most one of a kind at a
 // time. Dial and Listen start a goroutine only while somebody waits for an answer,
-// and only where they are used. Locks: process.start is held through the Start hook, and process.mu may be
-// taken within it; nothing is called while process.mu is held. link.mu is taken
-// alone.
+// and only where they are used.
+//
+// Locks: process.start is held through the Start hook, and process.mu may be taken
+// within it; nothing is called while process.mu is held. link.mu is taken alone.
 package sdk

@@ -30,7 +30,7 @@ func main() {
 }
 
 func run(ctx context.Context, root string, runs int, bombs time.Duration) error {
-	program, err := beside("empty")
+	program, err := built("empty")
 	if err != nil {
 		return err
 	}
@@ -49,15 +49,15 @@ func run(ctx context.Context, root string, runs int, bombs time.Duration) error 
 	if bombs == 0 || os.Geteuid() == ordinary {
 		return nil
 	}
-	attacker, err := beside("escape")
+	attacker, err := built("escape")
 	if err != nil {
 		return err
 	}
 	return neighbours(ctx, root, attacker, bombs)
 }
 
-// beside is the path of a program that was built into the same folder as this one.
-func beside(name string) (string, error) {
+// built is the path of a program that was built into the same folder as this one.
+func built(name string) (string, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", err

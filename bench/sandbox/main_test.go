@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,22 +35,59 @@ func TestARequestThatIsNotAnsweredIsAFailure(t *testing.T) {
 	}))
 	defer server.Close()
 	while := func(context.Context) { time.Sleep(50 * time.Millisecond) }
-	if n, err := rate(t.Context(), server.URL, while); err != nil || n <= 0 {
-		t.Errorf("%f requests a second, and %v", n, err)
+	if got, err := saturated(t.Context(), server.URL, while); err != nil || got.rate <= 0 {
+		t.Errorf("%f requests a second, and %v", got.rate, err)
 	}
 	broken = true
-	if _, err := rate(t.Context(), server.URL, while); err == nil || !strings.Contains(err.Error(), "502") {
+	if _, err := saturated(t.Context(), server.URL, while); err == nil || !strings.Contains(err.Error(), "502") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestABombGoesOffUntilTheTimeIsOverOrItsModuleHasDied(t *testing.T) {
-	dead := false
+func TestAtARateARequestWaitsFromWhenItWasDue(t *testing.T) {
+	const still = 200 * time.Millisecond
+	const rate = 1000 // more than the connections can have under way in that time
+	var began, served atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		now := time.Now().UnixNano()
+		began.CompareAndSwap(0, now)
+		time.Sleep(still - time.Duration(now-began.Load()))
+		served.Add(1)
+	}))
+	defer server.Close()
+	got, err := paced(t.Context(), server.URL, rate, func(ctx context.Context) {
+		for end := time.Now().Add(time.Minute); served.Load() < rate/2 && time.Now().Before(end); {
+			rest(ctx, 10*time.Millisecond)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := 0
+	for _, wait := range got.waits {
+		if wait > still/4 {
+			late++
+		}
+	}
+	// Of those due in the first three quarters of the time most found no connection free.
+	if least := rate / 10; late < least {
+		t.Errorf("%d of %d requests were late, want at least %d", late, len(got.waits), least)
+	}
+}
+
+func TestABombGoesOffUntilTheTimeIsOverAlsoInTheProcessAfterOneThatDied(t *testing.T) {
+	var asked atomic.Int64
+	var dies atomic.Bool
+	twice, stop := context.WithCancel(t.Context())
+	defer stop()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost || r.URL.Path != "/escape/cpu-spin" {
 			t.Errorf("%s %s", r.Method, r.URL)
 		}
-		if dead {
+		if n := asked.Add(1); dies.Load() {
+			if n > 1 {
+				stop()
+			}
 			w.WriteHeader(http.StatusBadGateway)
 		}
 		_, _ = w.Write([]byte(`{"attack":"cpu-spin","outcome":"contained"}`))
@@ -58,8 +96,9 @@ func TestABombGoesOffUntilTheTimeIsOverOrItsModuleHasDied(t *testing.T) {
 	if got := explode(t.Context(), server.URL, "cpu-spin", 20*time.Millisecond); got != "contained" {
 		t.Errorf("got %q", got)
 	}
-	dead = true
-	if got := explode(t.Context(), server.URL, "cpu-spin", time.Minute); got != "killed" {
-		t.Errorf("got %q", got)
+	dies.Store(true)
+	asked.Store(0)
+	if got := explode(twice, server.URL, "cpu-spin", time.Minute); got != "killed" || asked.Load() < 2 {
+		t.Errorf("got %q after %d times", got, asked.Load())
 	}
 }

@@ -44,7 +44,7 @@ func rolloutRows(t *table, r *module.RolloutStatus) {
 	if text := waitsFor(r); text != "" {
 		t.row("waits", text)
 		t.row("", waitsSince(r.Waiting))
-		wishRows(t, r.Waiting)
+		askRows(t, r.Waiting)
 	}
 	trial := r.Over() && r.Verdict == module.Pending
 	if r.From != "" || trial || r.Verdict == module.Unproven { // else a first release is compared with nobody

@@ -130,7 +130,7 @@ func unrecorded(s *module.Sandbox) string {
 		return ""
 	}
 	for _, l := range s.Layers {
-		if l.Name == "landlock-audit" && l.State == module.LayerOff {
+		if l.Name == module.LayerAudit && l.State == module.LayerOff {
 			return "denied files are not recorded here (" + because(l.Name, l.Why) + ")"
 		}
 	}
@@ -145,8 +145,8 @@ func denied(r *module.ReleaseStatus) string {
 	return r.Version + ": " + counted(uint64(len(r.Denials)), "denial")
 }
 
-// wishRows are the permissions that a rollout waits for, every one.
-func wishRows(t *table, w *module.Waiting) {
+// askRows are the permissions that a rollout waits for, every one.
+func askRows(t *table, w *module.Waiting) {
 	if w.Missing == nil {
 		return
 	}
@@ -155,12 +155,4 @@ func wishRows(t *table, w *module.Waiting) {
 		t.row(label, line)
 		label = ""
 	}
-}
-
-// roles are those that a release of the module has, in their order. A predecessor that is
-// on its way back is a candidate alone.
-func roles(m module.Status) []string {
-	return slices.DeleteFunc([]string{"stable", "candidate", "previous"}, func(role string) bool {
-		return current(m)[role] == nil || role == "previous" && m.Candidate != nil && m.Previous.Digest == m.Candidate.Digest
-	})
 }

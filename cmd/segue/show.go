@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -69,6 +70,14 @@ func showModule(w io.Writer, m module.Status) {
 		fmt.Fprintf(w, "\nqueued  %s by %s since %s: it comes when this rollout is over\n", printable(q.Version), printable(q.Actor), age(q.Since))
 	}
 	showPast(w, m, colour)
+}
+
+// roles are those that a release of the module has, in their order. A predecessor that is
+// on its way back is a candidate alone.
+func roles(m module.Status) []string {
+	return slices.DeleteFunc([]string{"stable", "candidate", "previous"}, func(role string) bool {
+		return current(m)[role] == nil || role == "previous" && m.Candidate != nil && m.Previous.Digest == m.Candidate.Digest
+	})
 }
 
 // current are the releases that have a part, by what it is called.

@@ -86,7 +86,7 @@ func Default() Config {
 		ShieldMemory:   64 << 20,
 		DrainTimeout:   30 * time.Second,
 		ShutdownGrace:  30 * time.Second,
-		Sandbox:        Sandbox{Require: module.LevelConfined, UIDs: UIDs{First: 700_000, Last: 765_535}},
+		Sandbox:        Sandbox{Require: module.LevelConfined, UIDs: defaultUIDs},
 	}
 }
 

@@ -25,6 +25,8 @@ type UIDs struct{ First, Last uint32 }
 // String is "700000-765535".
 func (u UIDs) String() string { return fmt.Sprintf("%d-%d", u.First, u.Last) }
 
+var defaultUIDs = UIDs{First: module.DefaultFirstUID, Last: module.DefaultLastUID}
+
 var sandboxSettings = []setting{
 	scalar("sandbox.require", "sandbox-require", func(c *Config, text string) error {
 		return setWord(&c.Sandbox.Require, text, module.Levels...)
@@ -41,7 +43,7 @@ const (
 )
 
 func setUIDs(to *UIDs, text string) error {
-	const example = "write FIRST-LAST, such as 700000-765535"
+	example := "write FIRST-LAST, such as " + defaultUIDs.String()
 	first, last, ok := strings.Cut(text, "-")
 	least, err := strconv.ParseUint(first, 10, 32)
 	most, wrongLast := strconv.ParseUint(last, 10, 32)
@@ -57,17 +59,10 @@ func setUIDs(to *UIDs, text string) error {
 	return nil
 }
 
-// layers are those that can be left out, by their names; the launcher always puts on the
-// others.
-var layers = []string{
-	"landlock", "seccomp", "notify", "user-namespace", "pid-namespace", "ipc-namespace", "network-namespace",
-	"own-user", "cgroup-memory", "cgroup-cpu", "cgroup-pids", "landlock-audit",
-}
-
 func setWithout(to *[]string, values []string) error {
 	for i, name := range values {
-		if !slices.Contains(layers, name) {
-			return &module.Error{Kind: module.Invalid, Value: name, Msg: "is no layer that can be left out", Hint: "there are " + strings.Join(layers, ", ")}
+		if !slices.Contains(module.AvoidableLayers, name) {
+			return &module.Error{Kind: module.Invalid, Value: name, Msg: "is no layer that can be left out", Hint: "there are " + strings.Join(module.AvoidableLayers, ", ")}
 		}
 		if slices.Contains(values[:i], name) {
 			return &module.Error{Kind: module.Invalid, Value: name, Msg: "stands there twice", Hint: "leave one of them out"}

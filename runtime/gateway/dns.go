@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/segue-run/segue/runtime/grant"
+	"github.com/segue-run/segue/runtime/module"
 )
 
 const (
@@ -105,7 +106,7 @@ func (s *supervisor) connectDatagram(to sockaddr) outcome {
 	}
 	// Resolvers connect so to the addresses that they have found, to sort them.
 	if addr := to.host().Addr(); !s.process.names.sees(addr) && !s.process.names.contains(addr) {
-		s.process.denied(bySeccomp, "connect udp "+to.host().String(), "")
+		s.process.denied(module.BySeccomp, "connect udp "+to.host().String(), "")
 		return failed(unix.EACCES)
 	}
 	return failed(unix.ENETUNREACH)
@@ -130,12 +131,8 @@ func (s *supervisor) setErrorQueue(_ context.Context, t tracee, call notificatio
 
 // resolve answers the questions that come over conn, which it closes.
 func (s *supervisor) resolve(ctx context.Context, conn net.Conn) {
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	defer func() {
-		if stop() {
-			_ = conn.Close()
-		}
-	}()
+	defer conn.Close()
+	defer onEnd(ctx, func() { _ = conn.Close() })()
 	buf := make([]byte, maxQuestion)
 	for {
 		n, err := conn.Read(buf)
@@ -186,7 +183,7 @@ func (p *process) resolveName(ctx context.Context, q dnsmessage.Question) ([]net
 		if err == nil {
 			hint = "its manifest has to ask for the name, in permissions.connect, and the operator to grant it"
 		}
-		p.denied(byGateway, "resolve "+printable(strings.TrimSuffix(q.Name.String(), ".")), hint)
+		p.denied(module.ByGateway, "resolve "+printable(strings.TrimSuffix(q.Name.String(), ".")), hint)
 		return nil, dnsmessage.RCodeRefused
 	}
 	if q.Type != dnsmessage.TypeA && q.Type != dnsmessage.TypeAAAA {
@@ -197,7 +194,7 @@ func (p *process) resolveName(ctx context.Context, q dnsmessage.Question) ([]net
 		return nil, dnsmessage.RCodeNameError
 	}
 	if errors.Is(err, errOwn) {
-		p.denied(byGateway, "resolve "+name, ownAddresses)
+		p.denied(module.ByGateway, "resolve "+name, ownAddresses)
 		return nil, dnsmessage.RCodeSuccess
 	}
 	if err != nil {

@@ -58,12 +58,11 @@ func (g *Gateway) Serve(ctx context.Context, link *os.File, req Request) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	p := newProcess(g, req)
-	conn, err := openLink(link)
+	l, err := openLink(p, link)
 	if err != nil {
 		p.log.Error("the link cannot be served", zap.Error(err))
 		return
 	}
-	l := &linkServer{process: p, conn: conn, cancels: map[uint64]context.CancelFunc{}}
 	if err := l.serve(ctx); err != nil && ctx.Err() == nil {
 		p.log.Warn("the module broke the rules of the link, which is closed", zap.Error(err))
 	}

@@ -48,7 +48,7 @@ type linkServer struct {
 }
 
 // openLink takes over the link.
-func openLink(link *os.File) (*net.UnixConn, error) {
+func openLink(p *process, link *os.File) (*linkServer, error) {
 	defer link.Close() // FileConn has a duplicate
 	conn, err := net.FileConn(link)
 	if err != nil {
@@ -59,20 +59,19 @@ func openLink(link *os.File) (*net.UnixConn, error) {
 		_ = conn.Close()
 		return nil, errors.New("open the link: it is no unix socket")
 	}
-	return c, nil
+	return &linkServer{process: p, conn: c, slots: make(chan struct{}, maxOutstanding), cancels: map[uint64]context.CancelFunc{}}, nil
 }
 
 // serve answers until the other end is closed or breaks a rule, which is an error, or
-// ctx ends.
+// ctx ends. Then the link is closed.
 func (l *linkServer) serve(ctx context.Context) error {
 	ctxLink, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(ctxLink, func() { _ = l.conn.Close() })
+	release := onEnd(ctxLink, func() { _ = l.conn.Close() })
 	defer func() {
 		cancel()
+		release()
 		l.tasks.Wait()
-		stop()
 	}()
-	l.slots = make(chan struct{}, maxOutstanding)
 	pace := rate.NewLimiter(requestsRate, requestsBurst)
 	for first := true; ; first = false {
 		m, err := l.receive()

@@ -273,3 +273,22 @@ func TestServingALinkEndsWithItsContext(t *testing.T) {
 	p.closed()
 	p.ended()
 }
+
+func TestTheLinkIsClosedWhenServingHasEnded(t *testing.T) {
+	for range 50 {
+		p := connect(t, nil, nothing)
+		p.send("this is no request")
+		p.ended()
+		raw, err := p.conn.SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var closed error
+		if err := raw.Control(func(fd uintptr) { _, _, closed = unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_DONTWAIT) }); err != nil {
+			t.Fatal(err)
+		}
+		if errors.Is(closed, unix.EAGAIN) {
+			t.Fatal("it is still open")
+		}
+	}
+}

@@ -30,12 +30,6 @@ func newProcess(g *Gateway, req Request) *process {
 	}
 }
 
-// The layers that deny.
-const (
-	byGateway = "gateway"
-	bySeccomp = "seccomp"
-)
-
 // denied records that something was tried.
 func (p *process) denied(by, what, hint string) {
 	now := time.Now()

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/segue-run/segue/runtime/grant"
+	"github.com/segue-run/segue/runtime/module"
 )
 
 // refusal is an error for what was not granted.
@@ -27,7 +28,7 @@ func (p *process) refuse(what, list, permission string, asked bool) *refusal {
 	} else {
 		r.hint = "its manifest has to ask for it, with " + strconv.Quote(permission) + " in permissions." + list + ", and the operator to grant it"
 	}
-	p.denied(byGateway, what, r.hint)
+	p.denied(module.ByGateway, what, r.hint)
 	return r
 }
 
@@ -37,7 +38,7 @@ func (p *process) refuseSockets() {
 	if len(p.req.Withheld.Connect)+len(p.req.Withheld.Listen) > 0 {
 		hint = p.withheld()
 	}
-	p.denied(byGateway, "open a network socket", hint)
+	p.denied(module.ByGateway, "open a network socket", hint)
 }
 
 // withheld says who allows what the manifest asks for and the module was not granted.
@@ -57,7 +58,7 @@ const ownAddresses = "the name has only addresses of this machine or its link, w
 // link's.
 func (p *process) refuseOwn(host string, port uint16) *refusal {
 	r := &refusal{module: p.req.Release.Module, what: "connect " + hostPort(host, port), hint: ownAddresses}
-	p.denied(byGateway, r.what, r.hint)
+	p.denied(module.ByGateway, r.what, r.hint)
 	return r
 }
 
@@ -72,5 +73,5 @@ func (p *process) refuseListen(at netip.AddrPort) *refusal {
 
 // refuseAnyPort records that the module may not listen on a port that the kernel chooses.
 func (p *process) refuseAnyPort(addr netip.Addr) {
-	p.denied(byGateway, "listen "+hostPort(addr.String(), 0), "its manifest has to ask for a port by its number, in permissions.listen, and the operator to grant it")
+	p.denied(module.ByGateway, "listen "+hostPort(addr.String(), 0), "its manifest has to ask for a port by its number, in permissions.listen, and the operator to grant it")
 }

@@ -13,6 +13,8 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 	"golang.org/x/time/rate"
+
+	"github.com/segue-run/segue/runtime/module"
 )
 
 // What one process may have of its supervisor. What is beyond waits in the process.
@@ -34,7 +36,7 @@ type supervisor struct {
 	notifier *notifier
 	tasks    sync.WaitGroup // the calls and the resolver's sockets
 	slots    chan struct{}
-	complain sync.Once
+	told     sync.Once // that something is missing here
 	// questions is the pace of those for names.
 	questions *rate.Limiter
 
@@ -73,11 +75,11 @@ func (p *process) supervise(ctx context.Context, fd int) error {
 
 func (s *supervisor) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(ctx, func() { _ = s.notifier.file.SetReadDeadline(time.Unix(1, 0)) })
+	release := onEnd(ctx, func() { _ = s.notifier.file.SetReadDeadline(time.Unix(1, 0)) })
 	defer func() {
 		cancel()
+		release()
 		s.tasks.Wait()
-		stop()
 		_ = s.notifier.file.Close()
 	}()
 	pace := rate.NewLimiter(callsRate, callsBurst)
@@ -107,7 +109,7 @@ func (s *supervisor) handle(ctx context.Context, call notification) error {
 	var serve func(context.Context, tracee, notification) outcome
 	switch {
 	case call.arch != arches[runtime.GOARCH]:
-		s.process.denied(bySeccomp, "system calls of another architecture", "")
+		s.process.denied(module.BySeccomp, "system calls of another architecture", "")
 		return s.answer(call, failed(unix.EPERM))
 	case call.nr == unix.SYS_SOCKET:
 		return s.answer(call, s.socket(ctx, t, call))
@@ -132,7 +134,7 @@ func (s *supervisor) handle(ctx context.Context, call notification) error {
 		ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 		defer cancel()
 		if err := s.answer(call, serve(ctx, t, call)); err != nil {
-			s.broken(err)
+			s.complain(err)
 		}
 	})
 	return nil
@@ -149,7 +151,7 @@ func (s *supervisor) answer(call notification, o outcome) error {
 }
 
 // broken is the outcome of a call that could not be looked into: the process's own
-// mistake, or something that is missing here, which is told once.
+// mistake, or something that is missing here, which is told.
 func (s *supervisor) broken(err error) outcome {
 	if errors.Is(err, errGone) {
 		return outcome{done: true}
@@ -161,8 +163,11 @@ func (s *supervisor) broken(err error) outcome {
 	case ok && (errno == unix.ESRCH || errno == unix.ENOENT):
 		return outcome{done: true} // its thread is gone
 	}
-	s.complain.Do(func() {
-		s.process.log.Error("a system call of the module's cannot be looked into, and is denied", zap.Error(err))
-	})
+	s.complain(fmt.Errorf("look into a system call: %w", err))
 	return failed(unix.EPERM)
+}
+
+// complain tells once that system calls cannot be served, for whatever is missing here.
+func (s *supervisor) complain(err error) {
+	s.told.Do(func() { s.process.log.Error("a system call of the module's cannot be served", zap.Error(err)) })
 }

@@ -2,14 +2,19 @@ package host
 
 import (
 	"context"
+	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/segue-run/segue/runtime/artifact"
 	"github.com/segue-run/segue/runtime/config"
 	"github.com/segue-run/segue/runtime/gateway"
+	"github.com/segue-run/segue/runtime/grant"
 	"github.com/segue-run/segue/runtime/instance"
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/rollout"
+	"github.com/segue-run/segue/sdk/manifest"
 	"go.uber.org/zap"
 )
 
@@ -126,6 +131,25 @@ func (s *instances) Start(ctx context.Context, id string, plan rollout.Plan) (ro
 	}
 	return process{Instance: inst}, nil
 }
+
+// allowed is what a process of the plan may have, and what it asked for beyond.
+func (s *instances) allowed(plan rollout.Plan) (permissions, withheld manifest.Permissions) {
+	granted := grant.Union(s.cfg.Grants(plan.Module), plan.Granted)
+	return grant.Common(plan.Asked, granted), grant.Missing(plan.Asked, granted)
+}
+
+// dataFolder is a module's own folder; empty where it did not ask for one. It outlives
+// releases, and the module itself.
+func (s *instances) dataFolder(name string, p manifest.Permissions) string {
+	own := func(path string) bool { return strings.HasPrefix(path, manifest.DataFolder) }
+	if !slices.ContainsFunc(slices.Concat(p.Read, p.Write), own) {
+		return ""
+	}
+	return filepath.Join(dataDir(s.cfg.StateDir), name)
+}
+
+// dataDir is where the modules' own folders are.
+func dataDir(stateDir string) string { return filepath.Join(stateDir, "data") }
 
 func (s *instances) Secure(ctx context.Context, digest module.Digest) error {
 	a, err := s.artifact(ctx, digest)

@@ -9,6 +9,7 @@ import (
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/rollout"
 	"github.com/segue-run/segue/runtime/telemetry"
+	"github.com/segue-run/segue/sdk/manifest"
 	"go.uber.org/zap"
 )
 
@@ -71,6 +72,14 @@ func (j *journal) write(rec module.AuditRecord) {
 		case <-time.After(noteRetry):
 		}
 	}
+}
+
+// denied tells what a module tried and may not, or which of its quotas it has reached. Who
+// did it is the module.
+func (j *journal) denied(rel module.Release, id string, quotas manifest.Quotas, d module.Denial) {
+	message, reason := told(rel, quotas, d)
+	j.Emit(module.Event{Type: module.ModuleDenied, Module: rel.Module, Version: rel.Version, Digest: rel.Digest, Instance: id, Reason: reason, Message: message})
+	j.Note(module.AuditRecord{Actor: module.Actor{Kind: "module", Name: rel.Module}, Action: d.What, Target: rel.String(), Digest: rel.Digest, Outcome: "denied", Reason: reason})
 }
 
 // close writes what is queued, as far as it can be; no Note may follow.

@@ -9,16 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/segue-run/segue/runtime/artifact"
-	"github.com/segue-run/segue/runtime/gateway"
 	"github.com/segue-run/segue/runtime/grant"
-	"github.com/segue-run/segue/runtime/instance"
 	"github.com/segue-run/segue/runtime/module"
-	"github.com/segue-run/segue/runtime/rollout"
 	"github.com/segue-run/segue/runtime/sandbox"
-	"github.com/segue-run/segue/sdk/manifest"
 	"go.uber.org/zap"
 )
 
@@ -78,11 +73,12 @@ func (h *host) refuseUnknown(ctx context.Context) error {
 			delete(unknown, found.Manifest.Name)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(unknown)) {
-		return &module.Error{Kind: module.NotFound, Field: "modules." + name + ".grants", Msg: "no module of this name was ever deployed, and no file of it is in " + h.cfg.ModulesDir,
-			Hint: "mend the name, or put its file there first; without the grants it waits for `segue approve " + name + " grant`"}
+	if len(unknown) == 0 {
+		return nil
 	}
-	return nil
+	name := slices.Sorted(maps.Keys(unknown))[0]
+	return &module.Error{Kind: module.NotFound, Field: "modules." + name + ".grants", Msg: "no module of this name was ever deployed, and no file of it is in " + h.cfg.ModulesDir,
+		Hint: "mend the name, or put its file there first; without the grants it waits for `segue approve " + name + " grant`"}
 }
 
 // namesLacking are the names of the layers that are not wholly there.
@@ -94,45 +90,4 @@ func namesLacking(layers []module.Layer) []string {
 		}
 	}
 	return names
-}
-
-// allowed is what a process of the plan may have, and what it asked for beyond.
-func (s *instances) allowed(plan rollout.Plan) (permissions, withheld manifest.Permissions) {
-	granted := grant.Union(s.cfg.Grants(plan.Module), plan.Granted)
-	return grant.Common(plan.Asked, granted), grant.Missing(plan.Asked, granted)
-}
-
-// dataFolder is a module's own folder; empty where it did not ask for one. It outlives
-// releases, and the module itself.
-func (s *instances) dataFolder(name string, p manifest.Permissions) string {
-	own := func(path string) bool { return strings.HasPrefix(path, manifest.DataFolder) }
-	if !slices.ContainsFunc(slices.Concat(p.Read, p.Write), own) {
-		return ""
-	}
-	return filepath.Join(dataDir(s.cfg.StateDir), name)
-}
-
-// dataDir is where the modules' own folders are.
-func dataDir(stateDir string) string { return filepath.Join(stateDir, "data") }
-
-// link is the gateway as one process has it.
-type link struct {
-	gateway               *gateway.Gateway
-	release               module.Release
-	permissions, withheld manifest.Permissions
-}
-
-var _ instance.Gateway = link{}
-
-// Serve implements instance.Gateway.
-func (l link) Serve(ctx context.Context, end *os.File, denied func(module.Denial)) {
-	l.gateway.Serve(ctx, end, gateway.Request{Release: l.release, Permissions: l.permissions, Withheld: l.withheld, Denied: denied})
-}
-
-// denied tells what a module tried and may not, or which of its quotas it has reached. Who
-// did it is the module.
-func (j *journal) denied(rel module.Release, id string, quotas manifest.Quotas, d module.Denial) {
-	message, reason := told(rel, quotas, d)
-	j.Emit(module.Event{Type: module.ModuleDenied, Module: rel.Module, Version: rel.Version, Digest: rel.Digest, Instance: id, Reason: reason, Message: message})
-	j.Note(module.AuditRecord{Actor: module.Actor{Kind: "module", Name: rel.Module}, Action: d.What, Target: rel.String(), Digest: rel.Digest, Outcome: "denied", Reason: reason})
 }

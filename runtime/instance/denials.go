@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -36,6 +37,10 @@ func (d *denials) add(denial module.Denial) {
 	}
 }
 
+// Denials are what it has tried and may not, and the quotas that it has reached: the
+// different ones with their counts, at most a hundred.
+func (i *Instance) Denials() []module.Denial { return i.denials.all() }
+
 // Deny counts what another part of the host has refused the process, as the sandbox's
 // own denials are. What would raise a quota need not be said.
 func (i *Instance) Deny(d module.Denial) {
@@ -57,14 +62,15 @@ func (s *Starter) Deny(pid int, d module.Denial) {
 // none.
 func (s *Starter) withPID(pid int) *Instance {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	all := slices.Collect(maps.Keys(s.running))
+	s.mu.Unlock()
 	var ended *Instance
-	for i := range s.running {
-		if i.proc.id() != pid {
+	for _, i := range all {
+		if pid == 0 || i.proc.id() != pid {
 			continue
 		}
 		select {
-		case <-i.done:
+		case <-i.proc.gone:
 			ended = i
 		default:
 			return i

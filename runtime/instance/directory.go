@@ -23,9 +23,9 @@ const (
 )
 
 // directory is an instance's own, RunDir/ID- and some digits: what could not be removed
-// of another instance with the same id is in nobody's way. Sockets in it are reached through the
-// descriptor, since a socket's path must be short and the run directory's may not
-// be.
+// of another instance with the same id is in nobody's way. Sockets in it are reached
+// through the descriptor, since a socket's path must be short and the run directory's may
+// not be.
 type directory struct {
 	path    string
 	control *os.File // O_PATH

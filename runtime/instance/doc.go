@@ -28,12 +28,12 @@
 //
 // Goroutines: the Starter owns the spawner's thread. An Instance owns one
 // goroutine that supervises it, one that waits for its process, one for each
-// of its two pipes, two for its watchdog beside that one's own, and one for its link,
-// which is the Gateway's from before the process until after it; all have ended when the
-// instance is released, which Stop and Starter.Close wait for.
+// of its two pipes, one in which its watchdog runs beside that one's own, and one for
+// its link, which is the Gateway's from before the process until after it; all have ended
+// when the instance is released, which Stop and Starter.Close wait for.
 //
-// Locks: Starter.mu, control.mu, moduleLog.mu, denials.mu, meter.mu and kernelKills.mu
-// are leaves; no two are ever held together. While process.mu is held the watchdog looks
-// at its process, and the cell kills it, which takes locks of theirs but none of ours.
-// Spec.Denied is called with none.
+// Locks: Starter.mu, control.mu, moduleLog.mu, denials.mu, meter.mu, watched.mu and
+// kernelKills.mu are leaves; no two are ever held together. While process.mu is held the
+// watchdog looks at its process, and the cell kills it, which takes locks of theirs but
+// none of ours. Spec.Denied is called with none.
 package instance

@@ -66,7 +66,7 @@ func (i *Instance) ending() Exit {
 	}
 	switch {
 	case e.Signal == "SIGSYS", e.saysItself(func(line string) bool { return strings.HasPrefix(line, "SIGSYS: ") }):
-		e.Cause, e.Denied = module.DiedOfSandbox, i.denials.last("seccomp")
+		e.Cause, e.Denied = module.DiedOfSandbox, i.denials.last(module.BySeccomp)
 	case e.Signal == "SIGKILL" && !i.proc.wasKilled() && i.starter.kills.now() > i.kills.Load():
 		// Somebody was killed for lack of memory, and this one was killed by none of us.
 		e.Cause = module.DiedOfMemory

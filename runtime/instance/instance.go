@@ -45,8 +45,8 @@ type Instance struct {
 	denials denials
 	raise   func(quota string) string // says what would raise it
 	link    link
-	watched sync.WaitGroup // the watchdog
-	launch  launch.Spec    // all but what the environment gets at the last moment
+	watched watched     // by the watchdog
+	launch  launch.Spec // all but what the environment gets at the last moment
 	proc    *process
 	data    *endpoint
 	control *control
@@ -126,6 +126,7 @@ func (i *Instance) Dial(ctx context.Context) (net.Conn, error) {
 // supervise sees the process to its end and gives back all that it held.
 func (i *Instance) supervise() {
 	<-i.proc.gone
+	i.watched.stop()
 	i.handOver() // where it was never started
 	i.hello.close()
 	i.out.drain()
@@ -140,7 +141,7 @@ func (i *Instance) supervise() {
 	i.control.close()
 	i.data.close()
 	i.link.close()
-	i.watched.Wait()
+	i.watched.wait()
 	i.leaveCell()
 	if err := i.dir.remove(); err != nil {
 		i.log.Warn("an instance's directory could not be removed", zap.Error(err))

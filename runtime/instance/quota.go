@@ -6,7 +6,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/segue-run/segue/runtime/module"
-	"github.com/segue-run/segue/runtime/sandbox"
 	"github.com/segue-run/segue/runtime/sandbox/watchdog"
 )
 
@@ -22,12 +21,7 @@ func (i *Instance) watch() {
 		cfg.Counted, cfg.Hits = i.cell.Counts(), i.cell.Hits
 	}
 	dog := watchdog.New(cfg)
-	ctx, cancel := context.WithCancel(context.Background())
-	i.watched.Go(func() {
-		<-i.proc.gone
-		cancel()
-	})
-	i.watched.Go(func() {
+	i.watched.begin(func(ctx context.Context) {
 		if err := dog.Run(ctx); err != nil {
 			i.log.Warn("a quota of the module's is not watched", zap.Error(err))
 		}
@@ -54,22 +48,4 @@ func (i *Instance) endedFor(quota string) {
 		return
 	}
 	i.Deny(module.Denial{By: module.ByQuota, What: quota, Fatal: true})
-}
-
-// hits is how often the kernel held the process to a quota.
-func (i *Instance) hits() sandbox.Hits {
-	if i.cell == nil {
-		return sandbox.Hits{}
-	}
-	return i.cell.Hits()
-}
-
-// leaveCell gives up the sandbox of a process that is gone.
-func (i *Instance) leaveCell() {
-	if i.cell == nil {
-		return
-	}
-	if err := i.cell.Close(); err != nil {
-		i.log.Warn("the sandbox of an instance could not be removed", zap.Error(err))
-	}
 }

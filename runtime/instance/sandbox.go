@@ -22,10 +22,6 @@ import (
 // Sandbox is what holds the process in.
 func (i *Instance) Sandbox() module.Sandbox { return i.sandbox }
 
-// Denials are what it has tried and may not, and the quotas that it has reached: the
-// different ones with their counts, at most a hundred.
-func (i *Instance) Denials() []module.Denial { return i.denials.all() }
-
 // confine makes the process's sandbox, and all but the files of what the launcher is
 // told. Without a Machine that is limits alone.
 func (i *Instance) confine(spec Spec) error {
@@ -60,6 +56,24 @@ func (i *Instance) confine(spec Spec) error {
 	}
 	i.launch.Env, i.launch.Dir = env, cmp.Or(i.dataDir, "/")
 	return required(i.sandbox, i.starter.cfg.Require)
+}
+
+// hits is how often the kernel held the process to a quota.
+func (i *Instance) hits() sandbox.Hits {
+	if i.cell == nil {
+		return sandbox.Hits{}
+	}
+	return i.cell.Hits()
+}
+
+// leaveCell gives up the sandbox of a process that is gone.
+func (i *Instance) leaveCell() {
+	if i.cell == nil {
+		return
+	}
+	if err := i.cell.Close(); err != nil {
+		i.log.Warn("the sandbox of an instance could not be removed", zap.Error(err))
+	}
 }
 
 // request is what the process is to be allowed. The name of its directory is no other
@@ -101,7 +115,7 @@ func required(s module.Sandbox, least module.Level) error {
 func missing(layers []module.Layer) (module.Layer, bool) {
 	for _, state := range []module.LayerState{module.LayerOff, module.LayerPartly} {
 		for _, l := range layers {
-			if l.State == state && l.Name != "notify" && l.Name != "landlock-audit" {
+			if l.State == state && l.Name != module.LayerNotify && l.Name != module.LayerAudit {
 				return l, true
 			}
 		}

@@ -382,3 +382,20 @@ func TestDenialsAreKeptWithTheirCountsAndToldOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestADenialThatAnotherSeesIsOfTheInstanceWithThePID(t *testing.T) {
+	b := newBench(t, nil)
+	one, two := b.start(""), b.start("")
+	seen := module.Denial{By: "landlock", What: "read /etc/passwd"}
+	b.starter.Deny(one.PID(), seen)
+	b.starter.Deny(one.PID(), seen)
+	for _, other := range []int{0, -1, os.Getpid()} {
+		b.starter.Deny(other, seen)
+	}
+	if got := one.Denials(); len(got) != 1 || !got[0].Same(seen) || got[0].Count != 2 {
+		t.Errorf("its denials are %+v", got)
+	}
+	if got := two.Denials(); len(got) > 0 {
+		t.Errorf("the other's are %+v", got)
+	}
+}

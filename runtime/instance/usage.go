@@ -20,8 +20,9 @@ type meter struct {
 }
 
 // Usage is what the module's own process has taken until now; what it started itself is
-// in it where it may start programs and a cgroup counts them. It costs some tens of microseconds and does not block for longer. Peak is
-// the kernel's own mark, so that it holds what came and went between two looks.
+// in it where it may start programs and a cgroup counts them. It costs some tens of
+// microseconds and does not block for longer. Peak is the kernel's own mark, so that it
+// holds what came and went between two looks.
 //
 // Once the process has ended it is what was seen last, with the whole of the processor
 // time, and ErrGone.

@@ -36,9 +36,44 @@ const (
 	LayerOff    LayerState = "off"
 )
 
+// The layers by their names, the outermost first.
+const (
+	LayerRlimits     = "rlimits"
+	LayerNoNewPrivs  = "no-new-privs"
+	LayerEnvironment = "environment"
+	LayerDescriptors = "descriptors"
+	LayerSession     = "session"
+	LayerParentDeath = "parent-death"
+	LayerLandlock    = "landlock"
+	LayerSeccomp     = "seccomp"
+	LayerNotify      = "notify"
+	LayerUserNS      = "user-namespace"
+	LayerPIDNS       = "pid-namespace"
+	LayerIPCNS       = "ipc-namespace"
+	LayerNetworkNS   = "network-namespace"
+	LayerOwnUser     = "own-user"
+	LayerMemory      = "cgroup-memory"
+	LayerCPU         = "cgroup-cpu"
+	LayerPIDs        = "cgroup-pids"
+	LayerAudit       = "landlock-audit"
+)
+
+// AvoidableLayers are those that an operator can leave out; the launcher always puts on
+// the others.
+var AvoidableLayers = []string{
+	LayerLandlock, LayerSeccomp, LayerNotify, LayerUserNS, LayerPIDNS, LayerIPCNS, LayerNetworkNS,
+	LayerOwnUser, LayerMemory, LayerCPU, LayerPIDs, LayerAudit,
+}
+
+// The user ids that modules get where nobody says otherwise, both included.
+const (
+	DefaultFirstUID = 700_000
+	DefaultLastUID  = 765_535
+)
+
 // Layer is one of the things that hold a module in.
 type Layer struct {
-	Name  string     `json:"name"` // "landlock"
+	Name  string     `json:"name"` // LayerLandlock
 	State LayerState `json:"state"`
 	// Why it is not wholly there, and what would change that; empty where it is.
 	Why string `json:"why,omitempty"`
@@ -78,7 +113,7 @@ type Denial struct {
 	First time.Time `json:"first"`
 	Last  time.Time `json:"last"`
 	Count uint64    `json:"count"` // how often; 1 in what is told when it happens
-	// By is the layer that denied it: "gateway", "seccomp", "landlock" or "quota".
+	// By is what denied it: ByGateway and those that follow.
 	By string `json:"by"`
 	// What was tried: "connect 10.0.0.1:443", "ptrace", "read /etc/passwd", "storage".
 	What string `json:"what"`
@@ -98,8 +133,13 @@ type Fall struct {
 	Hint  string `json:"hint,omitempty"`
 }
 
-// ByQuota is Denial.By of a quota that was reached.
-const ByQuota = "quota"
+// What denies, in Denial.By.
+const (
+	ByGateway  = "gateway"
+	BySeccomp  = LayerSeccomp
+	ByLandlock = LayerLandlock
+	ByQuota    = "quota" // it was reached
+)
 
 // Same reports whether d and e are of the same thing, however often it was tried.
 func (d Denial) Same(e Denial) bool { return d.By == e.By && d.What == e.What }

@@ -40,16 +40,21 @@ func (o *owner) answer(ctx context.Context, m request) error {
 	}
 	err := o.decide(ctx, m.event, &m.audit)
 	if err == nil || errors.Is(err, errUnsaved) {
-		for _, rest := range granting[min(1, len(granting)):] {
-			more := m.audit
-			more.Reason = rest
-			o.audit(ctx, more)
-		}
+		o.auditRest(ctx, m.audit, granting)
 	}
 	if err != nil && !errors.Is(err, ErrUnchanged) && !errors.Is(err, errUnsaved) {
 		o.auditRefusal(ctx, m.audit, err)
 	}
 	return err
+}
+
+// auditRest tells in records of their own what is granted beyond the first reason, which
+// has one.
+func (o *owner) auditRest(ctx context.Context, rec module.AuditRecord, reasons []string) {
+	for _, reason := range reasons[min(1, len(reasons)):] {
+		rec.Reason = reason
+		o.audit(ctx, rec)
+	}
 }
 
 func (o *owner) auditRefusal(ctx context.Context, rec module.AuditRecord, refusal error) {

@@ -11,9 +11,9 @@
 // superseded. What must be so before it goes on are gates, a pure function of the
 // rollout and the time: a decision on the permissions that the release asks for, the
 // checks, a rehearsal, a hold, the evidence, a hook's consent, an operator's approval, the
-// end of a freeze, in this order; a pause stands before all. The owner works the first one. An open gate stays open over a restart of
-// the host, but for what one process has shown of itself. With nothing configured
-// pending and checking take no time and no save.
+// end of a freeze, in this order; a pause stands before all. The owner works the first
+// one. An open gate stays open over a restart of the host, but for what one process has
+// shown of itself. With nothing configured pending and checking take no time and no save.
 //
 // A refusal by a hook, a check or the signs of a rehearsal blames the release. A hook
 // that cannot be asked, an approval that nobody gives, and a record that cannot be saved

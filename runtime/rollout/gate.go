@@ -76,7 +76,7 @@ func (r *Rollout) gates(now time.Time) []gate {
 	}
 	switch r.Phase {
 	case Pending:
-		if r.Condemns == "" && r.Wish.holds() {
+		if r.Condemns == "" && r.Asks.holds() {
 			add(atGrant, "")
 		}
 		leave(policy.BeforeStart)

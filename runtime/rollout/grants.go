@@ -28,8 +28,8 @@ type Grants struct {
 	Revoked bool `json:"revoked,omitempty"`
 }
 
-// Wish is what the candidate of a rollout that has started nothing yet asks for.
-type Wish struct {
+// Asks is what the candidate of a rollout that has started nothing yet asks for.
+type Asks struct {
 	// Configured is what the configuration grants the module.
 	Configured manifest.Permissions `json:"configured,omitzero"`
 	// Lacks is what it asks for and nobody has granted; Fresh is what of that its
@@ -56,23 +56,23 @@ func (r *Record) approvedSince(old Record) bool {
 	return !none(r.granted()) && (old.Grants == nil || r.Grants.At != old.Grants.At)
 }
 
-// wish finds anew what the candidate lacks, as long as nothing of it was started. A way
-// back asks for nothing.
-func (r *Record) wish() {
+// findAsks finds anew what the candidate lacks, as long as nothing of it was started. A
+// way back asks for nothing.
+func (r *Record) findAsks() {
 	ro := r.Rollout
 	if !ro.Active() || ro.Phase != Pending || ro.Condemns != "" {
 		return
 	}
-	w := &ro.Wish
-	w.Lacks = grant.Missing(ro.Candidate.Asked, grant.Union(w.Configured, r.granted()))
-	w.Fresh, w.Again = w.Lacks, r.Grants != nil && r.Grants.Revoked
-	if r.Stable != nil && !w.Again {
-		w.Fresh = grant.Missing(w.Lacks, r.Stable.Asked)
+	a := &ro.Asks
+	a.Lacks = grant.Missing(ro.Candidate.Asked, grant.Union(a.Configured, r.granted()))
+	a.Fresh, a.Again = a.Lacks, r.Grants != nil && r.Grants.Revoked
+	if r.Stable != nil && !a.Again {
+		a.Fresh = grant.Missing(a.Lacks, r.Stable.Asked)
 	}
 }
 
 // holds reports whether an operator must decide before the candidate is started.
-func (w *Wish) holds() bool { return !none(w.Fresh) }
+func (a *Asks) holds() bool { return !none(a.Fresh) }
 
 // none reports whether there is nothing in p.
 func none(p manifest.Permissions) bool { return len(grant.Lines(p)) == 0 }
@@ -84,7 +84,7 @@ func (r *Record) decideGrant(ev approve, now time.Time) error {
 	ro := r.Rollout
 	switch ev.Point {
 	case toGrant:
-		all := grant.Union(r.granted(), ro.Wish.Lacks)
+		all := grant.Union(r.granted(), ro.Asks.Lacks)
 		if n := len(grant.Lines(all)); n > maxGrants {
 			return &module.Error{Kind: module.Conflict, Msg: fmt.Sprintf("that would make %d permissions that were approved for module %s, more than %d", n, r.Module, maxGrants),
 				Hint: fmt.Sprintf("take them back with `segue revoke %[1]s` and grant what it needs in segue.yaml, in modules.%[1]s.grants", r.Module)}
@@ -101,7 +101,7 @@ func (r *Record) decideGrant(ev approve, now time.Time) error {
 	}
 	r.did("approve", ev.Actor, ev.Point, now)
 	ro.pass(atGrant, now)
-	r.wish()
+	r.findAsks()
 	r.advance(now)
 	return nil
 }
@@ -116,25 +116,25 @@ func (r *Record) revoke(ev revoke, now time.Time) error {
 	r.Grants = &Grants{Actor: ev.Actor, At: now, Revoked: true}
 	if ro := r.Rollout; ro.Active() {
 		ro.Passed = slices.DeleteFunc(ro.Passed, func(name string) bool { return name == atGrant })
-		r.wish()
+		r.findAsks()
 	}
 	return nil
 }
 
 const (
-	// fewest is how many of the permissions a sentence names, and maxLine how many bytes
+	// mostNamed is how many of the permissions a sentence names, and maxLine how many bytes
 	// of each; Waiting.Missing has all of them.
-	fewest  = 5
-	maxLine = 100
+	mostNamed = 5
+	maxLine   = 100
 )
 
 // asks says what the candidate asks for and has not been granted: first what its
 // predecessor did not ask for.
 func (r *Rollout) asks() string {
-	fresh, known := grant.Lines(r.Wish.Fresh), grant.Lines(grant.Missing(r.Wish.Lacks, r.Wish.Fresh))
+	fresh, known := grant.Lines(r.Asks.Fresh), grant.Lines(grant.Missing(r.Asks.Lacks, r.Asks.Fresh))
 	text := "asks for " + someOf(fresh)
 	switch {
-	case r.Wish.Again:
+	case r.Asks.Again:
 		text += ", of which nothing is granted since the approvals were revoked"
 	case !r.From.IsZero():
 		text = fmt.Sprintf("asks for more than %s: %s", r.From.Version, someOf(fresh))
@@ -148,8 +148,8 @@ func (r *Rollout) asks() string {
 // someOf names the first few lines, and says how many more there are.
 func someOf(lines []string) string {
 	end := ""
-	if more := len(lines) - fewest; more > 0 {
-		lines, end = lines[:fewest], fmt.Sprintf(" and %d more", more)
+	if more := len(lines) - mostNamed; more > 0 {
+		lines, end = lines[:mostNamed], fmt.Sprintf(" and %d more", more)
 	}
 	var short []string
 	for _, line := range lines {
@@ -171,7 +171,7 @@ func (r *Record) grantWords(ev any, now time.Time) []string {
 			return nil
 		}
 		g, ok := r.Rollout.nextGate(now)
-		switch lines := grant.Lines(r.Rollout.Wish.Lacks); {
+		switch lines := grant.Lines(r.Rollout.Asks.Lacks); {
 		case !ok || g.kind != atGrant:
 		case ev.Point == toGrant:
 			return inReasons("grants ", lines)

@@ -468,7 +468,7 @@ func TestARecordThatKnowsNothingOfPermissionsRuns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, word := range []string{`"asked"`, `"wish"`, `"grants"`, `"configured"`, `"quotas"`} {
+		for _, word := range []string{`"asked"`, `"asks"`, `"grants"`, `"configured"`, `"quotas"`} {
 			if strings.Contains(string(raw), word) {
 				t.Errorf("a record without permissions has %s", word)
 			}

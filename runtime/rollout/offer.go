@@ -104,8 +104,8 @@ func (r *Record) take(ev offered, now time.Time) {
 	}
 	r.begin(ev.Plan, ev.Policy, ev.Actor, now)
 	r.Rollout.Phases, r.Rollout.Source, r.Rollout.Displaced = ev.Phases, ev.Source, ev.Displaced
-	r.Rollout.Wish.Configured = ev.Configured
-	r.wish()
+	r.Rollout.Asks.Configured = ev.Configured
+	r.findAsks()
 	r.advance(now)
 }
 

@@ -33,8 +33,8 @@ type Rollout struct {
 	Condemns module.Digest `json:"condemns,omitempty"`
 	Stepped  bool          `json:"stepped,omitempty"`
 
-	// Wish is what it asks for; zero once the candidate's process is started.
-	Wish Wish `json:"wish,omitzero"`
+	// Asks is what it asks for; zero once the candidate's process is started.
+	Asks Asks `json:"asks,omitzero"`
 
 	// Passed are the gates of the phase, or of the step, that are open (see gate.go);
 	// a freeze that was approved is open until the end.

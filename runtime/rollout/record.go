@@ -152,7 +152,7 @@ func (r *Record) uses(d module.Digest) bool { return slices.Contains(r.needed(),
 func (r *Record) file() {
 	past := r.Rollout.clone()
 	past.Candidate = Plan{Key: past.Candidate.Key, Release: past.Candidate.Release}
-	past.Wish = Wish{}
+	past.Asks = Asks{}
 	how := past.Policy
 	past.Policy = Policy{Rollout: manifest.Rollout{Strategy: how.Strategy, Steps: how.Steps, Hold: how.Hold}, HookTimeout: how.HookTimeout}
 	past.Policy.Hooks = maps.Clone(how.Hooks)

@@ -169,7 +169,7 @@ func (r *Record) advance(now time.Time) {
 	switch ro.Phase {
 	case Pending:
 		ro.shut()
-		ro.Wish = Wish{}
+		ro.Asks = Asks{}
 		ro.enter(Starting, now)
 	case Checking:
 		if r.Stable == nil || ro.strategy() != gradually {
@@ -317,7 +317,7 @@ func (r *Record) takeBack(end Phase, state module.ReleaseState, reason string, n
 	}
 	reason = brief(reason)
 	ro.leave(now)
-	ro.Phase, ro.Reason, ro.Ended, ro.Paused, ro.Passed, ro.Wish = end, reason, now, nil, nil, Wish{}
+	ro.Phase, ro.Reason, ro.Ended, ro.Paused, ro.Passed, ro.Asks = end, reason, now, nil, nil, Asks{}
 	ro.Verdict = module.Inconclusive
 	if (end == Failed || end == RolledBack) && state == module.Quarantined {
 		ro.Verdict = module.Fail

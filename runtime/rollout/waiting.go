@@ -31,7 +31,7 @@ func (r *Rollout) waiting(now time.Time) *module.Waiting {
 		w.Message = fmt.Sprintf("an operator must approve (%s): `segue approve %s %s`", words(g.point), name, g.point)
 	case atGrant:
 		w.Message = r.asks() + "; " + r.ways()
-		w.Missing = &r.Wish.Lacks
+		w.Missing = &r.Asks.Lacks
 	case atFreeze:
 		w.Message = r.thaws(name)
 	case atHook:

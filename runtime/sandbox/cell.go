@@ -104,7 +104,7 @@ func (m *Machine) own(c *Cell, req *Request) error {
 	closed := info.Mode().Perm()&0o001 == 0
 	if m.users == nil || closed {
 		if m.users != nil {
-			c.weaken(layerOwnUser, module.LayerOff, "not everybody may execute its stored executable", false)
+			c.weaken(module.LayerOwnUser, module.LayerOff, "not everybody may execute its stored executable", false)
 		}
 		// Root without capabilities is let into his own folders alone.
 		if os.Geteuid() != 0 || req.Data == "" {
@@ -150,10 +150,10 @@ func (m *Machine) reach(folder string, uid uint32) error {
 func (m *Machine) policy(req *Request, execFD int) seccomp.Policy {
 	p := seccomp.Policy{ExecFD: execFD, NoTruncate: m.abi < 3}
 	if req == nil {
-		p.Notify = m.has(layerNotify)
+		p.Notify = m.has(module.LayerNotify)
 		return p
 	}
-	p.Notify = m.has(layerNotify) && req.LinkFD != 0
+	p.Notify = m.has(module.LayerNotify) && req.LinkFD != 0
 	p.Network = p.Notify && len(req.Permissions.Connect)+len(req.Permissions.Listen) > 0
 	p.Spawn = len(req.Permissions.Exec) > 0
 	return p
@@ -176,7 +176,7 @@ func (m *Machine) program(p seccomp.Policy) ([]byte, error) {
 // filter gives the process its filter of system calls.
 func (m *Machine) filter(c *Cell, req *Request) error {
 	c.confine.ExecFD = int(c.limits.NoFile)
-	if !m.has(layerSeccomp) {
+	if !m.has(module.LayerSeccomp) {
 		return nil
 	}
 	p := m.policy(req, c.confine.ExecFD)
@@ -187,10 +187,10 @@ func (m *Machine) filter(c *Cell, req *Request) error {
 	c.confine.Filter = program
 	c.confine.Notify, c.confine.NotifyFD = p.Notify, req.LinkFD
 	if p.Spawn {
-		c.weaken(layerSeccomp, module.LayerPartly, "it may start the programs that it was granted", true)
+		c.weaken(module.LayerSeccomp, module.LayerPartly, "it may start the programs that it was granted", true)
 	}
-	if m.has(layerNotify) && !p.Notify {
-		c.weaken(layerNotify, module.LayerOff, "the process has no link to the runtime", false)
+	if m.has(module.LayerNotify) && !p.Notify {
+		c.weaken(module.LayerNotify, module.LayerOff, "the process has no link to the runtime", false)
 	}
 	return nil
 }
@@ -199,9 +199,9 @@ func (m *Machine) filter(c *Cell, req *Request) error {
 func (m *Machine) count(c *Cell, req *Request) error {
 	q := req.Quotas
 	c.counts = Counted{
-		Memory:    m.has(layerMemory) && q.Memory > 0,
-		CPU:       m.has(layerCPU) && q.CPU > 0,
-		Processes: m.has(layerPIDs) && q.Processes > 0,
+		Memory:    m.has(module.LayerMemory) && q.Memory > 0,
+		CPU:       m.has(module.LayerCPU) && q.CPU > 0,
+		Processes: m.has(module.LayerPIDs) && q.Processes > 0,
 	}
 	if q.CPU > 0 && !c.counts.CPU {
 		c.confine.Processors = m.processors(int(q.CPU))

@@ -11,9 +11,6 @@ import (
 	"github.com/segue-run/segue/runtime/sandbox/landlock"
 )
 
-// byLandlock is Denial.By of what Landlock has denied.
-const byLandlock = "landlock"
-
 // WatchDenials tells emit what Landlock denies to the processes that were prepared here,
 // and to what those have started, with the pid of the first: the one that a Cell was for.
 // It tells of others as well that are restricted on this machine; whose a pid is the
@@ -21,7 +18,7 @@ const byLandlock = "landlock"
 // is not. It blocks until ctx ends, and is nil then; it returns nil at once where there
 // is no layer landlock-audit. It calls emit itself, which must not block for long.
 func (m *Machine) WatchDenials(ctx context.Context, emit func(pid int, d module.Denial)) error {
-	if !m.has(layerAudit) {
+	if !m.has(module.LayerAudit) {
 		return nil
 	}
 	err := landlock.WatchDenials(ctx, func(d landlock.AuditDenial) {
@@ -50,7 +47,7 @@ func everyday(d landlock.AuditDenial) bool {
 // denialOf says it in a module's words. What no grant opens has no hint.
 func (m *Machine) denialOf(d landlock.AuditDenial) module.Denial {
 	told := func(what, list string) module.Denial {
-		denial := module.Denial{Count: 1, By: byLandlock, What: what}
+		denial := module.Denial{Count: 1, By: module.ByLandlock, What: what}
 		if list != "" && (d.Path == "" || m.allowed(d.Path) == nil) {
 			denial.Hint = "its manifest has to ask for it in permissions." + list + ", and the operator to grant it"
 		}

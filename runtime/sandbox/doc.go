@@ -49,26 +49,28 @@
 // nothing of who made it: then only links in the root folder are followed, which no grant
 // opens. All others are refused with their name; the remedy is to grant the real path. A
 // runtime of an ordinary user follows none of that user's links, for its modules are that
-// user.
+// user. What every program may read, such as /etc/localtime, is a fixed list of the
+// system's, whose links are followed: who lets a module write in /etc or /usr has given it
+// those.
 //
-// Hard links are Landlock's: it lets nobody link or move a file to where more may be done
-// with it, nor one at all that he may not reach. So a file in a granted folder is one that
-// was put there by somebody who may have it, and none is refused for its other names.
+// Hard links are Landlock's: a module cannot link or move a file to where it may do more
+// with it, nor one that it does not reach at all. So what a granted path names is not
+// refused for its other names.
 //
 // # What always holds
 //
 //   - What Prepare cannot make as it was granted it refuses. Nothing is put on less
 //     strictly than Layers says.
+//
 //   - No grant opens the state directory, what the runtime protects, /proc or cgroups,
 //     through no link: what is judged is the file that was opened.
+//
 //   - A module's word decides nothing: its dynamic loader is of a fixed list, and links in
 //     its own folders, or that it can have laid elsewhere, are not followed.
-//
 //   - What the kernel's records tell of denials is bounded in number; a record names a
 //     process, and nothing that a module wrote says which.
 //
 // There are no goroutines here but for the time of a Probe, which joins them;
-// WatchDenials runs in its caller's. A Cell's
-// lock is held while its cgroup is read; users' lock while a folder is handed over. None
-// is taken under the other.
+// WatchDenials runs in its caller's. A Cell's lock is held while its cgroup is read; users'
+// lock while a folder is handed over. None is taken under the other.
 package sandbox

@@ -6,28 +6,6 @@ import (
 	"github.com/segue-run/segue/runtime/module"
 )
 
-// The layers by their names, the outermost first.
-const (
-	layerRlimits     = "rlimits"
-	layerNoNewPrivs  = "no-new-privs"
-	layerEnvironment = "environment"
-	layerDescriptors = "descriptors"
-	layerSession     = "session"
-	layerParentDeath = "parent-death"
-	layerLandlock    = "landlock"
-	layerSeccomp     = "seccomp"
-	layerNotify      = "notify"
-	layerUserNS      = "user-namespace"
-	layerPIDNS       = "pid-namespace"
-	layerIPCNS       = "ipc-namespace"
-	layerNetworkNS   = "network-namespace"
-	layerOwnUser     = "own-user"
-	layerMemory      = "cgroup-memory"
-	layerCPU         = "cgroup-cpu"
-	layerPIDs        = "cgroup-pids"
-	layerAudit       = "landlock-audit"
-)
-
 // about is what a layer means to an operator.
 type about struct {
 	name string
@@ -37,31 +15,24 @@ type about struct {
 
 // abouts are all layers, in order.
 var abouts = []about{
-	{layerRlimits, "a module takes no more memory, open files and threads than its quotas, and writes no bigger file", ""},
-	{layerNoNewPrivs, "set-uid programs give a module nothing", ""},
-	{layerEnvironment, "a module sees none of the runtime's environment", ""},
-	{layerDescriptors, "a module has none of the runtime's open files", ""},
-	{layerSession, "a module has no terminal and is in nobody's process group", ""},
-	{layerParentDeath, "a module does not outlive the runtime", ""},
-	{layerLandlock, "a module reaches no file that it was not granted", "a module can read and write whatever its user can"},
-	{layerSeccomp, "a module starts no program, opens no network socket and cannot use the kernel's risky calls", "a module can start programs, use the network and trace its user's processes"},
-	{layerNotify, "a module's own connections are made by the runtime where they are granted; what is denied is recorded", "only connections by the SDK work; what seccomp denies is not recorded"},
-	{layerUserNS, "what a module does as a user counts for itself alone", "a module shares limits on processes with all of its user's"},
-	{layerPIDNS, "a module sees and signals no process but its own, which all end with it", "a module can see the numbers of other processes"},
-	{layerIPCNS, "a module has no shared memory or queues with other programs", "a module can share the machine's System V memory and queues"},
-	{layerNetworkNS, "a module has no network interface at all, not even loopback", "only seccomp is between a module and the network"},
-	{layerOwnUser, "each module is a user of its own, who owns nothing but its own folders", "all modules are the runtime's own user"},
-	{layerMemory, "the kernel ends a module that takes more memory than its quota, however it takes it", "memory is bounded for each process alone and looked at from outside; a module may take too much for a moment"},
-	{layerCPU, "a module takes no more processor time than its quota", "a quota of processor time is kept by the number of processors at best"},
-	{layerPIDs, "a module has no more processes and threads than its quota", "processes are bounded by the limit of the user alone"},
-	{layerAudit, "files that Landlock denies a module are recorded", "files that Landlock denies a module are not recorded"},
-}
-
-// avoidable are the layers that Config.Without may name; the launcher always puts on the
-// others.
-var avoidable = []string{
-	layerLandlock, layerSeccomp, layerNotify, layerUserNS, layerPIDNS, layerIPCNS, layerNetworkNS,
-	layerOwnUser, layerMemory, layerCPU, layerPIDs, layerAudit,
+	{module.LayerRlimits, "a module takes no more memory, open files and threads than its quotas, and writes no bigger file", ""},
+	{module.LayerNoNewPrivs, "set-uid programs give a module nothing", ""},
+	{module.LayerEnvironment, "a module sees none of the runtime's environment", ""},
+	{module.LayerDescriptors, "a module has none of the runtime's open files", ""},
+	{module.LayerSession, "a module has no terminal and is in nobody's process group", ""},
+	{module.LayerParentDeath, "a module does not outlive the runtime", ""},
+	{module.LayerLandlock, "a module reaches no file that it was not granted", "a module can read and write whatever its user can"},
+	{module.LayerSeccomp, "a module starts no program, opens no network socket and cannot use the kernel's risky calls", "a module can start programs, use the network and trace its user's processes"},
+	{module.LayerNotify, "a module's own connections are made by the runtime where they are granted; what is denied is recorded", "only connections by the SDK work; what seccomp denies is not recorded"},
+	{module.LayerUserNS, "what a module does as a user counts for itself alone", "a module shares limits on processes with all of its user's"},
+	{module.LayerPIDNS, "a module sees and signals no process but its own, which all end with it", "a module can see the numbers of other processes"},
+	{module.LayerIPCNS, "a module has no shared memory or queues with other programs", "a module can share the machine's System V memory and queues"},
+	{module.LayerNetworkNS, "a module has no network interface at all, not even loopback", "only seccomp is between a module and the network"},
+	{module.LayerOwnUser, "each module is a user of its own, who owns nothing but its own folders", "all modules are the runtime's own user"},
+	{module.LayerMemory, "the kernel ends a module that takes more memory than its quota, however it takes it", "memory is bounded for each process alone and looked at from outside; a module may take too much for a moment"},
+	{module.LayerCPU, "a module takes no more processor time than its quota", "a quota of processor time is kept by the number of processors at best"},
+	{module.LayerPIDs, "a module has no more processes and threads than its quota", "processes are bounded by the limit of the user alone"},
+	{module.LayerAudit, "files that Landlock denies a module are recorded", "files that Landlock denies a module are not recorded"},
 }
 
 // layer is a layer with what only this package needs to know of it.
@@ -79,10 +50,10 @@ var levels = []struct {
 	needs []string
 }{
 	{module.LevelConfined, []string{
-		layerRlimits, layerNoNewPrivs, layerEnvironment, layerDescriptors, layerSession, layerParentDeath, layerLandlock, layerSeccomp,
+		module.LayerRlimits, module.LayerNoNewPrivs, module.LayerEnvironment, module.LayerDescriptors, module.LayerSession, module.LayerParentDeath, module.LayerLandlock, module.LayerSeccomp,
 	}},
-	{module.LevelIsolated, []string{layerUserNS, layerPIDNS, layerIPCNS, layerNetworkNS}},
-	{module.LevelContained, []string{layerOwnUser, layerMemory, layerCPU, layerPIDs}},
+	{module.LevelIsolated, []string{module.LayerUserNS, module.LayerPIDNS, module.LayerIPCNS, module.LayerNetworkNS}},
+	{module.LevelContained, []string{module.LayerOwnUser, module.LayerMemory, module.LayerCPU, module.LayerPIDs}},
 }
 
 // levelOf is the highest level whose layers all hold.

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/segue-run/segue/runtime/launch"
+	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/sdk/manifest"
 	"github.com/segue-run/segue/sdk/wire"
 )
@@ -42,9 +43,9 @@ func (m *Machine) limits(c *Cell, q manifest.Quotas) launch.Limits {
 	if c.confine.User != nil {
 		uid = int(c.confine.User.UID)
 	}
-	if q.Processes > 0 && m.has(layerUserNS) && uid != 0 {
+	if q.Processes > 0 && m.has(module.LayerUserNS) && uid != 0 {
 		l.NProc = max(uint64(q.Processes), launch.MinNProc)
-		if m.has(layerPIDs) {
+		if m.has(module.LayerPIDs) {
 			l.NProc += beyondPIDs
 		}
 	}

@@ -25,7 +25,7 @@ type Config struct {
 	// digits, '-' and '_'; empty means "runtime".
 	Name string
 	// UIDs are the user ids, First to Last, that root may give to modules; zero means
-	// 700000 to 765535.
+	// module.DefaultFirstUID to DefaultLastUID.
 	FirstUID, LastUID uint32
 	// DataDir is where the modules' data folders are, one each by the module's name: who
 	// owns one says which user id its module has. It lies in the state directory. Where
@@ -60,16 +60,10 @@ type Machine struct {
 	turn      atomic.Uint64
 }
 
-// The user ids that modules get where Config does not say.
-const (
-	defaultFirstUID = 700000
-	defaultLastUID  = 765535
-)
-
 func (cfg Config) complete() (Config, error) {
 	cfg.Name = cmp.Or(cfg.Name, "runtime")
 	if cfg.FirstUID == 0 && cfg.LastUID == 0 {
-		cfg.FirstUID, cfg.LastUID = defaultFirstUID, defaultLastUID
+		cfg.FirstUID, cfg.LastUID = module.DefaultFirstUID, module.DefaultLastUID
 	}
 	if cfg.FirstUID < 1 || cfg.LastUID < cfg.FirstUID || cfg.LastUID == ^uint32(0) {
 		return cfg, &module.Error{
@@ -78,10 +72,10 @@ func (cfg Config) complete() (Config, error) {
 		}
 	}
 	for _, name := range cfg.Without {
-		if !slices.Contains(avoidable, name) {
+		if !slices.Contains(module.AvoidableLayers, name) {
 			return cfg, &module.Error{
 				Kind: module.Invalid, Field: "sandbox.without", Value: name,
-				Msg: "not a layer that can be left out", Hint: fmt.Sprintf("it is one of %v", avoidable),
+				Msg: "not a layer that can be left out", Hint: fmt.Sprintf("it is one of %v", module.AvoidableLayers),
 			}
 		}
 	}

@@ -46,7 +46,7 @@ func (m *Machine) probe(ctx context.Context) error {
 		return fmt.Errorf("start a process by the launcher: %w", err)
 	}
 	found := findings{}
-	found.on(layerRlimits, layerNoNewPrivs, layerEnvironment, layerDescriptors, layerSession, layerParentDeath)
+	found.on(module.LayerRlimits, module.LayerNoNewPrivs, module.LayerEnvironment, module.LayerDescriptors, module.LayerSession, module.LayerParentDeath)
 	looks := []func() findings{p.landlock, p.filters, p.namespaces, p.ownUser, p.cgroups}
 	each := make([]findings, len(looks))
 	var wg sync.WaitGroup
@@ -57,11 +57,11 @@ func (m *Machine) probe(ctx context.Context) error {
 	for _, some := range each {
 		maps.Copy(found, some)
 	}
-	if os.Geteuid() == 0 && !found[layerOwnUser].used {
-		found.partly(layerRlimits, "the kernel limits the number of root's processes and threads by cgroups alone",
+	if os.Geteuid() == 0 && !found[module.LayerOwnUser].used {
+		found.partly(module.LayerRlimits, "the kernel limits the number of root's processes and threads by cgroups alone",
 			"a module takes no more memory and open files than its quotas, and writes no bigger file; threads it can have as many as it wants", true)
-		if found[layerPIDs].used {
-			found.on(layerRlimits)
+		if found[module.LayerPIDs].used {
+			found.on(module.LayerRlimits)
 		}
 	}
 	p.audit(found)
@@ -75,19 +75,19 @@ func (m *Machine) probe(ctx context.Context) error {
 // audit finds whether what Landlock denies can be read by this process.
 func (p *prober) audit(found findings) {
 	switch {
-	case p.without(found, layerAudit):
+	case p.without(found, module.LayerAudit):
 	case p.m.abi == 0:
-		found.off(layerAudit, "it needs Landlock")
+		found.off(module.LayerAudit, "it needs Landlock")
 	case p.m.abi < 7:
-		found.off(layerAudit, "it needs version 7 of Landlock: Linux 6.15")
+		found.off(module.LayerAudit, "it needs version 7 of Landlock: Linux 6.15")
 	case os.Geteuid() != 0:
-		found.off(layerAudit, "not root: the kernel shows its audit records to root alone; run segue as root")
+		found.off(module.LayerAudit, "not root: the kernel shows its audit records to root alone; run segue as root")
 	default:
 		if err := landlock.AuditReadable(); err != nil {
-			found.off(layerAudit, err.Error())
+			found.off(module.LayerAudit, err.Error())
 			return
 		}
-		found.on(layerAudit)
+		found.on(module.LayerAudit)
 	}
 }
 
@@ -102,12 +102,12 @@ func (p *prober) without(found findings, name string) bool {
 
 func (p *prober) landlock() findings {
 	found := findings{}
-	if p.without(found, layerLandlock) {
+	if p.without(found, module.LayerLandlock) {
 		return found
 	}
 	abi := landlock.ABI()
 	if abi == 0 {
-		found.off(layerLandlock, "this kernel has no Landlock, or it is off: Linux 5.13 with CONFIG_SECURITY_LANDLOCK, and landlock in the kernel's parameter lsm=")
+		found.off(module.LayerLandlock, "this kernel has no Landlock, or it is off: Linux 5.13 with CONFIG_SECURITY_LANDLOCK, and landlock in the kernel's parameter lsm=")
 		return found
 	}
 	if p.m.cfg.LandlockABI > 0 {
@@ -119,44 +119,44 @@ func (p *prober) landlock() findings {
 		ruleset.Close()
 	}
 	if err != nil {
-		found.off(layerLandlock, err.Error())
+		found.off(module.LayerLandlock, err.Error())
 		return found
 	}
 	p.m.abi = abi
 	if lacks := landlock.Lacks(abi); len(lacks) > 0 {
-		found.partly(layerLandlock, fmt.Sprintf("version %d does not know of %s; Linux 6.15 does", abi, strings.Join(lacks, ", ")),
+		found.partly(module.LayerLandlock, fmt.Sprintf("version %d does not know of %s; Linux 6.15 does", abi, strings.Join(lacks, ", ")),
 			"a module reaches no file that it was not granted; what Landlock does not know of, seccomp denies where it is on", true)
 		return found
 	}
-	found.on(layerLandlock)
+	found.on(module.LayerLandlock)
 	return found
 }
 
 func (p *prober) filters() findings {
 	found := findings{}
 	filter, notify := seccomp.Available()
-	if p.without(found, layerSeccomp) || !filter {
+	if p.without(found, module.LayerSeccomp) || !filter {
 		if !filter {
-			found.off(layerSeccomp, "this kernel has no seccomp filters: it needs Linux 4.14 with CONFIG_SECCOMP_FILTER")
+			found.off(module.LayerSeccomp, "this kernel has no seccomp filters: it needs Linux 4.14 with CONFIG_SECCOMP_FILTER")
 		}
-		found.off(layerNotify, "it needs seccomp")
+		found.off(module.LayerNotify, "it needs seccomp")
 		return found
 	}
 	if err := p.filter(seccomp.Policy{ExecFD: probeExecFD}); err != nil {
-		found.off(layerSeccomp, err.Error())
-		found.off(layerNotify, "it needs seccomp")
+		found.off(module.LayerSeccomp, err.Error())
+		found.off(module.LayerNotify, "it needs seccomp")
 		return found
 	}
-	found.on(layerSeccomp)
-	if p.without(found, layerNotify) {
+	found.on(module.LayerSeccomp)
+	if p.without(found, module.LayerNotify) {
 		return found
 	}
 	if !notify {
-		found.off(layerNotify, "this kernel does not notify of system calls: it needs Linux 5.5")
+		found.off(module.LayerNotify, "this kernel does not notify of system calls: it needs Linux 5.5")
 	} else if err := p.filter(seccomp.Policy{Network: true, Notify: true, ExecFD: probeExecFD}); err != nil {
-		found.off(layerNotify, err.Error())
+		found.off(module.LayerNotify, err.Error())
 	} else {
-		found.on(layerNotify)
+		found.on(module.LayerNotify)
 	}
 	return found
 }
@@ -174,20 +174,20 @@ var spaces = []struct {
 	layer string
 	ask   launch.Namespaces
 }{
-	{layerPIDNS, launch.Namespaces{PID: true}},
-	{layerIPCNS, launch.Namespaces{IPC: true}},
-	{layerNetworkNS, launch.Namespaces{Network: true}},
+	{module.LayerPIDNS, launch.Namespaces{PID: true}},
+	{module.LayerIPCNS, launch.Namespaces{IPC: true}},
+	{module.LayerNetworkNS, launch.Namespaces{Network: true}},
 }
 
 func (p *prober) namespaces() findings {
 	found := findings{}
-	user := !p.without(found, layerUserNS)
+	user := !p.without(found, module.LayerUserNS)
 	if user {
 		if err := p.try(launch.Confinement{Namespaces: launch.Namespaces{User: true}}); err != nil {
 			user = false
-			found.off(layerUserNS, userNamespaceHint(err))
+			found.off(module.LayerUserNS, userNamespaceHint(err))
 		} else {
-			found.on(layerUserNS)
+			found.on(module.LayerUserNS)
 		}
 	}
 	var wg sync.WaitGroup
@@ -232,11 +232,11 @@ func userNamespaceHint(err error) string {
 func (p *prober) ownUser() findings {
 	found := findings{}
 	cfg := p.m.cfg
-	if p.without(found, layerOwnUser) {
+	if p.without(found, module.LayerOwnUser) {
 		return found
 	}
 	if os.Geteuid() != 0 {
-		found.off(layerOwnUser, "not root: run segue as root")
+		found.off(module.LayerOwnUser, "not root: run segue as root")
 		return found
 	}
 	if err := p.try(launch.Confinement{User: &launch.User{UID: cfg.FirstUID, GID: cfg.FirstUID}}); err != nil {
@@ -244,17 +244,17 @@ func (p *prober) ownUser() findings {
 		if errors.Is(err, os.ErrPermission) {
 			why += "; everybody must be allowed to execute segue: chmod o+x its file"
 		}
-		found.off(layerOwnUser, why)
+		found.off(module.LayerOwnUser, why)
 		return found
 	}
 	if err := p.openDataDir(); err != nil {
-		found.off(layerOwnUser, err.Error())
+		found.off(module.LayerOwnUser, err.Error())
 		return found
 	}
 	if cfg.DataDir != "" {
 		p.m.users = &users{dir: cfg.DataDir, first: cfg.FirstUID, last: cfg.LastUID}
 	}
-	found.on(layerOwnUser)
+	found.on(module.LayerOwnUser)
 	return found
 }
 
@@ -318,7 +318,7 @@ func (p *prober) cgroups() findings {
 }
 
 // cgroupLayers are the layers of the controllers.
-var cgroupLayers = map[string]string{cgroup.Memory: layerMemory, cgroup.CPU: layerCPU, cgroup.PIDs: layerPIDs}
+var cgroupLayers = map[string]string{cgroup.Memory: module.LayerMemory, cgroup.CPU: module.LayerCPU, cgroup.PIDs: module.LayerPIDs}
 
 // join tries whether a process can be put into a group.
 func (p *prober) join(tree *cgroup.Tree) error {
@@ -341,7 +341,7 @@ func (p *prober) join(tree *cgroup.Tree) error {
 func (p *prober) together() error {
 	m := p.m
 	c := launch.Confinement{Namespaces: m.namespaces()}
-	if m.has(layerOwnUser) {
+	if m.has(module.LayerOwnUser) {
 		c.User = &launch.User{UID: m.cfg.FirstUID, GID: m.cfg.FirstUID}
 	}
 	if _, err := m.restrict(&c, nil); err != nil {
@@ -350,7 +350,7 @@ func (p *prober) together() error {
 	if c.Ruleset != nil {
 		defer c.Ruleset.Close()
 	}
-	if m.has(layerSeccomp) {
+	if m.has(module.LayerSeccomp) {
 		policy := m.policy(nil, probeExecFD)
 		program, err := m.program(policy)
 		if err != nil {
@@ -368,5 +368,5 @@ func (p *prober) together() error {
 }
 
 func (m *Machine) namespaces() launch.Namespaces {
-	return launch.Namespaces{User: m.has(layerUserNS), PID: m.has(layerPIDNS), IPC: m.has(layerIPCNS), Network: m.has(layerNetworkNS)}
+	return launch.Namespaces{User: m.has(module.LayerUserNS), PID: m.has(module.LayerPIDNS), IPC: m.has(module.LayerIPCNS), Network: m.has(module.LayerNetworkNS)}
 }

@@ -57,7 +57,7 @@ func (m *Machine) restrict(c *launch.Confinement, req *Request) (useless []strin
 		}
 		useless = o.told
 	}
-	if !m.has(layerLandlock) {
+	if !m.has(module.LayerLandlock) {
 		return useless, nil
 	}
 	ruleset, flags, _, err := landlock.New(rules)

@@ -76,6 +76,20 @@ func tableOf(t *testing.T) (rows []row, around [2]string) {
 	return rows, around
 }
 
+// The module cannot import the runtime's names, and has its own.
+func TestAttacksCallTheLayersWhatTheRuntimeCallsThem(t *testing.T) {
+	want := []string{
+		module.LayerRlimits, module.LayerNoNewPrivs, module.LayerEnvironment, module.LayerDescriptors, module.LayerSession, module.LayerParentDeath,
+		module.LayerLandlock, module.LayerSeccomp, module.LayerNotify,
+		module.LayerUserNS, module.LayerPIDNS, module.LayerIPCNS, module.LayerNetworkNS,
+		module.LayerOwnUser, module.LayerMemory, module.LayerCPU, module.LayerPIDs,
+		attack.Host, attack.Kernel,
+	}
+	if !slices.Equal(attack.Layers, want) {
+		t.Errorf("they name %v, and there are %v", attack.Layers, want)
+	}
+}
+
 func TestTheDocumentHasARowForEachAttack(t *testing.T) {
 	if *writeTable {
 		fill(t, func(attack.Attack, *row) {})

@@ -19,32 +19,53 @@ func name() string { return "test-" + strconv.Itoa(os.Getpid()) }
 // must is set where groups were made ready for the tests, so that a refusal is a failure.
 const must = "CGROUP_TEST_MUST"
 
-// open is a tree of real groups. Where this user can have none the reason is tested
-// instead, and ok is false.
-func open(t *testing.T) (tree *cgroup.Tree, ok bool) {
+// open is a tree of real groups.
+func open(t *testing.T) *cgroup.Tree {
 	t.Helper()
 	tree, err := cgroup.Open(cgroup.Config{Name: name()})
-	if err == nil {
-		for _, c := range cgroup.Controllers {
-			t.Logf("%s: version %d %s", c, tree.Version(c), tree.Why(c))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := tree.Close(); err != nil {
+			t.Error(err)
 		}
-		t.Cleanup(func() {
-			if err := tree.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		return tree, true
+	})
+	return tree
+}
+
+// Groups of the kernel's, which not every user may make: who may not is told what to do,
+// and what the package does with groups is tested by imitations alone.
+func TestGroupsOfTheKernelOrARefusalThatSaysWhatToDo(t *testing.T) {
+	tree, err := cgroup.Open(cgroup.Config{Name: name()})
+	if err != nil {
+		if os.Getenv(must) != "" || os.Geteuid() == 0 && writable("memory") {
+			t.Fatalf("there must be groups here: %v", err)
+		}
+		if !strings.Contains(err.Error(), "segue") {
+			t.Errorf("the refusal does not say what to do: %v", err)
+		}
+		return
 	}
-	if os.Geteuid() == 0 && writable("memory") {
-		t.Fatalf("root has a hierarchy of version 1 and no group: %v", err)
+	for _, c := range cgroup.Controllers {
+		t.Logf("%s: version %d %s", c, tree.Version(c), tree.Why(c))
 	}
-	if os.Getenv(must) != "" {
-		t.Fatalf("%s is set and there is no group: %v", must, err)
+	if err := tree.Close(); err != nil {
+		t.Fatal(err)
 	}
-	if !strings.Contains(err.Error(), "segue") {
-		t.Errorf("the refusal does not say what to do: %v", err)
+	for name, test := range map[string]func(*testing.T){
+		"a process above its memory is killed and counted":                         aboveItsMemory,
+		"forks above the limit are refused and counted, and kill ends the rest":    aboveItsProcesses,
+		"a process above its time is slowed, and its usage is seen":                aboveItsTime,
+		"what a dead runtime left is ended and removed":                            leftByTheDead,
+		"empty groups of dead runtimes are removed, and those of living ones stay": leftEmpty,
+		"a name is one tree's at a time":                                           twoOfAName,
+		"a controller that is taken not to be there is not":                        withoutMemory,
+		"names that could lead elsewhere are refused":                              groupNames,
+		"a group whose limits are refused is not left":                             refusedLimits,
+	} {
+		t.Run(name, test)
 	}
-	return nil, false
 }
 
 // writable reports whether a controller of version 1 is mounted for writing.
@@ -59,7 +80,7 @@ func writable(controller string) bool {
 	return false
 }
 
-func make1(t *testing.T, tree *cgroup.Tree, limits cgroup.Limits) *cgroup.Group {
+func newGroup(t *testing.T, tree *cgroup.Tree, limits cgroup.Limits) *cgroup.Group {
 	t.Helper()
 	g, err := tree.Make("one", limits)
 	if err != nil {
@@ -74,12 +95,9 @@ func make1(t *testing.T, tree *cgroup.Tree, limits cgroup.Limits) *cgroup.Group 
 	return g
 }
 
-func TestAProcessAboveItsMemoryIsKilledAndCounted(t *testing.T) {
-	tree, ok := open(t)
-	if !ok {
-		return
-	}
-	g := make1(t, tree, cgroup.Limits{Memory: 96 << 20})
+func aboveItsMemory(t *testing.T) {
+	tree := open(t)
+	g := newGroup(t, tree, cgroup.Limits{Memory: 96 << 20})
 	err := joins(t, g, "hog").Wait()
 	exit, _ := err.(*exec.ExitError)
 	if exit == nil || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
@@ -90,12 +108,9 @@ func TestAProcessAboveItsMemoryIsKilledAndCounted(t *testing.T) {
 	}
 }
 
-func TestForksAboveTheLimitAreRefusedAndCountedAndKillEndsTheRest(t *testing.T) {
-	tree, ok := open(t)
-	if !ok {
-		return
-	}
-	g := make1(t, tree, cgroup.Limits{PIDs: 40})
+func aboveItsProcesses(t *testing.T) {
+	tree := open(t)
+	g := newGroup(t, tree, cgroup.Limits{PIDs: 40})
 	cmd := joins(t, g, "become", "/bin/sh", "-c", "for i in $(seq 60); do sleep 60 & done; wait")
 	until(t, "a refusal", func() bool { return g.Events().PIDsMax > 0 })
 	g.Kill()
@@ -109,12 +124,9 @@ func TestForksAboveTheLimitAreRefusedAndCountedAndKillEndsTheRest(t *testing.T) 
 	}
 }
 
-func TestAProcessAboveItsTimeIsSlowedAndItsUsageIsSeen(t *testing.T) {
-	tree, ok := open(t)
-	if !ok {
-		return
-	}
-	g := make1(t, tree, cgroup.Limits{CPUQuota: 200, Memory: 1 << 30})
+func aboveItsTime(t *testing.T) {
+	tree := open(t)
+	g := newGroup(t, tree, cgroup.Limits{CPUQuota: 200, Memory: 1 << 30})
 	joins(t, g, "spin")
 	procs, err := g.Procs()
 	if err != nil {
@@ -142,11 +154,9 @@ func exists(path string) bool {
 	return err == nil
 }
 
-func TestWhatADeadRuntimeLeftIsEndedAndRemoved(t *testing.T) {
+func leftByTheDead(t *testing.T) {
 	// In version 2 the dead one must find the host moved, for it is in its group.
-	if _, ok := open(t); !ok {
-		return
-	}
+	open(t)
 	other := name() + "-dead"
 	self, err := os.Executable()
 	if err != nil {
@@ -178,12 +188,9 @@ func TestWhatADeadRuntimeLeftIsEndedAndRemoved(t *testing.T) {
 	}
 }
 
-func TestEmptyGroupsOfDeadRuntimesOfAnyNameAreRemovedAndThoseOfLivingOnesStay(t *testing.T) {
-	tree, ok := open(t)
-	if !ok {
-		return
-	}
-	g := make1(t, tree, cgroup.Limits{})
+func leftEmpty(t *testing.T) {
+	tree := open(t)
+	g := newGroup(t, tree, cgroup.Limits{})
 	files, err := g.Procs()
 	if err != nil {
 		t.Fatal(err)
@@ -209,10 +216,8 @@ func TestEmptyGroupsOfDeadRuntimesOfAnyNameAreRemovedAndThoseOfLivingOnesStay(t 
 	}
 }
 
-func TestANameIsOneTreesAtATime(t *testing.T) {
-	if _, ok := open(t); !ok {
-		return
-	}
+func twoOfAName(t *testing.T) {
+	open(t)
 	second, err := cgroup.Open(cgroup.Config{Name: name()})
 	if err == nil {
 		second.Close()
@@ -223,16 +228,16 @@ func TestANameIsOneTreesAtATime(t *testing.T) {
 	}
 }
 
-func TestAControllerThatIsTakenNotToBeThereIsNot(t *testing.T) {
+func TestWithoutAnyControllerThereAreNoGroups(t *testing.T) {
 	tree, err := cgroup.Open(cgroup.Config{Name: name(), Without: cgroup.Controllers})
 	if err == nil {
 		tree.Close()
 		t.Fatal("opened without any controller")
 	}
-	if _, ok := open(t); !ok {
-		return
-	}
-	tree, err = cgroup.Open(cgroup.Config{Name: name() + "-less", Without: []string{cgroup.Memory}})
+}
+
+func withoutMemory(t *testing.T) {
+	tree, err := cgroup.Open(cgroup.Config{Name: name() + "-less", Without: []string{cgroup.Memory}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,13 +254,27 @@ func TestNamesThatCouldLeadElsewhereAreRefused(t *testing.T) {
 			t.Errorf("opened %q", bad)
 		}
 	}
-	tree, ok := open(t)
-	if !ok {
-		return
-	}
+}
+
+func groupNames(t *testing.T) {
+	tree := open(t)
 	for _, bad := range []string{"", "..", "a/b"} {
 		if _, err := tree.Make(bad, cgroup.Limits{}); err == nil {
 			t.Errorf("made %q", bad)
 		}
 	}
+}
+
+func refusedLimits(t *testing.T) {
+	tree := open(t)
+	g, err := tree.Make("one", cgroup.Limits{PIDs: 1 << 30}) // the kernel has no more than 1 << 22
+	if counted := tree.Version(cgroup.PIDs) > 0; counted != (err != nil) {
+		t.Fatalf("processes are counted %t: %v", counted, err)
+	}
+	if err == nil {
+		if err := g.Remove(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	newGroup(t, tree, cgroup.Limits{}) // of the same name
 }

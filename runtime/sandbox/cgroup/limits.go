@@ -25,9 +25,9 @@ const (
 
 // limit writes what the controllers of one twig are to hold.
 func (w twig) limit(l Limits) error {
-	set := w.second
+	set := w.limitV2
 	if w.branch.version == 1 {
-		set = w.first
+		set = w.limitV1
 	}
 	for _, c := range w.branch.controllers {
 		if err := set(c, l); err != nil {
@@ -39,7 +39,7 @@ func (w twig) limit(l Limits) error {
 
 func (w twig) has(controller string) bool { return slices.Contains(w.branch.controllers, controller) }
 
-func (w twig) first(controller string, l Limits) error {
+func (w twig) limitV1(controller string, l Limits) error {
 	switch {
 	case controller == Memory && l.Memory > 0:
 		bytes := strconv.FormatUint(l.Memory, 10)
@@ -62,7 +62,7 @@ func (w twig) first(controller string, l Limits) error {
 	return nil
 }
 
-func (w twig) second(controller string, l Limits) error {
+func (w twig) limitV2(controller string, l Limits) error {
 	switch {
 	case controller == Memory && l.Memory > 0:
 		if err := w.write("memory.max", strconv.FormatUint(l.Memory, 10)); err != nil {

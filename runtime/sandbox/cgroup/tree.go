@@ -83,16 +83,16 @@ func Open(cfg Config) (*Tree, error) {
 		return nil, err
 	}
 	t := &Tree{kernel: cfg.kernel, why: map[string]string{}}
-	t.openFirst(cfg, found)
-	t.openSecond(cfg, found)
+	t.openV1(cfg, found)
+	t.openV2(cfg, found)
 	if len(t.branches) == 0 {
 		return nil, errors.New(t.reason())
 	}
 	return t, nil
 }
 
-// openFirst takes what version 1 has.
-func (t *Tree) openFirst(cfg Config, found []place) {
+// openV1 takes what version 1 has.
+func (t *Tree) openV1(cfg Config, found []place) {
 	for _, p := range found {
 		used := wanted(p.controllers, cfg.Without)
 		if p.version != 1 || len(used) == 0 {
@@ -122,8 +122,8 @@ func (t *Tree) openFirst(cfg Config, found []place) {
 	}
 }
 
-// openSecond takes of version 2 what version 1 does not have.
-func (t *Tree) openSecond(cfg Config, found []place) {
+// openV2 takes of version 2 what version 1 does not have.
+func (t *Tree) openV2(cfg Config, found []place) {
 	var rest []string
 	for _, c := range Controllers {
 		switch {

@@ -17,7 +17,7 @@ const (
 	KeyNProc  = "nproc"  // RLIMIT_NPROC, threads of the user
 	KeyCPU    = "cpu"    // RLIMIT_CPU, seconds
 
-	KeyCgroups      = "cgroups"      // descriptors of cgroup.procs files: 7,8
+	KeyCgroups      = "cgroups"      // descriptors of tasks or cgroup.procs files: 7,8
 	KeyProcessors   = "processors"   // those that it may run on: 0,1
 	KeyRuleset      = "ruleset"      // the descriptor of a Landlock ruleset
 	KeyRulesetFlags = "rulesetflags" // how it is restricted by that

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/sandbox/seccomp"
 )
 
@@ -44,7 +45,7 @@ func (s *supervisor) deny(t tracee, call notification) outcome {
 		}
 		hint = s.process.spawning()
 	}
-	s.process.denied(bySeccomp, what, hint)
+	s.process.denied(module.BySeccomp, what, hint)
 	if refused[name] {
 		return failed(unix.EACCES)
 	}

@@ -126,7 +126,7 @@ func unrecorded(s *module.Sandbox) string {
 		return ""
 	}
 	for _, l := range s.Layers {
-		if l.Name == "landlock-audit" && l.State == module.LayerOff {
+		if l.Name == module.LayerAudit && l.State == module.LayerOff {
 			return "denied files are not recorded here (" + because(l.Name, l.Why) + ")"
 		}
 	}

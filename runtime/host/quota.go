@@ -55,7 +55,7 @@ func told(rel module.Release, quotas manifest.Quotas, d module.Denial) (message,
 		}
 	}
 	if reason == "" {
-		layer := map[string]string{"gateway": "the runtime", "seccomp": "the filter of system calls", "landlock": "Landlock"}[d.By]
+		layer := map[string]string{module.ByGateway: "the runtime", module.BySeccomp: "the filter of system calls", module.ByLandlock: "Landlock"}[d.By]
 		reason = cmp.Or(layer, d.By) + " denies it, and no permission is for it"
 	}
 	return message, reason

@@ -36,7 +36,8 @@ func (p *process) listen(ctx context.Context, req wire.LinkRequest) (socket, err
 	config.SetMultipathTCP(false)
 	network, address := exactly(req.Network, host, at)
 	var listener *net.TCPListener
-	err = p.listeners.bind(at, func() (int, error) {
+	held := make(chan struct{})
+	err = p.listeners.bind(ctx, at, held, func() (int, error) {
 		made, err := config.Listen(ctx, network, address)
 		if err != nil {
 			return -1, err
@@ -45,7 +46,7 @@ func (p *process) listen(ctx context.Context, req wire.LinkRequest) (socket, err
 		return numberOf(listener)
 	})
 	if err == nil {
-		return listener, nil
+		return passing{listener, held}, nil
 	}
 	if listener != nil {
 		_ = listener.Close()
@@ -54,6 +55,17 @@ func (p *process) listen(ctx context.Context, req wire.LinkRequest) (socket, err
 		err = fmt.Errorf("the module listens on %s already: %w", at, err)
 	}
 	return nil, err
+}
+
+// passing is a listener until it is passed on; it is closed once.
+type passing struct {
+	*net.TCPListener
+	held chan struct{}
+}
+
+func (p passing) Close() error {
+	defer close(p.held)
+	return p.TCPListener.Close()
 }
 
 // numberOf is the descriptor of a socket, for as long as that is open.

@@ -178,7 +178,7 @@ func (s *supervisor) connectUnix(to sockaddr) outcome {
 
 // bind answers bind(2): it binds a socket of ours, where that was granted, and puts it
 // in place. The sockets of the unix family bind by themselves, under Landlock.
-func (s *supervisor) bind(_ context.Context, t tracee, call notification) outcome {
+func (s *supervisor) bind(ctx context.Context, t tracee, call notification) outcome {
 	to, err := t.target(call)
 	if err != nil {
 		return s.broken(err)
@@ -209,7 +209,7 @@ func (s *supervisor) bind(_ context.Context, t tracee, call notification) outcom
 		return failed(unix.EACCES)
 	}
 	return s.replace(t, to, func(own int) error {
-		return s.process.listeners.bind(at, func() (int, error) {
+		return s.process.listeners.bind(ctx, at, nil, func() (int, error) {
 			// Two releases of a module may listen while one takes over from the other.
 			for _, option := range []int{unix.SO_REUSEADDR, unix.SO_REUSEPORT} {
 				if err := unix.SetsockoptInt(own, unix.SOL_SOCKET, option, 1); err != nil {

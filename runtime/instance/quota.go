@@ -2,6 +2,7 @@ package instance
 
 import (
 	"context"
+	"path/filepath"
 
 	"go.uber.org/zap"
 
@@ -28,8 +29,9 @@ func (i *Instance) watch() {
 	})
 }
 
-// ownFolders are those that the process can write to.
-func (i *Instance) ownFolders() (folders []string) {
+// ownFolders are those that the process can write to: the control folder always.
+func (i *Instance) ownFolders() []string {
+	folders := []string{filepath.Join(i.dir.path, controlDir)}
 	for _, folder := range []string{i.dataDir, i.dir.temp} {
 		if folder != "" {
 			folders = append(folders, folder)

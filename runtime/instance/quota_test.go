@@ -103,6 +103,20 @@ func TestTheTemporaryFolderCountsToo(t *testing.T) {
 	p.empty()
 }
 
+func TestTheControlFolderCountsWhateverElseAModuleHas(t *testing.T) {
+	p := newPrison(t, sandbox.Config{}, nil)
+	spec := p.spec("")
+	spec.Permissions.Write, spec.DataDir = nil, ""
+	spec.Quotas.Storage = 4 << 20
+	i := p.start(spec)
+	if got := does(t, i, "write", "/proc/self/fd/4/big", "8192"); got != "<nil>" {
+		t.Fatal(got)
+	}
+	waitFor(t, "the quota", func() bool { return has(i, "storage") })
+	i.Stop(t.Context(), 0)
+	p.empty()
+}
+
 func TestAShareOfTheProcessorIsKeptWithoutACgroupToo(t *testing.T) {
 	p := newPrison(t, sandbox.Config{Without: []string{"cgroup-cpu"}}, nil)
 	spec := p.spec("")

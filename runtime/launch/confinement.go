@@ -33,7 +33,8 @@ type Confinement struct {
 	Ruleset      *os.File
 	RulesetFlags uint32
 	// Filter is a seccomp filter: instructions as struct sock_filter lies in memory.
-	// It is the last layer and must let execveat pass.
+	// It is the last layer and must let execveat pass. An operand that is SelfPID becomes
+	// the process's own pid, as it sees it itself.
 	Filter []byte
 	// Notify makes the launcher send the filter's listener as the first message (one
 	// byte, NotifyByte, with the descriptor) over NotifyFD, which is one of Files by the
@@ -48,6 +49,9 @@ type Confinement struct {
 
 // NotifyByte is the message that comes with the filter's listener.
 const NotifyByte = entry.NotifyByte
+
+// SelfPID stands in a filter for the pid that the process will have.
+const SelfPID = entry.SelfPID
 
 // User is who a process runs as. It has no supplementary groups.
 type User struct{ UID, GID uint32 }

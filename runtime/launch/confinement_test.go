@@ -148,6 +148,23 @@ func TestAFilterHoldsFromTheFirstInstruction(t *testing.T) {
 	}
 }
 
+func TestAFilterKnowsThePIDOfItsProcess(t *testing.T) {
+	own := program(
+		unix.SockFilter{Code: loadNumber, K: number},
+		unix.SockFilter{Code: ifEqual, K: unix.SYS_KILL, Jf: 3},
+		unix.SockFilter{Code: loadNumber, K: argument},
+		unix.SockFilter{Code: ifEqual, K: launch.SelfPID, Jt: 1},
+		unix.SockFilter{Code: answer, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EDOM)},
+		unix.SockFilter{Code: answer, K: unix.SECCOMP_RET_ALLOW},
+	)
+	f := report(t, launch.Spec{
+		Args: []string{"probe", "signal=self", "signal=parent"}, Confine: launch.Confinement{Filter: own},
+	}, nil)
+	if f.Tried["signal=self"] != "done" || f.Tried["signal=parent"] != unix.EDOM.Error() {
+		t.Errorf("tried %v", f.Tried)
+	}
+}
+
 func TestAFilterOfTheGreatestLengthReachesTheLauncher(t *testing.T) {
 	long := slices.Repeat([]unix.SockFilter{{Code: loadNumber, K: number}}, 4095)
 	long = append(long, unix.SockFilter{Code: answer, K: unix.SECCOMP_RET_ALLOW})

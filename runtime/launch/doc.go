@@ -39,7 +39,8 @@
 //  8. no_new_privs, without which the next two are for the privileged only, and which
 //     keeps set-uid programs and files with capabilities from undoing 7.
 //  9. Landlock. It comes before the filter, which need not let its calls pass.
-//  10. seccomp, the last: it holds at once. What follows is all that every filter must
+//  10. seccomp, the last: it holds at once. The filter may name the process's own pid,
+//     which is known only here: it takes the place of SelfPID. What follows is all that every filter must
 //     let pass: sendmsg of the listener to the host, execveat of the module's
 //     descriptor, nanosleep before another try if its file is still being written,
 //     and write and exit_group, should that fail.

@@ -148,7 +148,7 @@ func (m *Machine) reach(folder string, uid uint32) error {
 
 // policy is that of the filter of system calls.
 func (m *Machine) policy(req *Request, execFD int) seccomp.Policy {
-	p := seccomp.Policy{ExecFD: execFD, NoTruncate: m.abi < 3}
+	p := seccomp.Policy{ExecFD: execFD, PID: launch.SelfPID, NoTruncate: m.abi < 3}
 	if req == nil {
 		p.Notify = m.has(module.LayerNotify)
 		return p

@@ -15,7 +15,7 @@
 //   - landlock: files, TCP, and signals and abstract sockets to others. Without it a
 //     module has all that its user has.
 //   - seccomp: other programs, network sockets, connecting to other modules' sockets,
-//     tracing, namespaces, mounts, io_uring, bpf, keys, chmod. It also holds what an old
+//     signals to others unless it may start programs, tracing, namespaces, mounts, io_uring, bpf, keys, chmod. It also holds what an old
 //     Landlock does not know of.
 //   - notify: nothing by itself. By it plain connections are served where they are
 //     granted, and denied calls are told.

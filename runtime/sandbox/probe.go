@@ -125,7 +125,7 @@ func (p *prober) landlock() findings {
 	p.m.abi = abi
 	if lacks := landlock.Lacks(abi); len(lacks) > 0 {
 		found.partly(module.LayerLandlock, fmt.Sprintf("version %d does not know of %s; Linux 6.15 does", abi, strings.Join(lacks, ", ")),
-			"a module reaches no file that it was not granted; what Landlock does not know of, seccomp denies where it is on", true)
+			"a module reaches no file that it was not granted; what Landlock does not know of, seccomp denies where it is on, but for signals of a module that may start programs", true)
 		return found
 	}
 	found.on(module.LayerLandlock)

@@ -46,9 +46,10 @@
 //
 // execveat passes for one descriptor, and an absolute path makes the kernel ignore the
 // descriptor: that what is executed after the module has begun is nothing but what
-// Landlock lets it execute is Landlock's doing. A process may send signals to a single
-// process by its number; Landlock's scope, a pid namespace, or a user id of its own keep
-// it from others. Shared memory by a mapping of /dev/zero is Landlock's to keep away.
+// Landlock lets it execute is Landlock's doing. A process that may spawn may send signals to
+// a single process by its number, for which numbers its own get nobody knows; Landlock's
+// scope, a pid namespace, or a user id of its own keep it from others. So it is for one
+// whose Policy names no PID. Shared memory by a mapping of /dev/zero is Landlock's to keep away.
 // stat and chdir are free: that a file exists can be found out, by its name.
 //
 // There are no goroutines and no locks here.

@@ -70,7 +70,7 @@ func TestTheKernelHasWhatThisMachineSays(t *testing.T) {
 }
 
 func TestTheKernelAnswersAsTheFilterSays(t *testing.T) {
-	for _, p := range []seccomp.Policy{strict, {ExecFD: execFD, NoTruncate: true}} {
+	for _, p := range []seccomp.Policy{strict, {ExecFD: execFD, NoTruncate: true}, {ExecFD: execFD, PID: ownPID}} {
 		scene(t, "attempt", p, func(t *testing.T, cmd *exec.Cmd) {
 			seen := map[string]syscall.Errno{}
 			if err := json.Unmarshal([]byte(output(t, cmd)), &seen); err != nil {
@@ -86,7 +86,7 @@ func TestTheKernelAnswersAsTheFilterSays(t *testing.T) {
 }
 
 func TestAnHonestProgramWorksUnderTheStrictestFilter(t *testing.T) {
-	scene(t, "work", seccomp.Policy{ExecFD: execFD, NoTruncate: true}, func(t *testing.T, cmd *exec.Cmd) {
+	scene(t, "work", seccomp.Policy{ExecFD: execFD, NoTruncate: true, PID: ownPID}, func(t *testing.T, cmd *exec.Cmd) {
 		dir, err := os.MkdirTemp("", "work")
 		if err != nil {
 			t.Fatal(err)
@@ -127,6 +127,14 @@ func TestAnHonestProgramWorksUnderTheStrictestFilter(t *testing.T) {
 			if answer.StatusCode != http.StatusOK {
 				t.Errorf("%s: %s\n%s", path, answer.Status, body)
 			}
+		}
+	})
+}
+
+func TestAProcessSignalsItselfAndNobodyElse(t *testing.T) {
+	scene(t, "signal", seccomp.Policy{ExecFD: execFD, PID: ownPID}, func(t *testing.T, cmd *exec.Cmd) {
+		if out := output(t, cmd); out != "done\n" {
+			t.Errorf("it printed %q", out)
 		}
 	})
 }

@@ -19,6 +19,7 @@ var scenarios = map[string]func() error{
 	"work":    work,
 	"execute": execute,
 	"spawn":   spawn,
+	"signal":  signalled,
 	"listen":  listen,
 	"done":    func() error { fmt.Println("done"); return nil },
 }
@@ -43,11 +44,14 @@ func play(scenario string) int {
 	return 0
 }
 
-// policy is the one that the child is to be under.
+// policy is the one that the child is to be under. The test cannot know its pid.
 func policy() seccomp.Policy {
 	var p seccomp.Policy
 	if err := json.Unmarshal([]byte(os.Getenv("SECCOMP_POLICY")), &p); err != nil {
 		panic(err)
+	}
+	if p.PID != 0 {
+		p.PID = uint32(os.Getpid())
 	}
 	return p
 }

@@ -14,6 +14,11 @@ type Policy struct {
 	Spawn   bool // it may fork and exec
 	Notify  bool // there is a listener: what is denied and worth knowing goes there
 	ExecFD  int  // without Spawn: execveat passes for this descriptor alone (AT_EMPTY_PATH), execve never
+	// PID is the process's own, as it sees it itself: without Spawn it signals itself and
+	// its threads alone. 0 leaves that to other layers. The value stands in the program as
+	// the operand of comparisons, so a launcher may put the right one in place of another
+	// that occurs nowhere else.
+	PID uint32
 	// NoTruncate says that Landlock has no say in truncation (before its version 3):
 	// then what truncates a file that was not opened for writing is denied here.
 	NoTruncate bool

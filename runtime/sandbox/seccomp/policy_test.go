@@ -211,6 +211,54 @@ func TestTruncationIsDeniedWhereLandlockHasNoSayInIt(t *testing.T) {
 	}
 }
 
+func TestAProcessThatSpawnsNoneSignalsItselfAlone(t *testing.T) {
+	const own = ownPID
+	for _, goarch := range seccomp.Architectures() {
+		numbers := seccomp.Numbers(goarch)
+		for _, c := range []struct {
+			call string
+			args []uint64
+			want uint32
+		}{
+			{"kill", []uint64{own, 15}, allow},
+			{"kill", []uint64{own | 7<<32, 15}, allow}, // the kernel takes the low half
+			{"kill", []uint64{own + 1, 15}, notify},
+			{"kill", []uint64{own - 1, 0}, notify},
+			{"kill", []uint64{1, 15}, notify},
+			{"kill", []uint64{0, 15}, notify},
+			{"kill", []uint64{0xffffffff, 15}, notify},
+			{"kill", []uint64{1<<32 - own, 15}, notify}, // its group
+			{"tgkill", []uint64{own, own + 3, 23}, allow},
+			{"tgkill", []uint64{own + 3, own, 23}, notify},
+			{"tgkill", []uint64{0, own, 23}, notify},
+			{"tkill", []uint64{own, 23}, errno(unix.EPERM)},
+			{"rt_sigqueueinfo", []uint64{own, 23}, errno(unix.EPERM)},
+			{"rt_tgsigqueueinfo", []uint64{own, own, 23}, errno(unix.EPERM)},
+			{"pidfd_open", []uint64{own}, errno(unix.EPERM)},
+			{"pidfd_send_signal", []uint64{3, 15}, errno(unix.EPERM)},
+			{"fcntl", []uint64{3, unix.F_SETOWN, 1}, errno(unix.EPERM)},
+			{"fcntl", []uint64{3, unix.F_SETOWN_EX, 1}, errno(unix.EPERM)},
+			{"fcntl", []uint64{3, unix.F_SETSIG, 9}, errno(unix.EPERM)},
+			{"ioctl", []uint64{3, 0x8901 /* FIOSETOWN */}, errno(unix.EPERM)},
+			{"ioctl", []uint64{3, 0x8902 /* SIOCSPGRP */}, errno(unix.EPERM)},
+		} {
+			var args [6]uint64
+			copy(args[:], c.args)
+			call := data(uint32(numbers[c.call]), auditOf[goarch], args)
+			p := watched
+			p.PID = own
+			if got := interpret(t, program(t, p, goarch), call); got != c.want {
+				t.Errorf("%s: %s%#x gives %#x, want %#x", goarch, c.call, c.args, got, c.want)
+			}
+			spawns, of := spawning, spawning
+			spawns.PID = own
+			if got, want := interpret(t, program(t, spawns, goarch), call), interpret(t, program(t, of, goarch), call); got != want {
+				t.Errorf("%s: where it spawns %s%#x gives %#x, want %#x", goarch, c.call, c.args, got, want)
+			}
+		}
+	}
+}
+
 func TestACallHasAName(t *testing.T) {
 	for nr, want := range map[int]string{
 		unix.SYS_READ: "read", unix.SYS_PTRACE: "ptrace", unix.SYS_EXECVEAT: "execveat", unix.SYS_OPENAT: "openat",

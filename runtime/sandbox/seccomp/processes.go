@@ -14,6 +14,13 @@ func processes(p Policy) []rule {
 	fork, exec, pidfd := deny, []when{
 		on(allow, is(0, uint32(p.ExecFD)), is(4, unix.AT_EMPTY_PATH)),
 	}, refuse
+	// One process; which one, Landlock's scope and the pid namespace say.
+	one, thread := within(0, 1, 1<<31-1), allow
+	tgkill := []when{on(allow)}
+	if p.PID != 0 && !p.Spawn {
+		one, thread = is(0, p.PID), refuse // a thread of anybody's: it has tgkill
+		tgkill = []when{on(allow, one)}
+	}
 	if p.Spawn {
 		fork, exec, pidfd = allow, []when{on(allow)}, allow
 	}
@@ -27,9 +34,9 @@ func processes(p Policy) []rule {
 			on(deny, has(0, unix.CLONE_PARENT|unix.CLONE_PTRACE)),
 		}},
 		{calls: "pidfd_open pidfd_send_signal", answer: pidfd},
-		{calls: "kill", answer: deny, cases: []when{
-			on(allow, within(0, 1, 1<<31-1)), // one process; which one, Landlock's scope and the pid namespace say
-		}},
+		{calls: "kill", answer: deny, cases: []when{on(allow, one)}},
+		{calls: "tgkill", answer: deny, cases: tgkill},
+		{calls: "tkill", answer: thread},
 		{calls: "prlimit64", answer: refuse, cases: []when{on(allow, null(2))}},
 		{calls: "personality", answer: refuse, cases: []when{on(allow, is(0, readsPersonality))}},
 		{calls: "prctl", answer: refuse, cases: []when{

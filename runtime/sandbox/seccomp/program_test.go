@@ -13,13 +13,19 @@ import (
 	"github.com/segue-run/segue/runtime/sandbox/seccomp"
 )
 
-const execFD = 1024
+const (
+	execFD = 1024
+	ownPID = 0x7ffe_0001
+)
 
 // policies are all that there can be.
 func policies() []seccomp.Policy {
 	var all []seccomp.Policy
-	for bits := range 16 {
+	for bits := range 32 {
 		p := seccomp.Policy{Network: bits&1 != 0, Spawn: bits&2 != 0, Notify: bits&4 != 0, NoTruncate: bits&8 != 0}
+		if bits&16 != 0 {
+			p.PID = ownPID
+		}
 		if !p.Spawn {
 			p.ExecFD = execFD
 		}

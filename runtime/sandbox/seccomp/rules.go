@@ -34,7 +34,7 @@ var harmless = []rule{
 		pkey_alloc pkey_free mseal map_shadow_stack`}, // its memory
 	{calls: ` exit exit_group wait4 waitid futex futex_waitv futex_wake futex_wait
 		futex_requeue set_robust_list set_tid_address restart_syscall sched_yield
-		membarrier rseq rseq_slice_yield arch_prctl tgkill tkill`}, // its threads
+		membarrier rseq rseq_slice_yield arch_prctl`}, // its threads
 	{calls: ` rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait
 		rt_sigsuspend sigaltstack pause alarm getitimer setitimer timer_create timer_settime
 		timer_gettime timer_getoverrun timer_delete nanosleep clock_nanosleep`}, // signals, timers

@@ -10,9 +10,12 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -102,11 +105,56 @@ func clocks(ctx context.Context) error {
 	return nil
 }
 
+// memory collects garbage while there is a loop that the runtime gets out of by a signal
+// alone.
 func memory() error {
 	for range 8 {
 		_ = make([]byte, 1<<20)
 	}
+	var collected atomic.Bool
+	var busy sync.WaitGroup
+	busy.Go(func() {
+		for !collected.Load() {
+		}
+	})
 	runtime.GC()
+	collected.Store(true)
+	busy.Wait()
+	return nil
+}
+
+// signalled signals this process, a thread of it, and others.
+func signalled() error {
+	if _, err := confine(unix.SECCOMP_FILTER_FLAG_TSYNC); err != nil {
+		return err
+	}
+	came := make(chan os.Signal, 2)
+	signal.Notify(came, unix.SIGUSR1)
+	own, parent := os.Getpid(), os.Getppid()
+	for _, send := range []func() error{
+		func() error { return unix.Kill(own, unix.SIGUSR1) },
+		func() error { return unix.Tgkill(own, unix.Gettid(), unix.SIGUSR1) },
+	} {
+		if err := send(); err != nil {
+			return fmt.Errorf("signalling itself: %w", err)
+		}
+		<-came
+	}
+	tkill := func(tid int) error {
+		if _, _, errno := unix.Syscall(unix.SYS_TKILL, uintptr(tid), 0, 0); errno != 0 {
+			return errno
+		}
+		return nil
+	}
+	for what, err := range map[string]error{
+		"its parent": unix.Kill(parent, 0), "its group": unix.Kill(-own, 0), "a thread of its parent's": unix.Tgkill(parent, parent, 0),
+		"a thread": tkill(parent), "its own thread by that": tkill(own),
+	} {
+		if err != unix.EPERM {
+			return fmt.Errorf("signalling %s gives %v", what, err)
+		}
+	}
+	fmt.Println("done")
 	return nil
 }
 

@@ -8,7 +8,9 @@
 //
 //   - Memory: the resident memory of the process, and of those that it has started where
 //     it may start any, is read at least ten times a second. Over the quota it is killed.
-//     Pages of files do not count: the kernel takes those back when it needs them.
+//     Pages of files do not count: the kernel takes those back when it needs them. Page
+//     tables do. What is on its way in sockets is the kernel's memory, which only a cgroup
+//     counts: the limit of open files bounds it.
 //   - Processors: the processes are stopped and continued, so that over any tenth of a
 //     second they take no more than their share. They are never stopped before they
 //     serve, never longer than a second, and always continued at the end.

@@ -47,6 +47,8 @@ func play(name string) {
 		switch verb {
 		case "grow":
 			kept = append(kept, memory(value))
+		case "sparse":
+			answer = sparse(value)
 		case "spin":
 			for range 2 {
 				go spin()
@@ -79,6 +81,28 @@ func memory(mib string) []byte {
 		b[at] = 1
 	}
 	return b
+}
+
+// sparse reads all over so many GiB that were never written: each page is the kernel's one of
+// zeros, and only the tables that lead to it take memory.
+func sparse(gib string) string {
+	n, _ := strconv.Atoi(gib)
+	for range n {
+		b, err := syscall.Mmap(-1, 0, 1<<30, syscall.PROT_READ, syscall.MAP_PRIVATE|syscall.MAP_ANON|syscall.MAP_NORESERVE)
+		if err != nil {
+			return err.Error()
+		}
+		const noHugePages = 15
+		_ = syscall.Madvise(b, noHugePages)
+		sum := byte(0)
+		for at := 0; at < len(b); at += 2 << 20 { // each is in a table of its own
+			sum += b[at]
+		}
+		if sum != 0 {
+			return "no zeros"
+		}
+	}
+	return "done"
 }
 
 // write makes a file of so many KiB; "unnamed PATH KIB" takes its name away and keeps it

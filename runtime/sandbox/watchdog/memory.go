@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"math"
-	"os"
 	"strconv"
 	"time"
 )
@@ -20,8 +19,7 @@ func (w *Watchdog) watchMemory(ctx context.Context) error {
 	most := int64(min(w.cfg.Quotas.Memory, math.MaxInt64))
 	looks := 0 // how many in a row found more than that
 	for pause := alert; rest(ctx, pause); {
-		// Resident pages are quickly counted and never too few.
-		held, _, err := w.memory(residentOf)
+		held, count, err := w.memory()
 		if err != nil {
 			return nil
 		}
@@ -31,15 +29,6 @@ func (w *Watchdog) watchMemory(ctx context.Context) error {
 		}
 		if held <= most {
 			looks = 0
-			continue
-		}
-		// What is the processes' own takes longer to tell.
-		held, count, err := w.memory(ownOf)
-		if err != nil {
-			return nil
-		}
-		if held <= most {
-			looks, pause = 0, calm
 			continue
 		}
 		// A process that starts another shares all with it for a moment, and both seem
@@ -55,34 +44,21 @@ func (w *Watchdog) watchMemory(ctx context.Context) error {
 
 // memory is what all processes hold together, by count, and how many they are. The error
 // is that the leader is gone.
-func (w *Watchdog) memory(of func(pid int) int64) (held int64, count int, err error) {
+func (w *Watchdog) memory() (held int64, count int, err error) {
 	err = w.crew.each(func(pid int) error {
-		held += of(pid)
+		held += ownOf(pid)
 		count++
 		return nil
 	})
 	return held, count, err
 }
 
-var pageSize = int64(os.Getpagesize())
-
-// residentOf is all that is in memory of a process, pages of files too, in bytes.
-func residentOf(pid int) int64 {
-	var buf [128]byte
-	fields := bytes.Fields(read(pid, "statm", buf[:]))
-	if len(fields) < 2 {
-		return 0
-	}
-	pages, _ := strconv.ParseInt(string(fields[1]), 10, 64)
-	return pages * pageSize
-}
-
-// ownOf is what only the end of the process would give back: its own pages and those
-// that it shares in memory, in bytes.
+// ownOf is what only the end of the process would give back: its own pages, those that
+// it shares in memory, and the tables of all its pages, in bytes.
 func ownOf(pid int) int64 {
 	var buf [4096]byte
 	raw := read(pid, "status", buf[:])
-	return kilobytes(raw, "RssAnon:") + kilobytes(raw, "RssShmem:")
+	return kilobytes(raw, "RssAnon:") + kilobytes(raw, "RssShmem:") + kilobytes(raw, "VmPTE:")
 }
 
 // kilobytes is a field of /proc/PID/status, in bytes; 0 where it is not there.

@@ -29,6 +29,16 @@ func TestAProcessThatHoldsMoreMemoryThanItsQuotaIsKilled(t *testing.T) {
 	}
 }
 
+func TestPageTablesAreMemoryToo(t *testing.T) {
+	w := start(t)
+	w.watch(watchdog.Config{Quotas: manifest.Quotas{Memory: 32 << 20}})
+	w.ask("sparse 40") // two MiB of tables each
+	waitFor(t, "its end", func() bool { return state(w.pid()) == "Z" })
+	if reached, killed := w.told(); reached != "memory" || killed != "memory" {
+		t.Errorf("reached %q, killed for %q", reached, killed)
+	}
+}
+
 func TestMemoryThatACgroupCountsIsNotWatched(t *testing.T) {
 	w := start(t)
 	stop := w.watch(watchdog.Config{Quotas: manifest.Quotas{Memory: 1 << 20}, Counted: sandbox.Counted{Memory: true, CPU: true}})

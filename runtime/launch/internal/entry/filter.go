@@ -17,6 +17,10 @@ const (
 
 	// NotifyByte is the message that comes with the filter's listener.
 	NotifyByte = 'N'
+
+	// SelfPID stands in a filter for the process's own pid, which nobody knows before the
+	// process is there. It is above every pid that a kernel gives.
+	SelfPID = 0x7ffe_5e1f
 )
 
 type filterProgram struct {
@@ -29,6 +33,12 @@ type filterProgram struct {
 func (o *orders) filterCalls(filter []byte) error {
 	if len(filter) == 0 {
 		return nil
+	}
+	own := uint32(syscall.Getpid())
+	for at := 0; at+instruction <= len(filter); at += instruction {
+		if operand := (*uint32)(unsafe.Pointer(&filter[at+4])); *operand == SelfPID {
+			*operand = own
+		}
 	}
 	program := filterProgram{length: uint16(len(filter) / instruction), first: &filter[0]}
 	var flags uintptr

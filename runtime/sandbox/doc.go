@@ -67,6 +67,7 @@
 //
 //   - A module's word decides nothing: its dynamic loader is of a fixed list, and links in
 //     its own folders, or that it can have laid elsewhere, are not followed.
+//
 //   - What the kernel's records tell of denials is bounded in number; a record names a
 //     process, and nothing that a module wrote says which.
 //

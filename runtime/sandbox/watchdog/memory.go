@@ -7,6 +7,8 @@ import (
 	"os"
 	"strconv"
 	"time"
+
+	"github.com/segue-run/segue/runtime/proc"
 )
 
 // How often the memory is looked at: more often where little is left.
@@ -69,7 +71,8 @@ var pageSize = int64(os.Getpagesize())
 // residentOf is all that is in memory of a process, pages of files too, in bytes.
 func residentOf(pid int) int64 {
 	var buf [128]byte
-	fields := bytes.Fields(read(pid, "statm", buf[:]))
+	raw, _ := proc.Read(pid, "statm", buf[:])
+	fields := bytes.Fields(raw)
 	if len(fields) < 2 {
 		return 0
 	}
@@ -80,15 +83,8 @@ func residentOf(pid int) int64 {
 // ownOf is what only the end of the process would give back: its own pages and those
 // that it shares in memory, in bytes.
 func ownOf(pid int) int64 {
-	var buf [4096]byte
-	raw := read(pid, "status", buf[:])
-	return kilobytes(raw, "RssAnon:") + kilobytes(raw, "RssShmem:")
-}
-
-// kilobytes is a field of /proc/PID/status, in bytes; 0 where it is not there.
-func kilobytes(status []byte, field string) int64 {
-	_, after, _ := bytes.Cut(status, []byte("\n"+field))
-	text, _, _ := bytes.Cut(bytes.TrimSpace(after), []byte(" "))
-	n, _ := strconv.ParseInt(string(text), 10, 64)
-	return n << 10
+	status, _ := proc.Status(pid)
+	anonymous, _ := proc.Bytes(status, "RssAnon:")
+	shared, _ := proc.Bytes(status, "RssShmem:")
+	return anonymous + shared
 }

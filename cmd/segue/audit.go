@@ -9,18 +9,20 @@ import (
 )
 
 func auditCommand() *cobra.Command {
+	var name string
 	var limit int
 	cmd := &cobra.Command{
 		Use:   "audit",
 		Short: "Show who changed what, and who was refused",
 		Example: `  segue audit
+  segue audit --module hello
   segue audit --limit 1000 -o json`,
 		Args: takes(),
 		RunE: withClient(func(cmd *cobra.Command, c *client.Client, _ []string) error {
 			if err := checkLimit(cmd, limit); err != nil {
 				return err
 			}
-			records, err := c.Audit(cmd.Context(), limit)
+			records, err := c.Audit(cmd.Context(), name, limit)
 			if err != nil {
 				return err
 			}
@@ -36,6 +38,7 @@ func auditCommand() *cobra.Command {
 			return nil
 		}),
 	}
+	cmd.Flags().StringVar(&name, "module", "", "only records of this module and its releases")
 	limitFlag(cmd, &limit, "the newest so many")
 	stateFlag(cmd)
 	outputFlag(cmd)

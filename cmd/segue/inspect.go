@@ -12,6 +12,7 @@ import (
 	"github.com/segue-run/segue/runtime/config"
 	"github.com/segue-run/segue/runtime/grant"
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/sandbox"
 	"github.com/segue-run/segue/sdk/manifest"
 )
 
@@ -80,6 +81,9 @@ func weigh(cfg config.Config, found *artifact.Inspection) inspected {
 		default:
 			found.Problems = append(found.Problems, err)
 		}
+		if err := sandbox.CheckPaths(m.Permissions, cfg.Protected()...); err != nil {
+			found.Problems = append(found.Problems, err)
+		}
 	}
 	seen.Problems = problemsOf(found)
 	return seen
@@ -101,7 +105,7 @@ func showInspection(w io.Writer, found inspected) {
 	t.row("digest", string(found.Digest))
 	if m := found.Manifest; m != nil {
 		t.row("module", m.Name+"@"+m.Version)
-		t.row("about", m.Description)
+		t.optional("about", m.Description)
 		for _, route := range m.Routes {
 			t.row("route", route.String())
 		}
@@ -125,11 +129,11 @@ func showInspection(w io.Writer, found inspected) {
 		t.row("manifest", found.Source)
 	}
 	t.print(w, false, false)
-	if len(grant.Lines(found.Missing)) > 0 {
-		fmt.Fprintf(w, "what is missing it would not get: modules.%s.grants in segue.yaml\n", found.Manifest.Name)
-	}
 	if len(found.Problems) == 0 {
 		fmt.Fprintln(w, "a runtime on this machine would take it")
+		if len(grant.Lines(found.Missing)) > 0 {
+			fmt.Fprintf(w, "it would wait for what is missing: grant it in segue.yaml, or `segue approve %s grant`\n", found.Manifest.Name)
+		}
 		return
 	}
 	fmt.Fprintln(w, "a runtime on this machine would refuse it:")

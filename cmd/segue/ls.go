@@ -64,7 +64,11 @@ func note(m module.Status) string {
 		}
 	}
 	if r := m.Rollout; r != nil && (!r.Over() || !succeeded(r)) {
-		notes = append(notes, r.To+": "+where(r))
+		text := where(r)
+		if w := r.Waiting; w != nil && w.For == module.ForGrant && !r.Over() { // show has all of it
+			text = "waits (" + w.For + "): `segue show " + m.Name + "`"
+		}
+		notes = append(notes, r.To+": "+text)
 	}
 	if m.Queued != nil {
 		notes = append(notes, m.Queued.Version+" comes after it")

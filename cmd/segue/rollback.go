@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"github.com/segue-run/segue/runtime/api"
@@ -20,11 +22,11 @@ What is left behind goes to quarantine: its bytes are not tried again until they
 change, or until ` + "`segue deploy --force FILE`" + `. Data stays as it is.`,
 		Example: `  segue rollback hello
   segue rollback hello --stepped`,
-	}, verb{"rollback", (*client.Client).Rollback, func(o api.Order) string {
+	}, verb{"rollback", (*client.Client).Rollback, func(_ context.Context, _ *client.Client, o api.Order) []string {
 		if o.Stepped {
-			return "the previous release gets the traffic back, step by step"
+			return []string{"the previous release gets the traffic back, step by step"}
 		}
-		return "the previous release gets the traffic back"
+		return []string{"the previous release gets the traffic back"}
 	}}, &o)
 	cmd.Flags().BoolVar(&o.Stepped, "stepped", false, "step by step, and judged, instead of at once")
 	return cmd

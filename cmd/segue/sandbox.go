@@ -18,11 +18,18 @@ const maxDenials = 5
 // what it was denied.
 func showSandboxes(w io.Writer, m module.Status, colour bool) {
 	t := table{indent: "  "} // no line is cut: what helps may stand at its end
+	said := false
 	for _, role := range roles(m) {
 		r := current(m)[role]
 		first := len(t.rows)
 		if s := r.Sandbox; s != nil && s.Level != "" {
 			t.row("", "sandbox", heldIn(s))
+			if granted := grant.Lines(s.Permissions); len(granted) > 0 {
+				t.row("", "granted", strings.Join(granted, ", "))
+			}
+			for _, revoked := range grant.Lines(s.Revoked) {
+				t.row("", "revoked", revoked+" (this process has it until it ends)")
+			}
 			for _, withheld := range grant.Lines(s.Withheld) {
 				t.row("", "withheld", withheld)
 			}
@@ -34,6 +41,10 @@ func showSandboxes(w io.Writer, m module.Status, colour bool) {
 			}
 		}
 		denialRows(&t, r.Denials)
+		if text := unrecorded(r.Sandbox); text != "" && len(r.Denials) > 0 && !said {
+			t.row("", "", text)
+			said = true
+		}
 		if len(t.rows) > first {
 			t.rows[first][0] = printable(role)
 		}
@@ -53,9 +64,9 @@ func showSandboxes(w io.Writer, m module.Status, colour bool) {
 }
 
 // heldIn is a sandbox's level, the process's own user, and which layers are not wholly
-// there and why: "isolated; not there: own-user, cgroup-memory (this is not root)".
+// there: "isolated; not there: own-user, cgroup-memory (`segue doctor` says why)".
 func heldIn(s *module.Sandbox) string {
-	text := string(s.Level)
+	text, lacks := string(s.Level), false
 	if s.User != 0 {
 		text += fmt.Sprintf(", as user %d", s.User)
 	}
@@ -63,28 +74,18 @@ func heldIn(s *module.Sandbox) string {
 		state module.LayerState
 		words string
 	}{{module.LayerOff, "not there"}, {module.LayerPartly, "partly there"}} {
-		var why []string
-		names := map[string][]string{}
+		var names []string
 		for _, l := range s.Layers {
-			if l.State != lack.state {
-				continue
-			}
-			if names[l.Why] == nil {
-				why = append(why, l.Why)
-			}
-			names[l.Why] = append(names[l.Why], l.Name)
-		}
-		for i, reason := range why {
-			if i > 0 {
-				text += ", "
-			} else {
-				text += "; " + lack.words + ": "
-			}
-			text += strings.Join(names[reason], ", ")
-			if reason != "" {
-				text += " (" + reason + ")"
+			if l.State == lack.state {
+				names = append(names, l.Name)
 			}
 		}
+		if len(names) > 0 {
+			text, lacks = text+"; "+lack.words+": "+strings.Join(names, ", "), true
+		}
+	}
+	if lacks {
+		text += " (`segue doctor` says why)"
 	}
 	return text
 }
@@ -106,13 +107,30 @@ func denialRows(t *table, all []module.Denial) {
 	for _, d := range latest[:min(len(latest), maxDenials)] {
 		label, what := "denied", d.What+" (by "+d.By+")"
 		if d.By == module.ByQuota {
-			label, what = "reached", "its quota: "+d.What
+			label, what = "reached", "its quota of "+d.What
+		}
+		if d.Fatal {
+			what += ", which ended it"
 		}
 		t.row("", label, because(fmt.Sprintf("%s, %s, %s", what, counted(max(d.Count, 1), "time"), ago(d.Last)), d.Hint))
 	}
 	if more := len(latest) - maxDenials; more > 0 {
 		t.row("", "", fmt.Sprintf("and %d more: -o json lists all", more))
 	}
+}
+
+// unrecorded says which denials a release shows none of, as nothing records them; empty
+// where all are.
+func unrecorded(s *module.Sandbox) string {
+	if s == nil {
+		return ""
+	}
+	for _, l := range s.Layers {
+		if l.Name == "landlock-audit" && l.State == module.LayerOff {
+			return "denied files are not recorded here (" + because(l.Name, l.Why) + ")"
+		}
+	}
+	return ""
 }
 
 // denied says how much a release was denied, "1.1.0: 3 denials"; empty for nothing.

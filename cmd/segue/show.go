@@ -55,7 +55,11 @@ func showModule(w io.Writer, m module.Status) {
 	fmt.Fprint(w, "\n\n")
 	if text := trouble(m.Stable); text != "" {
 		fmt.Fprintf(w, "  stable %s %s\n", printable(m.Stable.Version), printable(text))
-		fmt.Fprintf(w, "  what helps: segue rollback %s, or deploy another release\n\n", printable(m.Name))
+		helps := fmt.Sprintf("segue rollback %s, or deploy another release", m.Name)
+		if f := m.Stable.Fell; f != nil && f.Hint != "" {
+			helps = f.Hint + "; or " + helps
+		}
+		fmt.Fprintf(w, "  what helps: %s\n\n", printable(helps))
 	}
 	showRunning(w, m, colour)
 	showSandboxes(w, m, colour)
@@ -130,7 +134,12 @@ func releaseRow(role string, r *module.ReleaseStatus) []string {
 	}
 	note := r.Reason
 	if r.Restarts > 0 {
-		note = strings.TrimSuffix(counted(uint64(r.Restarts), "restart")+"; "+note, "; ")
+		times := counted(uint64(r.Restarts), "restart")
+		if r.Fell != nil && note == "" {
+			note = times + because(", the last "+ago(r.Fell.At), r.Fell.Reason)
+		} else {
+			note = strings.TrimSuffix(times+"; "+note, "; ")
+		}
 	}
 	return []string{role, r.Version, weight, string(r.State), pid, age(r.Since), seen, r.Digest.Short(), note}
 }

@@ -22,7 +22,8 @@ type accepted struct {
 type verb struct {
 	action string // what the audit calls it
 	do     func(c *client.Client, ctx context.Context, o api.Order) error
-	says   func(o api.Order) string // what is printed when it is under way
+	// says are the lines that are printed when it is under way.
+	says func(ctx context.Context, c *client.Client, o api.Order) []string
 }
 
 // verbCommand completes a command that changes one module. What the command's flags
@@ -50,7 +51,13 @@ func verbCommand(cmd *cobra.Command, v verb, o *api.Order) *cobra.Command {
 		if wantsJSON(cmd) {
 			return printJSON(cmd, accepted{Module: o.Module, Action: v.action, Outcome: "accepted"})
 		}
-		_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", printable(o.Module), printable(v.says(*o)))
+		lines := v.says(cmd.Context(), c, *o)
+		_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", printable(o.Module), printable(lines[0]))
+		for _, line := range lines[1:] {
+			if err == nil {
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "  %s\n", printable(line))
+			}
+		}
 		return err
 	})
 	stateFlag(cmd)
@@ -65,4 +72,6 @@ func rolloutCommand(cmd *cobra.Command, v verb, o *api.Order) *cobra.Command {
 }
 
 // always says the same of every order.
-func always(text string) func(api.Order) string { return func(api.Order) string { return text } }
+func always(text string) func(context.Context, *client.Client, api.Order) []string {
+	return func(context.Context, *client.Client, api.Order) []string { return []string{text} }
+}

@@ -16,11 +16,14 @@ func waitsFor(r *module.RolloutStatus) string {
 	return r.Waiting.Message
 }
 
-// waitsSince is "since 3m, until 2026-06-08 08:00:00".
+// waitsSince is "since 3m, until 2026-06-08 08:00:00; then it is given up".
 func waitsSince(w *module.Waiting) string {
 	text := "since " + age(w.Since)
 	if !w.Deadline.IsZero() {
 		text += ", until " + clock(w.Deadline)
+		if w.For == module.ForGrant || w.For == module.ForApproval {
+			text += "; then it is given up"
+		}
 	}
 	return text
 }

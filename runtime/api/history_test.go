@@ -31,7 +31,7 @@ func (b busy) History(ctx context.Context, f module.EventFilter) ([]module.Event
 	return nil, b.read(ctx)
 }
 
-func (b busy) Audit(ctx context.Context, limit int) ([]module.AuditRecord, error) {
+func (b busy) Audit(ctx context.Context, name string, limit int) ([]module.AuditRecord, error) {
 	return nil, b.read(ctx)
 }
 

@@ -70,7 +70,7 @@ func (s *Server) module(c *call) error {
 
 func (s *Server) audit(c *call) error {
 	query := c.r.URL.Query()
-	if err := knownParams(query, "limit"); err != nil {
+	if err := knownParams(query, "module", "limit"); err != nil {
 		return err
 	}
 	limit, err := limitOf(query)
@@ -82,7 +82,7 @@ func (s *Server) audit(c *call) error {
 		return err
 	}
 	defer leave()
-	records, err := s.cfg.Runtime.Audit(c.r.Context(), limit)
+	records, err := s.cfg.Runtime.Audit(c.r.Context(), query.Get("module"), limit)
 	if err != nil {
 		return err
 	}

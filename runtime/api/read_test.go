@@ -56,7 +56,7 @@ func TestAModuleIsShownAsItsStatus(t *testing.T) {
 func TestReadsAreTheSameOnBothSides(t *testing.T) {
 	rt := &apitest.Runtime{
 		About:        api.Info{Version: "1.2.3", PID: 7, ModulesDir: "modules"},
-		AuditRecords: []module.AuditRecord{{Seq: 1, Action: "deploy"}, {Seq: 2, Action: "abort"}},
+		AuditRecords: []module.AuditRecord{{Seq: 1, Action: "deploy", Target: "hello@1.0.0"}, {Seq: 2, Action: "abort"}},
 	}
 	rt.Put(shifting())
 	rt.Emit(module.Event{Type: module.HostStarted, Message: "up"}, module.Event{Type: module.RolloutStep, Module: "hello", Message: "step"})
@@ -70,6 +70,7 @@ func TestReadsAreTheSameOnBothSides(t *testing.T) {
 		"/v1/events?limit=1":      `{"events":[{"seq":2,`,
 		"/v1/events?after=2":      `{"events":[]}`,
 		"/v1/audit?limit=1":       `{"records":[{"seq":2,`,
+		"/v1/audit?module=hello":  `{"records":[{"seq":1,`,
 		"/v1/info":                `{"version":"1.2.3",`,
 		"/v1/openapi.json":        `{`,
 		"/healthz":                `{"status":"ok"}`,

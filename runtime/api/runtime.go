@@ -60,8 +60,8 @@ type Runtime interface {
 	// is the last thing it yields.
 	Follow(ctx context.Context, filter module.EventFilter) iter.Seq2[module.Event, error]
 	// Audit are the newest limit audit records, oldest first; fewer where they are
-	// large. 0 means 200.
-	Audit(ctx context.Context, limit int) ([]module.AuditRecord, error)
+	// large. 0 means 200. With a name they are those of that module and its releases.
+	Audit(ctx context.Context, name string, limit int) ([]module.AuditRecord, error)
 
 	// Ready is nil when the runtime carries traffic for all it is meant to.
 	Ready() error

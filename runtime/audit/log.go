@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -127,10 +129,15 @@ func (l *Log) catchUpLocked(ctx context.Context) error {
 	return nil
 }
 
-// List gives the newest limit records, oldest first; 0 means 200. It checks nothing.
-func (l *Log) List(ctx context.Context, limit int) ([]module.AuditRecord, error) {
+// List gives the newest limit records, oldest first; 0 means 200. With a name it gives
+// those of that module and its releases alone, and reads the whole log for them. It
+// checks nothing.
+func (l *Log) List(ctx context.Context, name string, limit int) ([]module.AuditRecord, error) {
 	if limit <= 0 {
 		limit = defaultLimit
+	}
+	if name != "" {
+		return l.listOf(ctx, name, limit)
 	}
 	entries, err := l.stream.Last(ctx, "", limit)
 	if err != nil {
@@ -138,13 +145,40 @@ func (l *Log) List(ctx context.Context, limit int) ([]module.AuditRecord, error)
 	}
 	out := make([]module.AuditRecord, 0, len(entries))
 	for _, e := range entries {
-		var r module.AuditRecord
-		if err := json.Unmarshal(e.Data, &r); err != nil {
-			r = module.AuditRecord{Seq: e.Seq, Time: e.Time, Outcome: "unreadable", Reason: err.Error()}
-		}
-		out = append(out, r)
+		out = append(out, shown(e))
 	}
 	return out, nil
+}
+
+// listOf is List of one module.
+func (l *Log) listOf(ctx context.Context, name string, limit int) ([]module.AuditRecord, error) {
+	var out []module.AuditRecord
+	for next := uint64(1); ; {
+		batch, err := l.stream.Read(ctx, "", next, verifyBatch)
+		if err != nil {
+			return nil, fmt.Errorf("list audit records: %w", err)
+		}
+		if len(batch) == 0 {
+			return out, nil
+		}
+		for _, e := range batch {
+			r := shown(e)
+			if target, _, _ := strings.Cut(r.Target, "@"); target == name {
+				out = append(out, r)
+			}
+		}
+		out = slices.Delete(out, 0, max(0, len(out)-limit))
+		next = batch[len(batch)-1].Seq + 1
+	}
+}
+
+// shown is a record as it stands there, or that it cannot be read.
+func shown(e module.Entry) module.AuditRecord {
+	var r module.AuditRecord
+	if err := json.Unmarshal(e.Data, &r); err != nil {
+		return module.AuditRecord{Seq: e.Seq, Time: e.Time, Outcome: "unreadable", Reason: err.Error()}
+	}
+	return r
 }
 
 // Verify walks the whole chain and gives an error that wraps ErrBroken and names the

@@ -71,9 +71,37 @@ func TestRecordsAreChainedAcrossRestarts(t *testing.T) {
 		}
 	}
 	_, st := store(t, dir)
-	list, err := newLog(t, st).List(t.Context(), 4)
+	list, err := newLog(t, st).List(t.Context(), "", 4)
 	if err != nil || len(list) != 4 || list[0].Seq != 3 || list[3].Hash != prev.Hash {
 		t.Errorf("list %+v, %v", list, err)
+	}
+}
+
+func TestTheRecordsOfAModuleAreThoseOfItsReleasesAndNoOthers(t *testing.T) {
+	_, st := store(t, t.TempDir())
+	l := newLog(t, st)
+	for i := range 300 {
+		for _, target := range []string{fmt.Sprintf("hello@1.%d.0", i), "hello-world@1.0.0", ""} {
+			if i%100 != 99 && target != "" {
+				continue
+			}
+			if _, err := l.Record(t.Context(), deploy(target)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := l.Record(t.Context(), deploy("hello")); err != nil {
+		t.Fatal(err)
+	}
+	for limit, want := range map[int]string{0: "hello@1.99.0 hello@1.199.0 hello@1.299.0 hello", 2: "hello@1.299.0 hello"} {
+		var got []string
+		list, err := l.List(t.Context(), "hello", limit)
+		for _, r := range list {
+			got = append(got, r.Target)
+		}
+		if err != nil || strings.Join(got, " ") != want {
+			t.Errorf("limit %d: %q, %v", limit, got, err)
+		}
 	}
 }
 
@@ -106,7 +134,7 @@ func TestConcurrentRecordsMakeOneChain(t *testing.T) {
 	if err := l.Verify(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if list, err := l.List(t.Context(), 0); err != nil || len(list) != 20 {
+	if list, err := l.List(t.Context(), "", 0); err != nil || len(list) != 20 {
 		t.Errorf("%d records, %v", len(list), err)
 	}
 }

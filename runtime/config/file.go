@@ -29,10 +29,10 @@ func (l leaf) field() string { return strings.Join(l.path, ".") }
 type places func(field string) string
 
 // apply sets what the file's text says.
-func (c *Config) apply(name string, text []byte) (places, error) {
+func (c *Config) apply(name string, text []byte) error {
 	leaves, err := parse(name, text)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, l := range leaves {
 		set, err := c.setter(l)
@@ -40,7 +40,7 @@ func (c *Config) apply(name string, text []byte) (places, error) {
 			err = set(l.values)
 		}
 		if err != nil {
-			return nil, located(err, l.field(), strings.Join(l.values, ","), place(name, l))
+			return located(err, l.field(), strings.Join(l.values, ","), place(name, l))
 		}
 	}
 	at := func(field string) string {
@@ -51,7 +51,7 @@ func (c *Config) apply(name string, text []byte) (places, error) {
 		}
 		return ""
 	}
-	return at, cmp.Or(c.checkRollouts(at), c.checkQuotas(at))
+	return cmp.Or(c.checkRollouts(at), c.checkQuotas(at))
 }
 
 func place(name string, l leaf) string { return fmt.Sprintf("%s line %d", name, l.line) }

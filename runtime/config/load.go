@@ -53,8 +53,7 @@ func Load(from Sources) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	at, err := c.apply(name, text)
-	if err != nil {
+	if err := c.apply(name, text); err != nil {
 		return Config{}, err
 	}
 	env := from.Env
@@ -76,7 +75,7 @@ func Load(from Sources) (Config, error) {
 			}
 		}
 	}
-	if err := c.check(at); err != nil {
+	if err := c.check(); err != nil {
 		return Config{}, err
 	}
 	return c, nil
@@ -109,11 +108,11 @@ func readFile(named string) (name string, text []byte, err error) {
 }
 
 // check holds settings against each other, wherever each was set.
-func (c Config) check(at places) error {
+func (c Config) check() error {
 	if _, port, _ := net.SplitHostPort(c.Admin); c.Admin == c.Listen && port != "0" {
 		return &module.Error{Kind: module.Invalid, Field: "admin", Value: c.Admin, Msg: "is the address that listen has", Hint: "give it another port"}
 	}
-	return c.checkGrants(at)
+	return nil
 }
 
 // located is err with the place where the text stands. Where err names the value by

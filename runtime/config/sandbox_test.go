@@ -1,8 +1,6 @@
 package config_test
 
 import (
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -54,11 +52,6 @@ func TestAWrongSandboxIsRefusedWithPlaceValueAndRemedy(t *testing.T) {
 		"an entry twice":               {grants("env: [TZ, TZ]"), []string{"modules.hello.grants.env", `"TZ"`, "is the same as env[0]"}},
 		"a variable of the runtime":    {grants("env: [SEGUE_STATE]"), []string{"modules.hello.grants.env", `"SEGUE_STATE"`, "is for the runtime"}},
 		"all permissions as one":       {"modules: {hello: {grants: all}}\n", []string{"modules.hello.grants", "all", "has settings below it"}},
-		"the state to read":            {"state_dir: /var/lib/segue/state\n" + grants("read: [/etc, /var/lib]"), []string{"modules.hello.grants.read", `"/var/lib"`, "line 5", "reaches into state_dir (/var/lib/segue/state)", "beside it"}},
-		"a part of the state":          {"state_dir: /var/lib/segue/state\n" + grants("write: [/var/lib/segue/state/data/other]"), []string{"modules.hello.grants.write", "reaches into state_dir"}},
-		"everything to read":           {grants("read: [/]"), []string{"modules.hello.grants.read", "reaches into state_dir"}},
-		"a program of the state":       {"state_dir: /s\n" + grants("exec: [/s/artifacts/a]"), []string{"modules.hello.grants.exec", "reaches into state_dir"}},
-		"the modules to write":         {"modules_dir: /srv/modules\n" + grants("write: [/srv]"), []string{"modules.hello.grants.write", `"/srv"`, "reaches into modules_dir (/srv/modules), which decides what runs"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := load(t, c.text)
@@ -74,8 +67,8 @@ func TestAWrongSandboxIsRefusedWithPlaceValueAndRemedy(t *testing.T) {
 	}
 }
 
-func TestWhatLiesBesideTheStateMayBeGranted(t *testing.T) {
-	cfg, err := load(t, "state_dir: /srv/state\nmodules_dir: /srv/modules\n"+grants("{read: [/srv/modules, /srv/statements], write: [/srv/modules-data, \"{data}\"]}"))
+func TestWhatTheFileGrantsIsOneModules(t *testing.T) {
+	cfg, err := load(t, grants("{read: [/srv/modules, /srv/statements], write: [/srv/modules-data, \"{data}\"]}"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,40 +78,6 @@ func TestWhatLiesBesideTheStateMayBeGranted(t *testing.T) {
 	}
 	if got := cfg.Grants("other"); !reflect.DeepEqual(got, manifest.Permissions{}) {
 		t.Errorf("another has %+v", got)
-	}
-}
-
-func TestTheStateOfAFlagIsKeptFromGrantsAsWell(t *testing.T) {
-	file := write(t, grants("read: [/srv]"))
-	_, err := config.Load(config.Sources{File: file, Env: noEnv, Flags: map[string]string{"state": "/srv/state"}})
-	if err == nil || !strings.Contains(err.Error(), "reaches into state_dir (/srv/state)") {
-		t.Errorf("got %v", err)
-	}
-	t.Chdir(t.TempDir())
-	here, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = load(t, grants("read: ["+here+"]"))
-	if err == nil || !strings.Contains(err.Error(), "reaches into state_dir ("+filepath.Join(here, ".segue")+")") {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestAGrantIsCheckedWhoeverGivesIt(t *testing.T) {
-	cfg := config.Default()
-	cfg.StateDir = "/srv/state"
-	for field, p := range map[string]manifest.Permissions{
-		"env[0]": {Env: []string{"LD_PRELOAD"}},
-		"read":   {Read: []string{"/srv"}},
-	} {
-		err, ok := cfg.CheckGrants(p).(*module.Error)
-		if !ok || err.Kind != module.Invalid || err.Field != field || err.Value == "" || err.Hint == "" {
-			t.Errorf("%s: got %+v", field, err)
-		}
-	}
-	if err := cfg.CheckGrants(manifest.Permissions{Read: []string{"/etc"}}); err != nil {
-		t.Error(err)
 	}
 }
 

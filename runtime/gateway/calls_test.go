@@ -146,7 +146,35 @@ func TestAModuleWithoutPermissionsHasNoSockets(t *testing.T) {
 			t.Error(o)
 		}
 	}
-	if d := s.denied(); !slices.Contains(d, "gateway: socket") {
+	if d := s.denied(); !slices.Contains(d, "gateway: open a network socket") || !strings.Contains(s.hint("open a network socket"), "permissions.connect") {
+		t.Error("denied:", d)
+	}
+}
+
+func TestWhatWasWithheldIsSaidToBe(t *testing.T) {
+	asked := manifest.Permissions{Connect: []string{"192.0.2.1:443"}, Exec: []string{"/bin/true"}}
+	s := run(t, &book{}, nothing, asked, "dial 192.0.2.1:443", "exec /bin/true", "spawn /bin/true")
+	for range 3 {
+		s.next()
+	}
+	for _, what := range []string{"open a network socket", "execveat /bin/true", "start a process (clone)"} {
+		if hint := s.hint(what); hint != "its manifest asks for it, and it was withheld: the operator grants it in segue.yaml, in modules.hello.grants" {
+			t.Errorf("%s: the hint is %q", what, hint)
+		}
+	}
+}
+
+func TestProgramsAreSaidToNeedAPermission(t *testing.T) {
+	s := run(t, &book{}, nothing, nothing, "spawn /bin/true", "namespace")
+	for range 2 {
+		if o := s.next(); o.Errno != int(unix.EPERM) {
+			t.Error(o)
+		}
+	}
+	if hint := s.hint("start a process (clone)"); hint != "programs have to be asked for in permissions.exec, and granted" {
+		t.Errorf("the hint is %q", hint)
+	}
+	if d := s.denied(); !slices.Contains(d, "seccomp: make a namespace (clone)") || s.hint("make a namespace (clone)") != "" {
 		t.Error("denied:", d)
 	}
 }
@@ -158,14 +186,14 @@ func TestADenialSaysWhatWouldAllowIt(t *testing.T) {
 	for range 4 {
 		s.next()
 	}
-	if o := s.next(); !o.Denied || !strings.Contains(o.Error, "connect 192.0.2.1:443 is not granted to hello; the operator grants it with `segue approve hello`") {
+	if o := s.next(); !o.Denied || !strings.Contains(o.Error, "connect 192.0.2.1:443 is not granted to hello; its manifest asks for it, and it was withheld: the operator grants it with `segue approve hello grant`, or in segue.yaml, in modules.hello.grants") {
 		t.Error(o)
 	}
 	if o := s.next(); !o.Denied || !strings.Contains(o.Error, `"127.0.0.1:9001" in permissions.listen`) {
 		t.Error(o)
 	}
 	for what, hint := range map[string]string{
-		"connect 192.0.2.1:443": "segue approve hello", "listen 127.0.0.1:9000": "segue approve hello",
+		"connect 192.0.2.1:443": "withheld", "listen 127.0.0.1:9000": "withheld",
 		"connect 192.0.2.2:443": `"192.0.2.2:443" in permissions.connect`,
 		"listen [::]:9002":      `":9002" in permissions.listen`,
 	} {

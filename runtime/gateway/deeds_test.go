@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"os/exec"
 	"runtime"
 	"slices"
 	"strconv"
@@ -70,8 +71,14 @@ var deeds = map[string]func(args ...string) (string, error){
 		_, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP)
 		return "", err
 	},
-	"unshare":    func(...string) (string, error) { return "", unix.Unshare(0) },
-	"exec":       execute,
+	"unshare": func(...string) (string, error) { return "", unix.Unshare(0) },
+	"exec":    execute,
+	"spawn":   func(args ...string) (string, error) { return "", exec.Command(args[0]).Run() },
+	"namespace": func(...string) (string, error) {
+		cmd := exec.Command("/bin/true")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUTS}
+		return "", cmd.Run()
+	},
 	"bad-memory": badMemory,
 	"bad-fd":     func(...string) (string, error) { return "", unix.Connect(999, &unix.SockaddrInet4{Port: 80}) },
 	"flood": func(args ...string) (string, error) {

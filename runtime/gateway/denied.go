@@ -36,13 +36,32 @@ func (s *supervisor) deny(t tracee, call notification) outcome {
 	case "kill", "tkill", "tgkill", "rt_sigqueueinfo", "pidfd_open":
 		what += " " + strconv.Itoa(int(int32(call.args[0])))
 	case "execve", "execveat":
-		hint = "its manifest has to ask for the program, in permissions.exec, and the operator to grant it"
+		hint = s.process.spawning()
+	case "clone", "fork", "vfork":
+		what = "start a process (" + name + ")"
+		if name == "clone" && call.args[0]&namespaces != 0 {
+			what = "make a namespace (clone)"
+			break
+		}
+		hint = s.process.spawning()
 	}
 	s.process.denied(module.BySeccomp, what, hint)
 	if refused[name] {
 		return failed(unix.EACCES)
 	}
 	return failed(unix.EPERM)
+}
+
+// namespaces are the flags of clone by which a process makes itself a machine of its own,
+// which no permission is for.
+const namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWCGROUP
+
+// spawning says what would let the module start programs.
+func (p *process) spawning() string {
+	if len(p.req.Withheld.Exec) > 0 {
+		return p.withheld()
+	}
+	return "programs have to be asked for in permissions.exec, and granted"
 }
 
 // printable is s for people: in one line, of at most maxTold bytes.

@@ -24,12 +24,32 @@ func (r *refusal) Error() string {
 func (p *process) refuse(what, list, permission string, asked bool) *refusal {
 	r := &refusal{module: p.req.Release.Module, what: what}
 	if asked {
-		r.hint = "the operator grants it with `segue approve " + r.module + "`"
+		r.hint = p.withheld()
 	} else {
-		r.hint = "its manifest has to ask for it, with " + strconv.Quote(permission) + " in permissions." + list + ", and the operator to grant it"
+		r.hint = "its manifest has to ask for it, with " + strconv.Quote(permission) + " in permissions." + list + ", and the operator to grant it with " + p.ways()
 	}
 	p.denied(module.ByGateway, what, r.hint)
 	return r
+}
+
+// ways are those to grant the module something.
+func (p *process) ways() string {
+	name := p.req.Release.Module
+	return "`segue approve " + name + " grant`, or in segue.yaml, in modules." + name + ".grants"
+}
+
+// refuseSockets records that the module has no permission to use the network at all.
+func (p *process) refuseSockets() {
+	hint := "its manifest has to ask for what it connects to, in permissions.connect, and the operator to grant it with " + p.ways()
+	if len(p.req.Withheld.Connect)+len(p.req.Withheld.Listen) > 0 {
+		hint = p.withheld()
+	}
+	p.denied(module.ByGateway, "open a network socket", hint)
+}
+
+// withheld says who allows what the manifest asks for and the module was not granted.
+func (p *process) withheld() string {
+	return "its manifest asks for it, and it was withheld: the operator grants it with " + p.ways()
 }
 
 // refuseConnect refuses a connection to a name or an address.
@@ -59,5 +79,5 @@ func (p *process) refuseListen(at netip.AddrPort) *refusal {
 
 // refuseAnyPort records that the module may not listen on a port that the kernel chooses.
 func (p *process) refuseAnyPort(addr netip.Addr) {
-	p.denied(module.ByGateway, "listen "+hostPort(addr.String(), 0), "its manifest has to ask for a port by its number, in permissions.listen, and the operator to grant it")
+	p.denied(module.ByGateway, "listen "+hostPort(addr.String(), 0), "its manifest has to ask for a port by its number, in permissions.listen, and the operator to grant it with "+p.ways())
 }

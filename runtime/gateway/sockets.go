@@ -25,7 +25,7 @@ func (s *supervisor) socket(ctx context.Context, t tracee, call notification) ou
 	case domain != unix.AF_INET && domain != unix.AF_INET6:
 		return s.deny(t, call)
 	case len(granted.Connect) == 0 && len(granted.Listen) == 0:
-		s.process.denied(module.ByGateway, "socket", "its manifest has to ask for what it connects to, in permissions.connect, and the operator to grant it")
+		s.process.refuseSockets()
 		return failed(unix.EACCES)
 	case kind&^flags == unix.SOCK_STREAM && (protocol == 0 || protocol == unix.IPPROTO_TCP):
 		return s.openDeaf(call, int(domain), int(flags))

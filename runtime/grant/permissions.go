@@ -56,10 +56,12 @@ func Union(a, b manifest.Permissions) manifest.Permissions {
 }
 
 // Lines are the entries for people, each behind its kind, "connect api.example.com:443",
-// in the order of the kinds and of the alphabet: equal permissions are equal lines.
+// first what may be run and written, then the other kinds in their order, each in that of
+// the alphabet: equal permissions are equal lines.
 func Lines(p manifest.Permissions) []string {
 	var lines []string
-	for _, kind := range manifest.PermissionKinds {
+	kinds := append([]string{"exec", "write"}, slices.DeleteFunc(slices.Clone(manifest.PermissionKinds), func(kind string) bool { return kind == "exec" || kind == "write" })...)
+	for _, kind := range kinds {
 		for _, entry := range slices.Sorted(slices.Values(*p.Of(kind))) {
 			lines = append(lines, kind+" "+entry)
 		}

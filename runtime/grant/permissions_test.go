@@ -83,7 +83,7 @@ func TestEqualPermissionsAreEqualLines(t *testing.T) {
 		Read: []string{"/b", "/a"}, Write: []string{"{data}"}, Connect: []string{"api.example.com:443"}, Listen: []string{":9000"},
 		Env: []string{"TZ"}, Exec: []string{"/bin/a"}, Capabilities: []string{"payments@1"}, Tenants: []string{"*"},
 	}
-	want := []string{"read /a", "read /b", "write {data}", "connect api.example.com:443", "listen :9000", "env TZ", "exec /bin/a", "capabilities payments@1", "tenants *"}
+	want := []string{"exec /bin/a", "write {data}", "read /a", "read /b", "connect api.example.com:443", "listen :9000", "env TZ", "capabilities payments@1", "tenants *"}
 	if got := grant.Lines(p); !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}

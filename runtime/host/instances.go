@@ -122,7 +122,8 @@ func (s *instances) Start(ctx context.Context, id string, plan rollout.Plan) (ro
 		ID: id, Release: plan.Release, ManifestText: a.ManifestText, Binary: a.File(), Dynamic: a.Executable.Interpreter != "",
 		Permissions: permissions, Withheld: withheld, Quotas: quotas, DataDir: s.dataFolder(plan.Module, permissions),
 		Gateway:   link{gateway: s.gateway, release: plan.Release, permissions: permissions, withheld: withheld},
-		Denied:    func(d module.Denial) { s.journal.denied(plan.Release, id, d) },
+		Denied:    func(d module.Denial) { s.journal.denied(plan.Release, id, quotas, d) },
+		Raise:     func(quota string) string { return raising(s.cfg, plan.Module, quota, plan.Quotas) },
 		StopGrace: s.cfg.Module(plan.Module).StopGrace,
 	})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/rollout"
 	"github.com/segue-run/segue/runtime/telemetry"
+	"github.com/segue-run/segue/sdk/manifest"
 	"go.uber.org/zap"
 )
 
@@ -75,15 +76,8 @@ func (j *journal) write(rec module.AuditRecord) {
 
 // denied tells what a module tried and may not, or which quota it has reached. Who did
 // it is the module.
-func (j *journal) denied(rel module.Release, id string, d module.Denial) {
-	reason := d.By + ": " + d.What
-	if d.Hint != "" {
-		reason += "; " + d.Hint
-	}
-	message := rel.String() + " may not " + d.What
-	if d.By == module.ByQuota {
-		message = rel.String() + " has reached its quota: " + d.What
-	}
+func (j *journal) denied(rel module.Release, id string, quotas manifest.Quotas, d module.Denial) {
+	message, reason := told(rel, quotas, d)
 	j.Emit(module.Event{Type: module.ModuleDenied, Module: rel.Module, Version: rel.Version, Digest: rel.Digest, Instance: id, Reason: reason, Message: message})
 	j.Note(module.AuditRecord{Actor: module.Actor{Kind: "module", Name: rel.Module}, Action: d.What, Target: rel.String(), Digest: rel.Digest, Outcome: "denied", Reason: reason})
 }

@@ -108,8 +108,8 @@ func (r runtime) Follow(ctx context.Context, filter module.EventFilter) iter.Seq
 	return r.events.Follow(ctx, filter)
 }
 
-func (r runtime) Audit(ctx context.Context, limit int) ([]module.AuditRecord, error) {
-	return r.audit.List(ctx, limit)
+func (r runtime) Audit(ctx context.Context, name string, limit int) ([]module.AuditRecord, error) {
+	return r.audit.List(ctx, name, limit)
 }
 
 func (r runtime) Ready() error {

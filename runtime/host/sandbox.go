@@ -9,11 +9,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/segue-run/segue/runtime/artifact"
+	"github.com/segue-run/segue/runtime/config"
 	"github.com/segue-run/segue/runtime/grant"
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/sandbox"
+	"github.com/segue-run/segue/sdk/manifest"
 	"go.uber.org/zap"
 )
 
@@ -22,7 +25,7 @@ import (
 func (h *host) openSandbox(ctx context.Context) error {
 	machine, err := sandbox.Probe(ctx, sandbox.Config{
 		Name: "segue", FirstUID: h.cfg.Sandbox.UIDs.First, LastUID: h.cfg.Sandbox.UIDs.Last,
-		DataDir: dataDir(h.cfg.StateDir), Protected: []string{h.cfg.StateDir, h.cfg.ModulesDir},
+		DataDir: dataDir(h.cfg.StateDir), Protected: h.cfg.Protected(),
 		Without: h.cfg.Sandbox.Without, Logger: h.opts.Logger,
 	})
 	if err != nil {
@@ -35,8 +38,30 @@ func (h *host) openSandbox(ctx context.Context) error {
 			Msg:  fmt.Sprintf("modules would run at level %q here", machine.Level()),
 			Hint: "`segue doctor` says what is missing and what would change that; or set sandbox.require lower"}
 	}
+	if err := checkGrants(h.cfg, machine.Check, h.log); err != nil {
+		return err
+	}
 	h.info.Sandbox = machine.Level()
 	h.log.Info("modules are held in", zap.String("level", string(machine.Level())), zap.Strings("not_there", namesLacking(machine.Layers())))
+	return nil
+}
+
+// checkGrants refuses to run where the configuration grants what no module may have. A
+// link on the way of a path is told alone: a module that may write there could have laid
+// it, and would keep the runtime from starting. What asks for the path is refused.
+func checkGrants(cfg config.Config, check func(manifest.Permissions) error, log *zap.Logger) error {
+	for _, name := range slices.Sorted(maps.Keys(cfg.Modules)) {
+		err := check(cfg.Grants(name))
+		if errors.Is(err, sandbox.ErrLink) {
+			log.Warn("a path that is granted has a link on its way", zap.String("module", name), zap.Error(err))
+			continue
+		}
+		if e, refused := errors.AsType[*module.Error](err); refused {
+			e.Kind = module.Invalid
+			e.Field = "modules." + name + ".grants." + strings.TrimPrefix(e.Field, "permissions.")
+			return e
+		}
+	}
 	return nil
 }
 

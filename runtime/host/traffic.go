@@ -64,8 +64,7 @@ type target struct {
 
 func (t *traffic) Target(id string, rel module.Release, inst rollout.Instance, observe func(rollout.Observation)) rollout.Target {
 	most := inst.Sandbox().Quotas.Requests
-	full := module.Denial{By: module.ByQuota, What: "requests",
-		Hint: fmt.Sprintf("it may have %d in flight; its manifest may ask for more in quotas.requests, up to the operator's ceiling", most)}
+	full := module.Denial{By: module.ByQuota, What: "requests"}
 	made := balance.NewTarget(balance.TargetConfig{
 		Labels: proxy.Labels{Module: rel.Module, Version: rel.Version, Instance: id},
 		Dial:   inst.Dial,

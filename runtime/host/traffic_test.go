@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
@@ -90,7 +89,7 @@ func TestARequestThatHasNoRoomIsADenialOfItsInstance(t *testing.T) {
 		}
 	}
 	held.Done(proxy.Outcome{Class: proxy.ClassOK, Status: 200})
-	if len(denials) != 2 || denials[0] != denials[1] || denials[0].By != module.ByQuota || denials[0].What != "requests" || !strings.Contains(denials[0].Hint, "may have 1 in flight") {
+	if len(denials) != 2 || denials[0] != denials[1] || denials[0].By != module.ByQuota || denials[0].What != "requests" {
 		t.Errorf("it was denied %+v", denials)
 	}
 }

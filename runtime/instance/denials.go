@@ -42,8 +42,13 @@ func (d *denials) add(denial module.Denial) {
 func (i *Instance) Denials() []module.Denial { return i.denials.all() }
 
 // Deny counts what another part of the host has refused the process, as the sandbox's
-// own denials are.
-func (i *Instance) Deny(d module.Denial) { i.denials.add(d) }
+// own denials are. What would raise a quota need not be said.
+func (i *Instance) Deny(d module.Denial) {
+	if d.By == module.ByQuota && d.Hint == "" {
+		d.Hint = i.raise(d.What)
+	}
+	i.denials.add(d)
+}
 
 // Deny counts what another part of the host saw denied to the process with that pid. Where
 // none of the Starter's has it, it does nothing.
@@ -86,7 +91,7 @@ func (d *denials) count(denial module.Denial) bool {
 		}
 		if ofLayer++; known.What == denial.What {
 			known.Count += denial.Count
-			known.Last = denial.Last
+			known.Last, known.Fatal = denial.Last, known.Fatal || denial.Fatal
 			return false
 		}
 	}
@@ -95,6 +100,20 @@ func (d *denials) count(denial module.Denial) bool {
 	}
 	d.kept = append(d.kept, denial)
 	return true
+}
+
+// ends marks a quota as the one that the process died of; it reports whether that was
+// reached before.
+func (d *denials) ends(quota string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for n := range d.kept {
+		if known := &d.kept[n]; known.By == module.ByQuota && known.What == quota {
+			known.Fatal = true
+			return true
+		}
+	}
+	return false
 }
 
 // all is a copy, in the order in which they were first.

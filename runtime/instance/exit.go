@@ -57,6 +57,7 @@ func (i *Instance) ending() Exit {
 		e.Signal = unix.SignalName(status.Signal())
 	}
 	if e.Quota = i.quotaOf(e, state.UserTime()+state.SystemTime()); e.Quota != "" {
+		i.endedFor(e.Quota)
 		e.Cause = module.DiedOfQuota
 		if e.Quota == watchdog.Memory {
 			e.Cause = module.DiedOfMemory

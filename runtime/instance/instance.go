@@ -43,6 +43,7 @@ type Instance struct {
 	cell    *sandbox.Cell // nil where there is no Machine
 	sandbox module.Sandbox
 	denials denials
+	raise   func(quota string) string // says what would raise it
 	link    link
 	watched watched     // by the watchdog
 	launch  launch.Spec // all but what the environment gets at the last moment

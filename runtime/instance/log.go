@@ -22,9 +22,6 @@ const (
 	bytesPerSecond = 1 << 20
 )
 
-// excessEvery is how often it is told at most that a module writes too much.
-const excessEvery = time.Minute
-
 // The streams that a module's lines come on.
 const (
 	stdout = "stdout"
@@ -34,18 +31,19 @@ const (
 // moduleLog puts what a module writes into the runtime's log, each line at its own
 // level, and remembers the end of it.
 type moduleLog struct {
-	log    *zap.Logger
-	most   int    // lines a second
-	excess func() // told that there were more; does not block
+	log  *zap.Logger
+	most int // lines a second
+	// excess is told how many more there were, twice a second at most. It does not block.
+	excess func(lines int)
 
 	mu      sync.Mutex
 	tail    tail
 	panics  bool // standard error shows a stack trace
 	second  int64
-	count   int       // lines in this second
-	told    time.Time // when excess was called last
-	size    int       // their bytes
-	dropped int
+	count   int // lines in this second
+	size    int // their bytes
+	dropped int // of this second
+	untold  int // of those that were dropped, those that excess was not told of
 }
 
 // stream is a writer for one stream. The caller flushes it at the end.
@@ -59,26 +57,30 @@ func (m *moduleLog) line(stream string, line []byte, dropped int) {
 	if len(bytes.TrimSpace(line)) == 0 {
 		return
 	}
-	if m.write(stream, line, dropped) {
-		m.excess()
+	if excess := m.write(stream, line, dropped); excess > 0 {
+		m.excess(excess)
 	}
 }
 
-// write reports whether there is an excess to tell of.
-func (m *moduleLog) write(stream string, line []byte, dropped int) (excess bool) {
+// write gives the number of dropped lines that there are to tell of.
+func (m *moduleLog) write(stream string, line []byte, dropped int) (excess int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.tail.add(line)
-	if now := time.Now(); !m.admitLocked(now, len(line)) {
-		if excess = now.Sub(m.told) >= excessEvery; excess {
-			m.told = now
-		}
+	admitted := m.admitLocked(time.Now(), len(line))
+	if !admitted {
+		m.untold++
+	}
+	if m.dropped <= 1 { // the first of this second, or what is left of one before
+		excess, m.untold = m.untold, 0
+	}
+	if !admitted {
 		return excess
 	}
 	level, text, fields := m.readLocked(stream, line)
 	entry := m.log.Check(level, printable(text))
 	if entry == nil {
-		return false
+		return excess
 	}
 	out := append(make([]zap.Field, 0, 3), zap.String("stream", stream))
 	if len(fields) > 0 {
@@ -88,7 +90,7 @@ func (m *moduleLog) write(stream string, line []byte, dropped int) (excess bool)
 		out = append(out, zap.Int("dropped_bytes", dropped))
 	}
 	entry.Write(out...)
-	return false
+	return excess
 }
 
 // admitLocked counts by the second.
@@ -113,11 +115,16 @@ func (m *moduleLog) reportLocked() {
 	}
 }
 
-// close reports what was dropped last.
+// close tells of what was dropped last.
 func (m *moduleLog) close() {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.reportLocked()
+	excess := m.untold
+	m.untold = 0
+	m.mu.Unlock()
+	if excess > 0 {
+		m.excess(excess)
+	}
 }
 
 // lastLines is the end of what the module wrote, oldest line first.

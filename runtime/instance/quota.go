@@ -39,6 +39,13 @@ func (i *Instance) ownFolders() (folders []string) {
 }
 
 // reached counts that a quota was reached.
-func (i *Instance) reached(quota string) {
-	i.denials.add(module.Denial{By: module.ByQuota, What: quota, Hint: "raise quotas." + quota + " of the module, if it needs that much"})
+func (i *Instance) reached(quota string) { i.Deny(module.Denial{By: module.ByQuota, What: quota}) }
+
+// endedFor counts that the process died of a quota. Where it was killed for it that was
+// counted then.
+func (i *Instance) endedFor(quota string) {
+	if i.proc.killedFor() == quota && i.denials.ends(quota) {
+		return
+	}
+	i.Deny(module.Denial{By: module.ByQuota, What: quota, Fatal: true})
 }

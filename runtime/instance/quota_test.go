@@ -33,6 +33,14 @@ func has(i *instance.Instance, quota string) bool {
 	})
 }
 
+// died checks that the quota is a denial, and the one that ended it.
+func died(t *testing.T, i *instance.Instance, quota string) {
+	t.Helper()
+	if !slices.ContainsFunc(i.Denials(), func(d module.Denial) bool { return d.By == module.ByQuota && d.What == quota && d.Fatal }) {
+		t.Errorf("denials %+v", i.Denials())
+	}
+}
+
 func TestAMemoryHogIsEndedAndExplainedWhateverCountsIt(t *testing.T) {
 	for name, without := range map[string][]string{
 		"by a cgroup":     nil,
@@ -51,6 +59,7 @@ func TestAMemoryHogIsEndedAndExplainedWhateverCountsIt(t *testing.T) {
 			if e := i.Exit(); e.Quota != "memory" || e.Requested {
 				t.Errorf("exit %+v", e)
 			}
+			died(t, i, "memory")
 			i.Stop(t.Context(), 0)
 			p.empty()
 		})
@@ -131,6 +140,7 @@ func TestAModuleThatSpendsItsProcessorTimeIsExplained(t *testing.T) {
 				t.Error("it survived")
 			}
 			ended(t, i, module.DiedOfQuota, "CPU time quota of 1s reached")
+			died(t, i, "cpu_time")
 		})
 	}
 }
@@ -147,8 +157,32 @@ func TestAModuleThatStartsTooManyThreadsIsExplained(t *testing.T) {
 	}
 	if held {
 		ended(t, i, module.DiedOfQuota, "processes quota of 64 reached")
+		died(t, i, "processes")
 	}
 	i.Stop(t.Context(), 0)
+}
+
+func TestAModuleThatIsRefusedAProcessAndLivesOnIsToldOf(t *testing.T) {
+	p := newPrison(t, sandbox.Config{}, nil)
+	spec := p.spec("")
+	spec.Permissions.Exec = []string{"/bin/sleep"}
+	spec.Quotas.Processes = 64
+	i := p.start(spec)
+	held := p.on("cgroup-pids") || p.on("user-namespace")
+	_, said := get(t, i, "/spawn")
+	if refused := strings.Contains(said, unix.EAGAIN.Error()); refused != held {
+		t.Fatalf("it says %q, in %+v", said, i.Sandbox().Layers)
+	}
+	if p.on("cgroup-pids") { // nothing else tells
+		waitFor(t, "the denial", func() bool { return has(i, "processes") })
+		for _, d := range i.Denials() {
+			if d.Fatal {
+				t.Errorf("denial %+v", d)
+			}
+		}
+	}
+	i.Stop(t.Context(), 0)
+	p.empty()
 }
 
 func TestALogFloodIsADenialAndItsRateTheQuota(t *testing.T) {
@@ -168,9 +202,14 @@ func TestALogFloodIsADenialAndItsRateTheQuota(t *testing.T) {
 			t.Errorf("%d lines in second %d", n, second)
 		}
 	}
+	<-i.Done()
+	dropped := 0
+	for _, e := range p.logs.FilterMessage("a module writes too much; lines were dropped").All() {
+		dropped += int(e.ContextMap()["lines"].(int64))
+	}
 	for _, d := range i.Denials() {
-		if d.What == "log_lines" && d.Count != 1 {
-			t.Errorf("told %d times within a minute", d.Count)
+		if d.What == "log_lines" && d.Count != uint64(dropped) {
+			t.Errorf("%d lines were dropped, %d are told", dropped, d.Count)
 		}
 	}
 }

@@ -55,6 +55,9 @@ type Spec struct {
 	// Denied is told once of each different thing that the process tries and may not,
 	// and of each quota that it reaches. It must not block. May be nil.
 	Denied func(module.Denial)
+	// Raise says what would raise a quota, for the denials of those that are reached. May
+	// be nil.
+	Raise func(quota string) string
 	// Env is what the module's environment has beside what the contract puts
 	// there: key=value. Nothing of the host's is inherited.
 	Env []string
@@ -106,14 +109,19 @@ func (s *Starter) prepare(spec Spec) (_ *Instance, err error) {
 		starter: s, id: spec.ID, release: spec.Release, manifest: own, text: spec.ManifestText,
 		grace: spec.StopGrace, log: log,
 		proc: newProcess(), hello: newHandshake(), denials: denials{tell: spec.Denied},
-		serving: make(chan struct{}), done: make(chan struct{}), released: make(chan struct{}),
+		raise: spec.Raise, serving: make(chan struct{}), done: make(chan struct{}), released: make(chan struct{}),
 	}
 	if i.grace <= 0 {
 		i.grace = s.cfg.StopGrace
 	}
+	if i.raise == nil {
+		i.raise = func(quota string) string { return "raise quotas." + quota + " of the module" }
+	}
 	i.words = &moduleLog{
 		log: log.Named("output"), most: cmp.Or(spec.Quotas.LogLines, linesPerSecond),
-		excess: func() { i.reached("log_lines") },
+		excess: func(lines int) {
+			i.Deny(module.Denial{By: module.ByQuota, What: "log_lines", Count: uint64(lines)})
+		},
 	}
 	i.kills.Store(s.kills.now())
 	i.control = &control{nonce: random(32), proc: i.proc}

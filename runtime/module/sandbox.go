@@ -95,8 +95,11 @@ type Sandbox struct {
 	Withheld    manifest.Permissions `json:"withheld,omitzero"`
 	// Useless are those of Permissions that come to nothing, each with why: "write /srv/out:
 	// user 700001 may not write there (root, mode 0755)".
-	Useless []string        `json:"useless,omitempty"`
-	Quotas  manifest.Quotas `json:"quotas,omitzero"`
+	Useless []string `json:"useless,omitempty"`
+	// Revoked are those of Permissions that are not granted any more: the process has them
+	// until it ends.
+	Revoked manifest.Permissions `json:"revoked,omitzero"`
+	Quotas  manifest.Quotas      `json:"quotas,omitzero"`
 }
 
 // Grants are what operators have approved for a module with `segue approve`; what the
@@ -119,6 +122,18 @@ type Denial struct {
 	What string `json:"what"`
 	// Hint says what would allow it; empty where nothing does.
 	Hint string `json:"hint,omitempty"`
+	// Fatal: it was a quota, and the process died of it.
+	Fatal bool `json:"fatal,omitempty"`
+}
+
+// Fall is how a release's process ended by itself, or why it had to be replaced.
+type Fall struct {
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason"`
+	// Quota is the one that it died of, "memory"; empty for none. Hint says what would
+	// raise it.
+	Quota string `json:"quota,omitempty"`
+	Hint  string `json:"hint,omitempty"`
 }
 
 // What denies, in Denial.By.

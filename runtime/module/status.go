@@ -82,13 +82,16 @@ type ReleaseStatus struct {
 	// Reason says why it is where it is; of a stable release that is being restarted,
 	// why it fell.
 	Reason string `json:"reason,omitempty"`
+	// Fell is how its last process fell that had to be replaced; nil for none.
+	Fell *Fall `json:"fell,omitempty"`
 	// NextTry is when a release that keeps failing is started again.
 	NextTry  time.Time `json:"next_try,omitzero"`
 	Requests uint64    `json:"requests"` // answered since this instance got traffic
 	Errors   uint64    `json:"errors"`   // of these: 5xx and transport errors
 	// Sandbox is what holds its process in; nil where none runs.
 	Sandbox *Sandbox `json:"sandbox,omitempty"`
-	// Denials are what the process has tried and may not, and the quotas it has reached.
+	// Denials are what the process has tried and may not, and the quotas that it and those
+	// that fell before it have reached.
 	Denials []Denial `json:"denials,omitempty"`
 }
 

@@ -142,12 +142,16 @@ func (o *owner) tellWaiting(now time.Time) {
 	if key == o.waits {
 		return
 	}
-	before := o.waits
-	o.waits = key
+	before, approved := o.waits, o.approved
+	o.waits, o.approved = key, ""
 	switch {
 	case key != "":
 		o.tell(module.Event{Type: module.RolloutWaiting, Reason: w.Message, Message: fmt.Sprintf("%s waits (%s): %s", ro.Candidate.Release, w.For, w.Message)}, &o.rec)
 	case before != "" && ro.Active() && ro.Paused == nil:
-		o.tell(module.Event{Type: module.RolloutContinued, Message: fmt.Sprintf("%s goes on", ro.Candidate.Release)}, &o.rec)
+		ev := module.Event{Type: module.RolloutContinued, Message: fmt.Sprintf("%s goes on", ro.Candidate.Release)}
+		if approved != "" {
+			ev.Actor, ev.Message = ro.Last.Actor.String(), ev.Message+": "+approved
+		}
+		o.tell(ev, &o.rec)
 	}
 }

@@ -1,6 +1,11 @@
 package rollout
 
-import "time"
+import (
+	"slices"
+	"time"
+
+	"github.com/segue-run/segue/runtime/module"
+)
 
 const (
 	// crashLimit failures within crashSpan are a loop.
@@ -13,18 +18,21 @@ const (
 
 // backoff spaces the starts of a release that keeps failing: at once after the
 // first failure, then with doubling pauses up to lastPause. A process that has lived
-// for crashSpan forgets all.
+// for crashSpan forgets all, but for what is told of those before it.
 type backoff struct {
 	reason   string      // of the last failure
 	failures []time.Time // the newest crashLimit of them
 	row      int
 	total    int // failures ever
 	until    time.Time
+	last     module.Fall     // zero: none yet
+	reached  []module.Denial // the quotas that the processes before reached, each once
 }
 
 // fail notes a failure and reports whether this is a loop.
 func (b *backoff) fail(now time.Time, reason string) (loops bool) {
 	b.reason = brief(reason)
+	b.last = module.Fall{At: now, Reason: b.reason}
 	b.total++
 	b.failures = append(b.failures, now)
 	if len(b.failures) > crashLimit {
@@ -41,11 +49,43 @@ func (b *backoff) fell(p *process, now time.Time, reason string) (loops bool) {
 	if !p.since.IsZero() && now.Sub(p.since) > crashSpan {
 		b.forget()
 	}
-	return b.fail(now, reason)
+	loops = b.fail(now, reason)
+	for _, d := range quotasOf(p) {
+		if d.Fatal {
+			b.last.Quota, b.last.Hint = d.What, d.Hint
+		}
+	}
+	return loops
 }
 
-// forget begins anew, but for the count.
-func (b *backoff) forget() { *b = backoff{total: b.total} }
+// keep remembers the quotas that a process has reached, which is not to be started again.
+func (b *backoff) keep(p *process) { b.reached = together(b.reached, quotasOf(p)) }
+
+// quotasOf are the quotas that a process has reached.
+func quotasOf(p *process) []module.Denial {
+	if p.inst == nil {
+		return nil
+	}
+	return slices.DeleteFunc(p.inst.Denials(), func(d module.Denial) bool { return d.By != module.ByQuota })
+}
+
+// together are the denials of two processes, each once; those of before come first.
+func together(before, now []module.Denial) []module.Denial {
+	all := slices.Clone(before)
+	for _, d := range now {
+		i := slices.IndexFunc(all, d.Same)
+		if i < 0 {
+			all = append(all, d)
+			continue
+		}
+		d.First, d.Count, d.Fatal = all[i].First, all[i].Count+d.Count, all[i].Fatal || d.Fatal
+		all[i] = d
+	}
+	return all
+}
+
+// forget begins anew, but for the count and what is told.
+func (b *backoff) forget() { *b = backoff{total: b.total, last: b.last, reached: b.reached} }
 
 // remaining is how long the next start must wait.
 func (b *backoff) remaining(now time.Time) time.Duration { return b.until.Sub(now) }

@@ -22,6 +22,10 @@ func (o *owner) answer(ctx context.Context, m request) error {
 		ev.Warm = o.running[o.rec.Previous.Key] != nil
 		m.event = ev
 	}
+	if ev, ok := m.event.(approve); ok {
+		ev.Configured = o.configured()
+		m.event = ev
+	}
 	if _, ok := m.event.(promote); ok && o.rec.Rollout.Active() && o.rec.Rollout.Phase != Pending && !o.fit() {
 		err := &module.Error{Kind: module.Unavailable, Msg: fmt.Sprintf("%s is not up and well, and cannot take traffic yet", o.rec.Rollout.Candidate.Release), Hint: "try again when its probes have passed"}
 		o.auditRefusal(ctx, m.audit, err)

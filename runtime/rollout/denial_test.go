@@ -157,6 +157,52 @@ func TestAQuotaThatIsReachedWeighsHalfAndOneThatEndsTheProcessAsMuchAsACrash(t *
 	})
 }
 
+func TestTheQuotaThatAProcessDiedOfIsOneSignAlone(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		w.pass(2 * time.Second)
+		_ = w.offer("1.1.0", like(manifest.Gradual, slowly))
+		w.pass(time.Second)
+		inst := w.instance("1.1.0")
+		inst.Deny(module.Denial{By: module.ByQuota, What: "cpu_time", Fatal: true})
+		inst.die(module.DiedOfQuota, "CPU time quota of 10s reached")
+		w.pass(time.Second)
+		ro := w.wantPhase(rollout.RolledBack, "was ended: CPU time quota of 10s reached (100%)")
+		if signs := ro.Evidence.Signs; len(signs) != 1 {
+			t.Errorf("signs %+v", signs)
+		}
+	})
+}
+
+func TestWhatAReleaseFellOfIsToldWhileItServesAgain(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		w.instance("1.0.0").denied(module.ByQuota, "log_lines")
+		w.instance("1.0.0").denied("seccomp", "ptrace")
+		for range 2 {
+			inst := w.instance("1.0.0")
+			inst.Deny(module.Denial{By: module.ByQuota, What: "memory", Hint: "raise it", Fatal: true})
+			inst.die(module.DiedOfMemory, "memory quota of 1 GiB reached")
+			w.pass(2 * time.Minute) // long enough for its backoff to forget
+		}
+		w.instance("1.0.0").denied(module.ByQuota, "log_lines")
+		s := w.status().Stable
+		if s.State != module.Serving || s.Restarts != 2 || s.Reason != "" {
+			t.Errorf("it is %+v", s)
+		}
+		if f := s.Fell; f == nil || f.Reason != "crashed: memory quota of 1 GiB reached" || f.Quota != "memory" || f.Hint != "raise it" || time.Since(f.At) > 3*time.Minute {
+			t.Errorf("it fell %+v", f)
+		}
+		counts := map[string]uint64{}
+		for _, d := range s.Denials {
+			counts[d.What] += d.Count
+		}
+		if len(s.Denials) != 2 || counts["memory"] != 2 || counts["log_lines"] != 2 {
+			t.Errorf("denials %+v", s.Denials)
+		}
+	})
+}
+
 func TestDenialsAfterASwitchLeadBack(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.activate("1.0.0")

@@ -27,6 +27,8 @@ type Config struct {
 	// DrainTimeout is how long requests in flight may take to end once a process
 	// is being retired. Default 30 s.
 	DrainTimeout time.Duration
+	// Configured is what the configuration grants a module now; nil for nothing.
+	Configured func(name string) manifest.Permissions
 	// Finished is called, in a goroutine of its own, when a rollout has ended and
 	// what it promoted is safe on the disk; nil for nothing.
 	Finished func()

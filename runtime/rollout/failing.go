@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/segue-run/segue/runtime/grant"
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/policy"
 )
@@ -16,12 +17,22 @@ func (o *owner) couldNotStart(ctx context.Context, p *process, err error) {
 		return
 	}
 	if o.isCandidate(p) {
-		_ = o.decide(ctx, spoiled{Reason: err.Error(), Blameless: unasked(err) || p.inst == nil && !blames(err)}, nil)
+		_ = o.decide(ctx, spoiled{Reason: err.Error() + o.lacked(p), Blameless: unasked(err) || p.inst == nil && !blames(err)}, nil)
 		return
 	}
 	o.tell(module.Event{Type: module.ModuleFailing, Version: p.plan.Version, Digest: p.plan.Digest, Instance: p.id, Reason: err.Error(), Message: fmt.Sprintf("%s could not be started: %v", p.plan.Release, err)}, nil)
 	o.bootOver()
 	o.stumbled(ctx, p, policy.Crash, err.Error())
+}
+
+// lacked says what a process was started without though it asks for it, " (withheld:
+// read /etc/hostname)"; empty for nothing.
+func (o *owner) lacked(p *process) string {
+	withheld := grant.Missing(p.plan.Asked, grant.Union(o.configured(), p.plan.Granted))
+	if none(withheld) {
+		return ""
+	}
+	return " (withheld: " + listed(withheld) + ")"
 }
 
 // blames reports whether a failed start is the release's own fault. What the host could

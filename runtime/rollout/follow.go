@@ -141,6 +141,10 @@ func (o *owner) becameReady(ctx context.Context, m ready) {
 	if was != nil {
 		o.retire(was)
 	}
-	o.tell(module.Event{Type: module.InstanceStarted, Version: m.p.plan.Version, Digest: m.p.plan.Digest, Instance: m.p.id, Message: fmt.Sprintf("%s serves (pid %d)", m.p.plan.Release, m.p.inst.PID())}, nil)
+	message := fmt.Sprintf("%s serves (pid %d)", m.p.plan.Release, m.p.inst.PID())
+	if withheld := m.p.inst.Sandbox().Withheld; !none(withheld) {
+		message += "; without: " + listed(withheld)
+	}
+	o.tell(module.Event{Type: module.InstanceStarted, Version: m.p.plan.Version, Digest: m.p.plan.Digest, Instance: m.p.id, Message: message}, nil)
 	o.bootOver()
 }

@@ -23,9 +23,9 @@ type Grants struct {
 	// Actor is who decided last, At when.
 	Actor module.Actor `json:"actor"`
 	At    time.Time    `json:"at"`
-	// Revoked: it was all taken back, and nothing was decided since. Then the next
-	// release must be decided on even where it asks for no more than its predecessor.
-	Revoked bool `json:"revoked,omitempty"`
+	// Taken is what was taken back, where nothing was decided since: a release that asks
+	// for it must be decided on even where its predecessor asked for it as well.
+	Taken manifest.Permissions `json:"taken,omitzero"`
 }
 
 // Asks is what the candidate of a rollout that has started nothing yet asks for.
@@ -33,11 +33,10 @@ type Asks struct {
 	// Configured is what the configuration grants the module.
 	Configured manifest.Permissions `json:"configured,omitzero"`
 	// Lacks is what it asks for and nobody has granted; Fresh is what of that its
-	// predecessor did not ask for.
+	// predecessor did not ask for, and Taken what was approved once and is revoked.
 	Lacks manifest.Permissions `json:"lacks,omitzero"`
 	Fresh manifest.Permissions `json:"fresh,omitzero"`
-	// Again: what was approved before was revoked, so that all it lacks is fresh.
-	Again bool `json:"again,omitempty"`
+	Taken manifest.Permissions `json:"taken,omitzero"`
 }
 
 // maxGrants bounds what is approved for a module, over all its releases.
@@ -63,16 +62,27 @@ func (r *Record) findAsks() {
 	if !ro.Active() || ro.Phase != Pending || ro.Condemns != "" {
 		return
 	}
-	a := &ro.Asks
-	a.Lacks = grant.Missing(ro.Candidate.Asked, grant.Union(a.Configured, r.granted()))
-	a.Fresh, a.Again = a.Lacks, r.Grants != nil && r.Grants.Revoked
-	if r.Stable != nil && !a.Again {
-		a.Fresh = grant.Missing(a.Lacks, r.Stable.Asked)
+	w := &ro.Asks
+	w.Lacks = grant.Missing(ro.Candidate.Asked, grant.Union(w.Configured, r.granted()))
+	w.Fresh, w.Taken = w.Lacks, manifest.Permissions{}
+	if r.Grants != nil {
+		w.Taken = grant.Common(w.Lacks, r.Grants.Taken)
+	}
+	if r.Stable != nil {
+		w.Fresh = grant.Missing(w.Lacks, r.Stable.Asked)
 	}
 }
 
 // holds reports whether an operator must decide before the candidate is started.
-func (a *Asks) holds() bool { return !none(a.Fresh) }
+func (w *Asks) holds() bool { return !none(w.Fresh) || !none(w.Taken) }
+
+// withheld is what serves asks for and nobody has granted.
+func (r *Record) withheld(configured manifest.Permissions) manifest.Permissions {
+	if r.Stable == nil {
+		return manifest.Permissions{}
+	}
+	return grant.Missing(r.Stable.Asked, grant.Union(configured, r.granted()))
+}
 
 // none reports whether there is nothing in p.
 func none(p manifest.Permissions) bool { return len(grant.Lines(p)) == 0 }
@@ -84,16 +94,17 @@ func (r *Record) decideGrant(ev approve, now time.Time) error {
 	ro := r.Rollout
 	switch ev.Point {
 	case toGrant:
-		all := grant.Union(r.granted(), ro.Asks.Lacks)
-		if n := len(grant.Lines(all)); n > maxGrants {
-			return &module.Error{Kind: module.Conflict, Msg: fmt.Sprintf("that would make %d permissions that were approved for module %s, more than %d", n, r.Module, maxGrants),
-				Hint: fmt.Sprintf("take them back with `segue revoke %[1]s` and grant what it needs in segue.yaml, in modules.%[1]s.grants", r.Module)}
+		if err := r.grant(ro.Asks.Lacks, ev.Actor, now); err != nil {
+			return err
 		}
-		r.Grants = &Grants{Permissions: all, Actor: ev.Actor, At: now}
 	case toWithout:
-		if r.Grants != nil && r.Grants.Revoked {
+		if r.Grants != nil && none(r.Grants.Permissions) {
 			r.Grants = nil
 		}
+	case "":
+		return &module.Error{Kind: module.Conflict,
+			Msg:  fmt.Sprintf("%s to %s %s%s", ro.ID, ro.Candidate.Version, ro.asks(), ro.lastAct(now)),
+			Hint: fmt.Sprintf("say which: `segue approve %[1]s %[2]s` or `segue approve %[1]s %[3]s`", r.Module, toGrant, toWithout)}
 	default:
 		return &module.Error{Kind: module.Conflict, Field: "point", Value: ev.Point,
 			Msg:  fmt.Sprintf("decides nothing: %s to %s %s%s", ro.ID, ro.Candidate.Version, ro.asks(), ro.lastAct(now)),
@@ -106,6 +117,28 @@ func (r *Record) decideGrant(ev approve, now time.Time) error {
 	return nil
 }
 
+// grant approves more for the module.
+func (r *Record) grant(more manifest.Permissions, actor module.Actor, now time.Time) error {
+	all := grant.Union(r.granted(), more)
+	if n := len(grant.Lines(all)); n > maxGrants {
+		return &module.Error{Kind: module.Conflict, Msg: fmt.Sprintf("that would make %d permissions that were approved for module %s, more than %d", n, r.Module, maxGrants),
+			Hint: fmt.Sprintf("take them back with `segue revoke %[1]s` and grant what it needs in segue.yaml, in modules.%[1]s.grants", r.Module)}
+	}
+	r.Grants = &Grants{Permissions: all, Actor: actor, At: now}
+	return nil
+}
+
+// grantServing gives what serves, beside which no rollout is under way, what it asked for
+// and was not granted. Its next process gets that.
+func (r *Record) grantServing(ev approve, now time.Time) error {
+	lacks := r.withheld(ev.Configured)
+	if none(lacks) {
+		return &module.Error{Kind: module.Conflict, Field: "point", Value: ev.Point, Msg: "grants nothing: " + r.Stable.String() + " serves, and all that it asks for is granted",
+			Hint: "segue show " + r.Module + " tells what its process has"}
+	}
+	return r.grant(lacks, ev.Actor, now)
+}
+
 // revoke takes back all that operators have approved for the module, as far as processes
 // go that are started from now on. What has started nothing yet is decided on again.
 func (r *Record) revoke(ev revoke, now time.Time) error {
@@ -113,7 +146,7 @@ func (r *Record) revoke(ev revoke, now time.Time) error {
 		return &module.Error{Kind: module.Conflict, Msg: "no operator has approved a permission for module " + r.Module,
 			Hint: "what segue.yaml grants it is taken back there, in modules." + r.Module + ".grants"}
 	}
-	r.Grants = &Grants{Actor: ev.Actor, At: now, Revoked: true}
+	r.Grants = &Grants{Actor: ev.Actor, At: now, Taken: r.granted()}
 	if ro := r.Rollout; ro.Active() {
 		ro.Passed = slices.DeleteFunc(ro.Passed, func(name string) bool { return name == atGrant })
 		r.findAsks()
@@ -121,52 +154,49 @@ func (r *Record) revoke(ev revoke, now time.Time) error {
 	return nil
 }
 
-const (
-	// mostNamed is how many of the permissions a sentence names, and maxLine how many bytes
-	// of each; Waiting.Missing has all of them.
-	mostNamed = 5
-	maxLine   = 100
-)
-
-// asks says what the candidate asks for and has not been granted: first what its
-// predecessor did not ask for.
+// asks says all that the candidate asks for and has not been granted: first what its
+// predecessor did not ask for. Nothing is left out: whoever decides sees all of it.
 func (r *Rollout) asks() string {
-	fresh, known := grant.Lines(r.Asks.Fresh), grant.Lines(grant.Missing(r.Asks.Lacks, r.Asks.Fresh))
-	text := "asks for " + someOf(fresh)
-	switch {
-	case r.Asks.Again:
-		text += ", of which nothing is granted since the approvals were revoked"
-	case !r.From.IsZero():
-		text = fmt.Sprintf("asks for more than %s: %s", r.From.Version, someOf(fresh))
+	w := r.Asks
+	fresh := grant.Missing(w.Fresh, w.Taken)
+	known := grant.Missing(grant.Missing(w.Lacks, w.Fresh), w.Taken)
+	var parts []string
+	if !none(fresh) {
+		more := "for "
+		if !r.From.IsZero() {
+			more = "for more than " + r.From.Version + ": "
+		}
+		parts = append(parts, more+listed(fresh))
 	}
-	if len(known) > 0 {
-		text += fmt.Sprintf("; and as %s for what was not granted either: %s", r.From.Version, someOf(known))
+	if !none(w.Taken) {
+		parts = append(parts, "for what was approved once and is revoked: "+listed(w.Taken))
 	}
-	return text
+	if !none(known) {
+		parts = append(parts, fmt.Sprintf("as %s for what was not granted either: %s", r.From.Version, listed(known)))
+	}
+	return "asks " + strings.Join(parts, "; and ")
 }
 
-// someOf names the first few lines, and says how many more there are.
-func someOf(lines []string) string {
-	end := ""
-	if more := len(lines) - mostNamed; more > 0 {
-		lines, end = lines[:mostNamed], fmt.Sprintf(" and %d more", more)
-	}
-	var short []string
-	for _, line := range lines {
-		short = append(short, module.Clip(line, maxLine))
-	}
-	return strings.Join(short, ", ") + end
-}
+// listed are all of p, in one line.
+func listed(p manifest.Permissions) string { return strings.Join(grant.Lines(p), ", ") }
 
 // ways are the two that lead on.
 func (r *Rollout) ways() string {
 	return fmt.Sprintf("`segue approve %[1]s %[2]s` grants all that it asks for, `segue approve %[1]s %[3]s` lets it go on with what is granted", r.Candidate.Module, toGrant, toWithout)
 }
 
+// grantsServing reports whether an approval is for what serves: no rollout waits for it.
+func (r *Record) grantsServing(ev approve) bool {
+	return ev.Point == toGrant && r.Stable != nil && !r.Rollout.Active()
+}
+
 // words for the audit of what changes the module's permissions; none for any other event.
 func (r *Record) grantWords(ev any, now time.Time) []string {
 	switch ev := ev.(type) {
 	case approve:
+		if r.grantsServing(ev) {
+			return inReasons("grants ", grant.Lines(r.withheld(ev.Configured)))
+		}
 		if !r.Rollout.Active() {
 			return nil
 		}

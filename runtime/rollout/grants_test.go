@@ -178,6 +178,9 @@ func TestPermissionsAreGrantedByTheirNameAlone(t *testing.T) {
 		w.offerAsking("1.1.0", connects(api), manifest.Permissions{}, like(manifest.Gradual, approvals(policy.BeforeStart)))
 		for _, point := range []string{"", "before_start", "freeze", "evidence", "all"} {
 			err := w.decide(point)
+			if point == "" && !strings.Contains(err.Error(), "; say which: `segue approve hello grant` or `segue approve hello without`") {
+				t.Errorf("without a point: %v", err)
+			}
 			if module.KindOf(err) != module.Conflict || !strings.Contains(err.Error(), "`segue approve hello grant`") || !strings.Contains(err.Error(), "`segue approve hello without`") {
 				t.Errorf("approved %q: %v", point, err)
 			}
@@ -346,12 +349,16 @@ func TestRevokedPermissionsAreGoneWithTheNextStartAndAskedForAgain(t *testing.T)
 		}
 
 		// Its successor asks for no more; but nobody has decided since.
-		w.offerAsking("1.2.0", connects(api), manifest.Permissions{}, gradual)
+		w.offerAsking("1.2.0", connects(api, mail), manifest.Permissions{}, gradual)
 		w.wantWaiting(module.ForGrant, "")
+		if msg := w.status().Rollout.Waiting.Message; !strings.HasPrefix(msg, "asks for more than 1.1.0: connect "+mail+"; and for what was approved once and is revoked: connect "+api+"; `") {
+			t.Errorf("it says %q", msg)
+		}
 		if err := w.decide("without"); err != nil {
 			t.Fatal(err)
 		}
 		w.settleGradual()
+		w.wantEvent(module.RolloutContinued, "user:bob lets it go on without connect "+api+", connect "+mail)
 		w.offerAsking("1.3.0", connects(api), manifest.Permissions{}, gradual)
 		w.settleGradual()
 		if ro := w.wantPhase(rollout.Promoted, ""); ro.To != "1.3.0" {
@@ -416,7 +423,7 @@ func TestEveryPermissionThatIsGrantedIsInTheAudit(t *testing.T) {
 			peers = append(peers, fmt.Sprintf("a-rather-long-name-of-a-host-%02d.example.com:443", i))
 		}
 		w.offerAsking("1.1.0", connects(peers...), manifest.Permissions{}, gradual)
-		if msg := w.status().Rollout.Waiting.Message; !strings.Contains(msg, "and 59 more") {
+		if msg := w.status().Rollout.Waiting.Message; !strings.Contains(msg, "connect "+strings.Join(peers, ", connect ")) {
 			t.Errorf("it says %q", msg)
 		}
 		if err := w.decide("grant"); err != nil {
@@ -495,5 +502,99 @@ func TestARecordThatKnowsNothingOfPermissionsRuns(t *testing.T) {
 		w.wantPhase(rollout.Promoted, "")
 		w.offerAsking("1.2.0", connects(api), manifest.Permissions{}, gradual)
 		w.wantWaiting(module.ForGrant, "")
+	})
+}
+
+func TestWhatServesIsGrantedWhatItWasWithheldWithItsNextStart(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.configured = connects(mail)
+		w.offerAsking("1.0.0", connects(api, mail), w.configured, instant)
+		if err := w.decide("without"); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(20 * time.Second)
+		w.wantPhase(rollout.Promoted, "")
+		first := w.instance("1.0.0")
+		for _, point := range []string{"", "without", "evidence"} {
+			if err := w.decide(point); module.KindOf(err) != module.Conflict {
+				t.Errorf("approved %q: %v", point, err)
+			}
+		}
+		if err := w.decide("grant"); err != nil {
+			t.Fatal(err)
+		}
+		if g := w.status().Grants; g == nil || !slices.Equal(g.Permissions.Connect, []string{api}) || g.Actor != "user:bob" {
+			t.Errorf("grants %+v", g)
+		}
+		if got := w.audited("approve"); len(got) != 2 || got[1] != "grants connect "+api {
+			t.Errorf("audited %q", got)
+		}
+		if w.instance("1.0.0") != first {
+			t.Error("a process that runs was touched")
+		}
+		if err := w.decide("grant"); module.KindOf(err) != module.Conflict || !strings.Contains(err.Error(), "all that it asks for is granted") {
+			t.Errorf("granted twice: %v", err)
+		}
+		first.crash("by itself")
+		w.pass(time.Minute)
+		if got := w.grantedTo("1.0.0"); w.instance("1.0.0") == first || !slices.Equal(got, []string{api}) {
+			t.Errorf("its next process was started with %v", got)
+		}
+	})
+}
+
+func TestWhatServesIsGrantedNothingThatIsNotAuditedAndSaved(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.offerAsking("1.0.0", connects(api), manifest.Permissions{}, instant)
+		if err := w.decide("without"); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(20 * time.Second)
+		w.setSaveErr(errFull)
+		if err := w.decide("grant"); module.KindOf(err) != module.Unavailable || w.status().Grants != nil {
+			t.Errorf("granted %+v: %v", w.status().Grants, err)
+		}
+		w.setSaveErr(nil)
+		w.pass(2 * time.Second)
+	})
+}
+
+func TestAProcessHasWhatIsRevokedUntilItEndsAndItsNextIsToldToBeWithout(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.configured = connects(mail)
+		w.offerAsking("1.0.0", connects(api, mail), w.configured, instant)
+		if err := w.decide("grant"); err != nil {
+			t.Fatal(err)
+		}
+		w.wantEvent(module.RolloutContinued, "hello@1.0.0 goes on: user:bob granted connect "+api)
+		w.pass(20 * time.Second)
+		if got := w.status().Stable.Sandbox.Revoked.Connect; len(got) != 0 {
+			t.Errorf("revoked is %v", got)
+		}
+		if err := w.engine.Revoke(t.Context(), by(bob)); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(time.Second)
+		if got := w.status().Stable.Sandbox.Revoked.Connect; !slices.Equal(got, []string{api}) {
+			t.Errorf("revoked is %v", got)
+		}
+		w.instance("1.0.0").crash("by itself")
+		w.pass(time.Minute)
+		if got := w.status().Stable.Sandbox; len(got.Revoked.Connect) != 0 || !slices.Equal(got.Withheld.Connect, []string{api}) {
+			t.Errorf("its next process has %+v", got)
+		}
+		w.wantEvent(module.InstanceStarted, "; without: connect "+api)
+	})
+}
+
+func TestAReleaseThatDoesNotStartSaysWhatItWasWithheld(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.behaviour["1.0.0"] = behaviour{startErr: module.Errorf(module.Invalid, "it exited with 1")}
+		w.offerAsking("1.0.0", connects(api), manifest.Permissions{}, instant)
+		if err := w.decide("without"); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(time.Second)
+		w.wantPhase(rollout.Failed, "it exited with 1 (withheld: connect "+api+")")
 	})
 }

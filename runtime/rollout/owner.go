@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/sdk/manifest"
 	"go.uber.org/zap"
 )
 
@@ -38,6 +39,7 @@ type owner struct {
 	keys      *keys   // of both sides, in this rollout
 	errand    *errand // the gate that is being worked; nil if none is
 	waits     string  // what it was told to wait for
+	approved  string  // what an operator has approved of that, in words
 	filing    bool    // a rollout is on its way into the history
 	announced string  // the last whose end its hook was told
 
@@ -159,6 +161,14 @@ func (o *owner) guard(ctx context.Context) {
 	default:
 		_ = o.save(ctx, o.rec)
 	}
+}
+
+// configured is what the configuration grants the module now.
+func (o *owner) configured() manifest.Permissions {
+	if o.cfg.Configured == nil {
+		return manifest.Permissions{}
+	}
+	return o.cfg.Configured(o.name)
 }
 
 // claimAll takes the routes of what serves, is the way back, is on its way, or waits.

@@ -15,6 +15,9 @@ func (o *owner) retire(p *process) {
 	if p.inst == nil {
 		return // still starting: the cancelled start cleans up
 	}
+	if b := o.starts[p.plan.Key]; b != nil {
+		b.keep(p)
+	}
 	o.retiring[p] = struct{}{}
 	o.workers.Go(func() {
 		o.stop(o.hurry, p)

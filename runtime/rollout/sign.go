@@ -75,7 +75,8 @@ func (r *Rollout) newEnd(kind policy.Sign, reason string, now time.Time) module.
 }
 
 // misdeeds are the signs of what the candidate tried and may not, and of the quotas that
-// it reached: each once in a rollout, and none that stable has shown as well. With no
+// it reached: each once in a rollout, and none that stable has shown as well, nor one that
+// the process died of, as its end is a sign of its own. With no
 // stable beside it there are none, as nothing tells what is usual; nor where they weigh
 // nothing, as they may be many.
 func (r *Rollout) misdeeds(candidate, stable *process, now time.Time) []module.Sign {
@@ -94,7 +95,7 @@ func (r *Rollout) misdeeds(candidate, stable *process, now time.Time) []module.S
 		}
 		s := r.newSign(kind, module.Clip(brief(text), maxSign), now)
 		same := func(t module.Sign) bool { return t.Kind == s.Kind && t.Message == s.Message }
-		if s.Weight == 0 || len(r.Signs)+len(found) >= maxSigns || slices.ContainsFunc(*usual, d.Same) ||
+		if s.Weight == 0 || d.Fatal || len(r.Signs)+len(found) >= maxSigns || slices.ContainsFunc(*usual, d.Same) ||
 			slices.ContainsFunc(r.Signs, same) || slices.ContainsFunc(found, same) {
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/segue-run/segue/runtime/analysis"
+	"github.com/segue-run/segue/runtime/grant"
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/sdk/manifest"
 )
@@ -14,6 +15,7 @@ type view struct {
 	status                      module.Status
 	stable, candidate, previous *process
 	rec                         Record
+	configured                  manifest.Permissions
 	// ledger is of the entry of evidence that goes on; judged says that there is one.
 	judged bool
 	ledger ledger
@@ -24,7 +26,7 @@ func (v *view) known() bool { return v.rec.Count > 0 }
 
 // publish makes the owner's present state readable by others.
 func (o *owner) publish() {
-	v := &view{rec: o.rec, status: module.Status{Name: o.name, State: o.state()}}
+	v := &view{rec: o.rec, configured: o.configured(), status: module.Status{Name: o.name, State: o.state()}}
 	if o.rec.Stable != nil {
 		v.status.Routes = o.rec.Stable.Routes
 		v.status.Stable, v.stable = o.release(*o.rec.Stable)
@@ -77,7 +79,10 @@ func (o *owner) release(plan Plan) (*module.ReleaseStatus, *process) {
 	s := &module.ReleaseStatus{Version: plan.Version, Digest: plan.Digest, State: module.Stopped, Weight: o.told.weight(plan.Key)}
 	b := o.starts[plan.Key]
 	if b != nil {
-		s.Restarts = b.total
+		s.Restarts, s.Denials = b.total, b.reached
+		if !b.last.At.IsZero() {
+			s.Fell = new(b.last)
+		}
 	}
 	p := o.running[plan.Key]
 	isStable := o.rec.Stable != nil && o.rec.Stable.Key == plan.Key
@@ -103,6 +108,7 @@ func (o *owner) release(plan Plan) (*module.ReleaseStatus, *process) {
 		}
 	case o.leaving(plan.Key) != nil:
 		p, s.State = o.leaving(plan.Key), module.Draining
+		s.Denials = nil // its own are among them
 	case isStable:
 		s.State = module.Restarting
 	}
@@ -145,7 +151,7 @@ func (r *Rollout) compared(c *module.Comparison) *module.Comparison {
 // read gives the status with the counts as they are now.
 func (v *view) read() module.Status {
 	s := v.status
-	s.Stable, s.Candidate, s.Previous = counted(s.Stable, v.stable), counted(s.Candidate, v.candidate), counted(s.Previous, v.previous)
+	s.Stable, s.Candidate, s.Previous = v.counted(s.Stable, v.stable), v.counted(s.Candidate, v.candidate), v.counted(s.Previous, v.previous)
 	for _, d := range v.rec.Decisions {
 		s.Releases = append(s.Releases, module.ReleaseStatus{Version: d.Version, Digest: d.Digest, State: d.State, Reason: d.Reason, Since: d.At})
 	}
@@ -176,13 +182,15 @@ func more(noted module.Sample, now analysis.Sample) module.Sample {
 	return asModule(now)
 }
 
-func counted(s *module.ReleaseStatus, p *process) *module.ReleaseStatus {
+func (v *view) counted(s *module.ReleaseStatus, p *process) *module.ReleaseStatus {
 	if s == nil || p == nil {
 		return s
 	}
 	c := *s
 	c.Errors = p.tally.errors.Load()
 	c.Requests = p.tally.requests.Load()
-	c.Sandbox, c.Denials = new(p.inst.Sandbox()), p.inst.Denials()
+	box := p.inst.Sandbox()
+	box.Revoked = grant.Missing(box.Permissions, grant.Union(v.configured, v.rec.granted()))
+	c.Sandbox, c.Denials = &box, together(s.Denials, p.inst.Denials())
 	return &c
 }

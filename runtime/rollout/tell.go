@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/policy"
 	"go.uber.org/zap"
 )
 
@@ -88,12 +90,27 @@ func (o *owner) tellProgress(before *Rollout, rec Record) {
 	for _, s := range after.Signs[min(len(before.Signs), len(after.Signs)):] {
 		o.tell(module.Event{Type: module.RolloutSign, Reason: s.Message, Message: fmt.Sprintf("%s: %s, which weighs %s", after.Candidate.Release, s.Message, s.Weight)}, &rec)
 	}
+	if last := after.Last; last != nil && last.Verb == "approve" && (before.Last == nil || !before.Last.At.Equal(last.At)) {
+		o.approved = approvedBy(last, before)
+	}
 	switch {
 	case before.Paused == nil && after.Paused != nil:
 		o.tell(module.Event{Type: module.RolloutPaused, Actor: after.Paused.Actor.String(), Reason: after.Paused.Reason, Message: fmt.Sprintf("%s is paused by %s; `segue resume %s` lets it go on", after.Candidate.Release, after.Paused.Actor, rec.Module)}, &rec)
 	case before.Paused != nil && after.Paused == nil && after.Active():
 		o.tell(module.Event{Type: module.RolloutContinued, Actor: after.Last.Actor.String(), Message: fmt.Sprintf("%s goes on, by %s", after.Candidate.Release, after.Last.Actor)}, &rec)
 	}
+}
+
+// approvedBy says who let the rollout go on, and with what.
+func approvedBy(a *Act, before *Rollout) string {
+	what := "approved " + words(policy.Point(strings.TrimPrefix(a.Reason, atApproval+":")))
+	switch a.Reason {
+	case toGrant:
+		what = "granted " + listed(before.Asks.Lacks)
+	case toWithout:
+		what = "lets it go on without " + listed(before.Asks.Lacks)
+	}
+	return a.Actor.String() + " " + what
 }
 
 func (o *owner) tellPhase(rec Record) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/segue-run/segue/runtime/analysis"
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/sdk/manifest"
 )
 
 // The events a record can meet. Each says when it happened; those that an actor
@@ -60,6 +61,8 @@ type (
 	approve struct {
 		Actor module.Actor
 		Point string // that it is for; empty for whichever is waited for
+		// Configured is what the configuration grants the module.
+		Configured manifest.Permissions
 	}
 	revoke struct{ Actor module.Actor }
 	back   struct {

@@ -103,6 +103,9 @@ func (r *Record) resume(ev resume, now time.Time) error {
 // for the evidence that a step still lacks. That must be asked for by its name, so that
 // an approval that comes twice does not skip the next step's proof.
 func (r *Record) approve(ev approve, now time.Time) error {
+	if r.grantsServing(ev) {
+		return r.grantServing(ev, now)
+	}
 	if err := r.underWay(now); err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/segue-run/segue/runtime/grant"
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/policy"
 	"github.com/segue-run/segue/runtime/rollout"
@@ -35,30 +36,32 @@ type world struct {
 
 	mu        sync.Mutex
 	behaviour map[string]behaviour // by version
-	instances map[string]*fakeInstance
-	targets   map[string]*fakeTarget     // by instance id
-	split     map[string]manifest.Weight // by version, of the one module
-	routed    bool
-	answers   []manifest.Route
-	saved     map[string]rollout.Saved
-	saveErr   error
-	filed     map[string]module.RolloutStatus // by id
-	fileErr   error
-	hooks     map[policy.Point]answer
-	called    []policy.Point // hooks, in order
-	calledOff int            // of these
-	checked   []string       // checks, in order
-	checkErr  error
-	rehearsal module.Comparison
-	shown     rollout.Split       // what the data plane was told last
-	told      func(rollout.Split) // is called with each split
-	auditErr  error
-	events    []module.Event
-	dawdle    func(module.Event) // what telling an event waits for; nil for nothing
-	audits    []module.AuditRecord
-	journal   []string // what happened, in order
-	born      int      // how long the journal was when its end was set
-	deadline  int      // how long the journal may get before the host is dead; 0 for ever
+	// configured is what the configuration grants.
+	configured manifest.Permissions
+	instances  map[string]*fakeInstance
+	targets    map[string]*fakeTarget     // by instance id
+	split      map[string]manifest.Weight // by version, of the one module
+	routed     bool
+	answers    []manifest.Route
+	saved      map[string]rollout.Saved
+	saveErr    error
+	filed      map[string]module.RolloutStatus // by id
+	fileErr    error
+	hooks      map[policy.Point]answer
+	called     []policy.Point // hooks, in order
+	calledOff  int            // of these
+	checked    []string       // checks, in order
+	checkErr   error
+	rehearsal  module.Comparison
+	shown      rollout.Split       // what the data plane was told last
+	told       func(rollout.Split) // is called with each split
+	auditErr   error
+	events     []module.Event
+	dawdle     func(module.Event) // what telling an event waits for; nil for nothing
+	audits     []module.AuditRecord
+	journal    []string // what happened, in order
+	born       int      // how long the journal was when its end was set
+	deadline   int      // how long the journal may get before the host is dead; 0 for ever
 }
 
 // behaviour of a release's processes.
@@ -88,7 +91,8 @@ type fakeInstance struct {
 	cause module.DeathCause
 	usage module.Usage
 
-	denials []module.Denial
+	configured manifest.Permissions // when it was started
+	denials    []module.Denial
 }
 
 type fakeTarget struct {
@@ -112,7 +116,8 @@ func newWorld(t *testing.T) *world {
 func (w *world) start() {
 	core, logs := observer.New(zapcore.ErrorLevel)
 	w.logs = logs
-	engine, err := rollout.New(rollout.Config{Logger: zap.New(core), Instances: w, Traffic: w, Records: w, Claims: w, Log: w, History: w, Checks: w, DrainTimeout: time.Second})
+	engine, err := rollout.New(rollout.Config{Logger: zap.New(core), Instances: w, Traffic: w, Records: w, Claims: w, Log: w, History: w, Checks: w, DrainTimeout: time.Second,
+		Configured: func(string) manifest.Permissions { w.mu.Lock(); defer w.mu.Unlock(); return w.configured }})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -339,7 +344,7 @@ func (w *world) Start(ctx context.Context, id string, p rollout.Plan) (rollout.I
 	if b.startErr != nil {
 		return nil, b.startErr
 	}
-	inst := &fakeInstance{w: w, id: id, plan: p, done: make(chan struct{}), probe: b.probeErr}
+	inst := &fakeInstance{w: w, id: id, plan: p, configured: w.configured, done: make(chan struct{}), probe: b.probeErr}
 	w.mu.Lock()
 	w.instances[id] = inst
 	w.mu.Unlock()
@@ -388,7 +393,8 @@ func (i *fakeInstance) Usage() (module.Usage, error) {
 	return i.usage, nil
 }
 func (i *fakeInstance) Sandbox() module.Sandbox {
-	return module.Sandbox{Level: module.LevelConfined, Permissions: i.plan.Granted, Layers: []module.Layer{{Name: "landlock", State: module.LayerOn}}}
+	granted := grant.Union(i.configured, i.plan.Granted)
+	return module.Sandbox{Level: module.LevelConfined, Permissions: grant.Common(i.plan.Asked, granted), Withheld: grant.Missing(i.plan.Asked, granted), Layers: []module.Layer{{Name: "landlock", State: module.LayerOn}}}
 }
 func (i *fakeInstance) Denials() []module.Denial {
 	i.mu.Lock()

@@ -165,6 +165,9 @@ func TestQuotasBecomeLimitsAndWhatAGoProgramMustKnow(t *testing.T) {
 	c := p.cell(t, req)
 	said, _ := says(t, c, req, "limits", "cpus", "env=GOMEMLIMIT", "env=GOMAXPROCS", "env=HOME", "env=TMPDIR", "env=SEGUE_DATA", "env=PATH")
 	processes := "99"
+	if c.Counts().Processes { // the cgroup comes first
+		processes = "115"
+	}
 	if c.Confinement().User == nil && os.Getuid() == 0 || !c.Confinement().Namespaces.User {
 		processes = fmt.Sprint(c.Limits().NProc) // they do not count for it alone
 	}

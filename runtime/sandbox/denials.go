@@ -48,7 +48,7 @@ func everyday(d landlock.AuditDenial) bool {
 func (m *Machine) denialOf(d landlock.AuditDenial) module.Denial {
 	told := func(what, list string) module.Denial {
 		denial := module.Denial{Count: 1, By: module.ByLandlock, What: what}
-		if list != "" && (d.Path == "" || m.allowed(d.Path) == nil) {
+		if list != "" && (d.Path == "" || m.paths.allowed(d.Path) == nil) {
 			denial.Hint = "its manifest has to ask for it in permissions." + list + ", and the operator to grant it"
 		}
 		return denial

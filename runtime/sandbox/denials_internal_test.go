@@ -8,7 +8,7 @@ import (
 )
 
 func TestADenialSaysWhatWasTriedAndWhichPermissionWouldAllowIt(t *testing.T) {
-	m := &Machine{protected: []string{"/state", "/proc"}}
+	m := &Machine{paths: paths{protected: []string{"/state", "/proc"}}}
 	for _, c := range []struct {
 		blockers, path, dest string
 		what, permission     string

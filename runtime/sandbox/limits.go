@@ -20,6 +20,10 @@ import (
 // limit at the quota itself would end it long before.
 const dataBeyondHeap = 96 << 20
 
+// beyondPIDs is how far the limit of processes lies above the quota where a cgroup counts
+// them: only that one, which is to be reached first, tells when it was.
+const beyondPIDs = 16
+
 // limits are the resource limits by which quotas are kept for each process. None is so
 // low that no module could run, and none above what this process may give.
 func (m *Machine) limits(c *Cell, q manifest.Quotas) launch.Limits {
@@ -41,6 +45,9 @@ func (m *Machine) limits(c *Cell, q manifest.Quotas) launch.Limits {
 	}
 	if q.Processes > 0 && m.has(module.LayerUserNS) && uid != 0 {
 		l.NProc = max(uint64(q.Processes), launch.MinNProc)
+		if m.has(module.LayerPIDs) {
+			l.NProc += beyondPIDs
+		}
 	}
 	if q.CPUTime > 0 {
 		c.confine.CPUSeconds = uint64((time.Duration(q.CPUTime) + time.Second - 1) / time.Second)

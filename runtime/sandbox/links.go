@@ -34,8 +34,8 @@ type walk struct {
 // have made it: it is root's, and so is each folder on the way to it, in which nobody else
 // may write. Where modules run as root themselves it must lie in the root folder, which
 // no grant opens. Any other link is refused by a module.Error.
-func (m *Machine) find(path string) (*os.File, error) {
-	w := walk{asRoot: os.Geteuid() == 0 && m.users == nil}
+func (s paths) find(path string) (*os.File, error) {
+	w := walk{asRoot: s.asRoot}
 	if err := w.begin(); err != nil {
 		return nil, err
 	}
@@ -113,7 +113,8 @@ func (w *walk) step(name string) (target string, err error) {
 	if !w.kept || st.Uid != 0 || w.asRoot && w.at.Name() != "/" {
 		return "", &module.Error{
 			Kind: module.Denied,
-			Msg:  fmt.Sprintf("%s is a symbolic link, to %q, that a module can have made", path, module.Clip(target, maxTarget)),
+			Msg:  fmt.Sprintf("%s leads to %q", path, module.Clip(target, maxTarget)),
+			Err:  ErrLink,
 			Hint: "ask for the real path, and grant that; only links of root's in folders of root's are followed",
 		}
 	}

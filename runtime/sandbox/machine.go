@@ -49,15 +49,15 @@ type Config struct {
 
 // Machine is what this kernel gives this user. It is safe for concurrent use.
 type Machine struct {
-	cfg       Config
-	log       *zap.Logger
-	layers    []layer
-	abi       int          // Landlock's version; 0 where it is not used
-	tree      *cgroup.Tree // nil where there are no cgroups
-	users     *users       // nil where modules run as the runtime's own user
-	protected []string     // real paths
-	programs  sync.Map     // seccomp.Policy to its program, which nobody changes
-	turn      atomic.Uint64
+	cfg      Config
+	log      *zap.Logger
+	layers   []layer
+	abi      int          // Landlock's version; 0 where it is not used
+	tree     *cgroup.Tree // nil where there are no cgroups
+	users    *users       // nil where modules run as the runtime's own user
+	paths    paths
+	programs sync.Map // seccomp.Policy to its program, which nobody changes
+	turn     atomic.Uint64
 }
 
 func (cfg Config) complete() (Config, error) {
@@ -101,6 +101,14 @@ func (cfg Config) groups() string {
 	return cfg.Name + "-" + hex.EncodeToString(sum[:6])
 }
 
+// protected are what no grant may open beside what always is protected.
+func (cfg Config) protected() []string {
+	if cfg.DataDir == "" {
+		return cfg.Protected
+	}
+	return append(slices.Clone(cfg.Protected), filepath.Dir(cfg.DataDir))
+}
+
 // Probe finds out by trying. It blocks for some tens of milliseconds and leaves nothing
 // behind but, where it may use them, a cgroup that Close removes, and what Config.DataDir
 // says. It fails only where no module could be started at all, or cfg makes no sense.
@@ -110,10 +118,11 @@ func Probe(ctx context.Context, cfg Config) (*Machine, error) {
 		return nil, err
 	}
 	m := &Machine{cfg: cfg, log: cfg.Logger.Named("sandbox")}
-	m.protected = m.protect()
+	m.paths.protected = protect(cfg.protected())
 	if err := m.probe(ctx); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
+	m.paths.asRoot = os.Geteuid() == 0 && m.users == nil
 	return m, nil
 }
 
@@ -137,22 +146,6 @@ func (m *Machine) Close() error {
 func (m *Machine) has(name string) bool {
 	i := slices.IndexFunc(m.layers, func(l layer) bool { return l.Name == name })
 	return i >= 0 && m.layers[i].used
-}
-
-// protect gives the real paths that no grant may open.
-func (m *Machine) protect() []string {
-	all := slices.Concat(m.cfg.Protected, []string{"/proc", "/sys/fs/cgroup", "/sys/kernel/debug", "/sys/kernel/tracing", "/sys/kernel/security"})
-	if m.cfg.DataDir != "" {
-		all = append(all, filepath.Dir(m.cfg.DataDir))
-	}
-	for i, path := range all {
-		if abs, err := filepath.Abs(path); err == nil {
-			path = abs
-		}
-		// What does not exist yet has the real path of what it will be made in.
-		all[i] = realPath(path)
-	}
-	return all
 }
 
 // realPath resolves as much of path as exists.

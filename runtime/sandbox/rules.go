@@ -147,13 +147,13 @@ func (o *opener) open(path string, write bool) (*os.File, error) {
 	if !filepath.IsAbs(path) {
 		return nil, &module.Error{Kind: module.Invalid, Msg: "not an absolute path"}
 	}
-	f, err := o.m.find(path)
+	f, err := o.m.paths.find(path)
 	if err != nil {
 		return nil, err
 	}
 	at, err := whereabouts(f)
 	if err == nil {
-		err = o.m.allowed(at)
+		err = o.m.paths.allowed(at)
 	}
 	if err != nil {
 		f.Close()
@@ -213,64 +213,6 @@ func (o *opener) below(dir *os.File, name string, write bool) (*os.File, error) 
 		return nil, err
 	}
 	return f, nil
-}
-
-// Check refuses permissions that no module may have, whoever grants them: paths by which
-// it would have what is protected. The module.Error names the field. What a path is may
-// change until Prepare, which looks again.
-func (m *Machine) Check(p manifest.Permissions) error {
-	for _, list := range []struct {
-		field string
-		paths []string
-	}{{"permissions.read", p.Read}, {"permissions.write", p.Write}, {"permissions.exec", p.Exec}} {
-		for i, path := range list.paths {
-			if !filepath.IsAbs(path) { // in its own folder
-				continue
-			}
-			if e, refused := errors.AsType[*module.Error](m.checkPath(path)); refused {
-				e.Field, e.Value = fmt.Sprintf("%s[%d]", list.field, i), path
-				return e
-			}
-		}
-	}
-	return nil
-}
-
-// checkPath refuses an absolute path by its links, and by where it leads: as much of it
-// as there is.
-func (m *Machine) checkPath(path string) error {
-	f, err := m.find(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return m.allowed(realPath(filepath.Clean(path)))
-	}
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	at, err := whereabouts(f)
-	if err != nil {
-		return err
-	}
-	return m.allowed(at)
-}
-
-// allowed refuses a real path by which a module would have what is protected.
-func (m *Machine) allowed(real string) error {
-	for _, protected := range m.protected {
-		switch {
-		case within(real, protected):
-			return &module.Error{
-				Kind: module.Denied, Msg: "it is in " + protected + ", which no module may have",
-				Hint: "a module keeps its own data in " + manifest.DataFolder,
-			}
-		case within(protected, real):
-			return &module.Error{
-				Kind: module.Denied, Msg: "it has " + protected + " in it, which no module may have",
-				Hint: "grant the folders below it that the module needs",
-			}
-		}
-	}
-	return nil
 }
 
 // within reports whether path is dir or lies in it. Both are clean.

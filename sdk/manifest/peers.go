@@ -26,6 +26,9 @@ type Peers struct {
 func ParsePeers(s string) (Peers, error) {
 	const example = "write HOST:PORT, such as api.example.com:443, *.example.com:443, 10.0.0.0/8:* or [2001:db8::1]:443"
 	wrong := func(msg, hint string) (Peers, error) { return Peers{}, &Error{Value: s, Msg: msg, Hint: hint} }
+	if strings.Contains(s, "://") {
+		return wrong("is a URL", example)
+	}
 	host, port, err := net.SplitHostPort(s)
 	if err != nil {
 		return wrong("is no HOST:PORT", example)
@@ -33,7 +36,7 @@ func ParsePeers(s string) (Peers, error) {
 	var p Peers
 	if port != "*" {
 		if p.Port, err = parsePort(port); err != nil {
-			return wrong("has no port", "write a number from 1 to 65535, or * for every port, behind the last ':'")
+			return wrong(noPort(port), "write a number from 1 to 65535, or * for every port, behind the last ':'")
 		}
 	}
 	switch {
@@ -86,7 +89,7 @@ func ParseListen(s string) (netip.AddrPort, error) {
 	}
 	port, err := parsePort(text)
 	if err != nil {
-		return wrong("has no port", "write a number from 1 to 65535 behind the last ':'")
+		return wrong(noPort(text), "write a number from 1 to 65535 behind the last ':'")
 	}
 	if host == "" {
 		if one := ":" + strconv.Itoa(int(port)); one != s {
@@ -114,6 +117,14 @@ func parsePort(s string) (uint16, error) {
 		err = strconv.ErrRange
 	}
 	return uint16(port), err
+}
+
+// noPort says what is wrong where a port is meant.
+func noPort(s string) string {
+	if s == "" {
+		return "has no port"
+	}
+	return s + " is no port"
 }
 
 // parseNet reads an address or a network, without a zone, and gives it as Prefix.Masked

@@ -107,7 +107,7 @@ func TestFilesThatAreDeniedAreToldWhereTheKernelsRecordsMayBeRead(t *testing.T) 
 	var records []module.AuditRecord
 	must(t, json.Unmarshal([]byte(p.segue("audit", "--limit", "1000", "-o", "json")), &records))
 	if !slices.ContainsFunc(records, func(r module.AuditRecord) bool {
-		return r.Actor.Kind == "module" && r.Actor.Name == "escape" && r.Action == "read /etc/passwd" && r.Outcome == "denied" && strings.Contains(r.Reason, "landlock")
+		return r.Actor.Kind == "module" && r.Actor.Name == "escape" && r.Action == "read /etc/passwd" && r.Outcome == "denied" && strings.Contains(r.Reason, "permissions.read")
 	}) {
 		t.Errorf("no audit record says that escape has read /etc/passwd: %+v", records)
 	}

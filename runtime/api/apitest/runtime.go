@@ -7,6 +7,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/segue-run/segue/runtime/api"
@@ -214,8 +215,14 @@ func (r *Runtime) after(filter module.EventFilter) ([]module.Event, <-chan struc
 }
 
 // Audit implements api.Runtime.
-func (r *Runtime) Audit(_ context.Context, limit int) ([]module.AuditRecord, error) {
-	return newest(r.AuditRecords, cmp.Or(limit, 200)), nil
+func (r *Runtime) Audit(_ context.Context, name string, limit int) ([]module.AuditRecord, error) {
+	var selected []module.AuditRecord
+	for _, rec := range r.AuditRecords {
+		if target, _, _ := strings.Cut(rec.Target, "@"); name == "" || target == name {
+			selected = append(selected, rec)
+		}
+	}
+	return newest(selected, cmp.Or(limit, 200)), nil
 }
 
 // Ready implements api.Runtime.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -171,9 +172,15 @@ func (c *Client) Rollout(ctx context.Context, name, id string) (module.RolloutSt
 	return get[module.RolloutStatus](ctx, c, path+"/rollouts/"+url.PathEscape(id), nil)
 }
 
-// Audit are the newest limit records, oldest first; 0 for the runtime's default.
-func (c *Client) Audit(ctx context.Context, limit int) ([]module.AuditRecord, error) {
-	list, err := get[api.AuditList](ctx, c, "/v1/audit", limited(limit))
+// Audit are the newest limit records, oldest first; 0 for the runtime's default. With a
+// name they are those of that module and its releases.
+func (c *Client) Audit(ctx context.Context, name string, limit int) ([]module.AuditRecord, error) {
+	query := url.Values{}
+	maps.Copy(query, limited(limit))
+	if name != "" {
+		query.Set("module", name)
+	}
+	list, err := get[api.AuditList](ctx, c, "/v1/audit", query)
 	return list.Records, err
 }
 

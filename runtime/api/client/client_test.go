@@ -32,7 +32,7 @@ func TestReadsComeBackAsTheyWere(t *testing.T) {
 	}
 	rt := &apitest.Runtime{
 		About:        api.Info{Version: "1.2.3", Started: began, PID: 4},
-		AuditRecords: []module.AuditRecord{{Seq: 1, Time: began, Actor: apitest.Root, Action: "deploy"}, {Seq: 2, Time: began}},
+		AuditRecords: []module.AuditRecord{{Seq: 1, Time: began, Actor: apitest.Root, Action: "deploy", Target: "hello@1.0.0"}, {Seq: 2, Time: began}},
 	}
 	rt.Put(status)
 	c := connected(t, rt)
@@ -48,12 +48,15 @@ func TestReadsComeBackAsTheyWere(t *testing.T) {
 	if err != nil || info != rt.About {
 		t.Errorf("info: got %+v, %v", info, err)
 	}
-	records, err := c.Audit(t.Context(), 0)
+	records, err := c.Audit(t.Context(), "", 0)
 	if err != nil || !reflect.DeepEqual(records, rt.AuditRecords) {
 		t.Errorf("audit: got %+v, %v", records, err)
 	}
-	if records, err = c.Audit(t.Context(), 1); err != nil || len(records) != 1 || records[0].Seq != 2 {
+	if records, err = c.Audit(t.Context(), "", 1); err != nil || len(records) != 1 || records[0].Seq != 2 {
 		t.Errorf("the newest record: got %+v, %v", records, err)
+	}
+	if records, err = c.Audit(t.Context(), "hello", 5); err != nil || len(records) != 1 || records[0].Seq != 1 {
+		t.Errorf("the records of a module: got %+v, %v", records, err)
 	}
 	if err := c.Ready(t.Context()); err != nil {
 		t.Errorf("ready: %v", err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"runtime"
 	"strconv"
 	"sync"
@@ -43,6 +44,37 @@ func takes(mux *http.ServeMux) {
 		}
 		started.Wait()
 	})
+	mux.HandleFunc("/spawn", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, spawn()) })
+}
+
+// spawn starts programs until that fails, ends them again, and tells what it failed of.
+func spawn() error {
+	var ready, done sync.WaitGroup
+	for range 8 { // threads in reserve: the Go runtime does not live without those that it needs
+		ready.Add(1)
+		done.Go(func() {
+			runtime.LockOSThread()
+			ready.Done()
+			ready.Wait()
+			runtime.UnlockOSThread()
+		})
+	}
+	done.Wait()
+	var children []*exec.Cmd
+	defer func() {
+		for _, c := range children {
+			_ = c.Process.Kill()
+			_ = c.Wait()
+		}
+	}()
+	for range 200 {
+		c := exec.Command("/bin/sleep", "60")
+		if err := c.Start(); err != nil {
+			return err
+		}
+		children = append(children, c)
+	}
+	return nil
 }
 
 // dial asks the host for a connection, which it never gets; the answer says why.

@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"syscall"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/segue-run/segue/runtime/proc"
 )
 
 // addDescriptor is SECCOMP_IOCTL_NOTIF_ADDFD, and stillValid SECCOMP_IOCTL_NOTIF_ID_VALID.
@@ -59,7 +60,7 @@ type notifier struct {
 // openNotifier takes over the descriptor, which is closed where it is no listener.
 func openNotifier(fd int) (*notifier, error) {
 	// An ioctl means something else to every other file.
-	if name, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd)); err != nil || name != "anon_inode:seccomp notify" {
+	if name, err := os.Readlink(proc.FD(fd)); err != nil || name != "anon_inode:seccomp notify" {
 		discard(fd)
 		return nil, errors.Join(errors.New("the descriptor is no filter's listener"), err)
 	}

@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/segue-run/segue/runtime/proc"
 )
 
 // tracee is the thread that waits for the answer to its call. What it gives was true of
@@ -72,11 +73,11 @@ func (t tracee) text(address uint64, size int) string {
 // descriptor duplicates one of its descriptors, which the caller closes. An error that
 // is EBADF is the thread's own.
 func (t tracee) descriptor(fd int) (int, error) {
-	status, err := os.ReadFile("/proc/" + strconv.Itoa(t.tid) + "/status")
+	status, err := proc.Status(t.tid)
 	if err != nil {
 		return -1, err
 	}
-	pid, err := strconv.Atoi(field(status, "Tgid:"))
+	pid, err := strconv.Atoi(proc.Field(status, "Tgid:"))
 	if err != nil {
 		return -1, fmt.Errorf("find its process: %w", err)
 	}
@@ -101,16 +102,6 @@ func (t tracee) closesOnExec(fd int) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	flags, err := strconv.ParseUint(field(info, "flags:"), 8, 64)
+	flags, err := strconv.ParseUint(proc.Field(info, "flags:"), 8, 64)
 	return flags&unix.O_CLOEXEC != 0, err
-}
-
-// field is the first word behind key in one of the kernel's tables.
-func field(table []byte, key string) string {
-	for line := range strings.Lines(string(table)) {
-		if value, ok := strings.CutPrefix(line, key); ok {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
 }

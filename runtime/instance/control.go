@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/proc"
 	"github.com/segue-run/segue/sdk/wire"
 )
 
@@ -61,7 +62,7 @@ func (c *control) pin(dir *directory, network, address string) (string, error) {
 		return "", errKilled
 	}
 	c.socket = socket
-	return fdPath(socket.file), nil
+	return proc.FD(int(socket.file.Fd())), nil
 }
 
 // dial connects to the pinned socket, and only if the process that listens there

@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/segue-run/segue/runtime/proc"
 )
 
 const (
@@ -85,7 +86,7 @@ func (d *directory) listen() (listener *os.File, to *endpoint, err error) {
 			_ = listener.Close()
 		}
 	}()
-	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: fdPath(d.control) + "/" + httpSocket}); err != nil {
+	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: proc.FD(int(d.control.Fd())) + "/" + httpSocket}); err != nil {
 		return nil, nil, fmt.Errorf("bind listener: %w", err)
 	}
 	if err := unix.Listen(fd, backlog); err != nil {
@@ -127,5 +128,3 @@ func (d *directory) pin(name string) (*endpoint, error) {
 	}
 	return &endpoint{file: os.NewFile(uintptr(fd), name)}, nil
 }
-
-func fdPath(f *os.File) string { return "/proc/self/fd/" + strconv.Itoa(int(f.Fd())) }

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"net"
 	"os"
-	"strconv"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/proc"
 )
 
 // endpoint is a unix socket that is known by a descriptor instead of a name.
@@ -48,7 +48,7 @@ func (e *endpoint) connect(ctx context.Context) (conn net.Conn, err error) {
 	}
 	dialer := net.Dialer{Control: takeNoDescriptors}
 	closed := raw.Control(func(fd uintptr) {
-		conn, err = dialer.DialContext(ctx, "unix", "/proc/self/fd/"+strconv.Itoa(int(fd)))
+		conn, err = dialer.DialContext(ctx, "unix", proc.FD(int(fd)))
 	})
 	if closed != nil {
 		return nil, os.ErrClosed

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/segue-run/segue/runtime/proc"
 )
 
 // SweepOrphans kills what a host that died left running in runDir and removes the
@@ -101,13 +103,12 @@ func killLeft(left []record) (killed int, err error) {
 // so the number alone is wrong only if all of it ended and the number came round;
 // what cannot gain privileges and began later is none of the system's daemons.
 func belongs(pid int, boot string, left []record) bool {
-	dir := "/proc/" + strconv.Itoa(pid)
-	environ, err := os.ReadFile(dir + "/environ")
+	environ, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
 	if err != nil {
 		return false // another user's
 	}
 	env := strings.Split(string(environ), "\x00")
-	stat, err := readStat(pid)
+	stat, err := proc.StatOf(pid)
 	if err != nil {
 		return false
 	}
@@ -116,17 +117,17 @@ func belongs(pid int, boot string, left []record) bool {
 		case r.Boot != boot || r.PID <= 1:
 			return false
 		case r.PID == pid:
-			return r.Start == stat.start
+			return r.Start == stat.Start
 		case r.Launch != "" && slices.Contains(env, envLaunch+"="+r.Launch):
 			return true
 		}
-		return stat.session == r.PID && stat.start >= r.Start && confined(dir)
+		return stat.Session == r.PID && stat.Start >= r.Start && confined(pid)
 	})
 }
 
 // confined reports whether a process has no_new_privs, as all that the launcher
 // made and their descendants have.
-func confined(dir string) bool {
-	status, err := os.ReadFile(dir + "/status")
-	return err == nil && strings.Contains(string(status), "\nNoNewPrivs:\t1\n")
+func confined(pid int) bool {
+	status, err := proc.Status(pid)
+	return err == nil && proc.Field(status, "NoNewPrivs:") == "1"
 }

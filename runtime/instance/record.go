@@ -1,15 +1,14 @@
 package instance
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/proc"
 )
 
 // recordFile is the launch record's name in an instance's directory. It is not in
@@ -37,7 +36,7 @@ type record struct {
 // there is no process to find.
 func (i *Instance) writeRecord() error {
 	pid := i.proc.id()
-	stat, err := readStat(pid)
+	stat, err := proc.StatOf(pid)
 	if err != nil {
 		return err
 	}
@@ -46,7 +45,7 @@ func (i *Instance) writeRecord() error {
 		return err
 	}
 	raw, err := json.Marshal(record{
-		Instance: i.id, Release: i.release, PID: pid, Start: stat.start, Boot: boot,
+		Instance: i.id, Release: i.release, PID: pid, Start: stat.Start, Boot: boot,
 		Launch: i.mark, Nonce: i.control.nonce,
 	})
 	if err != nil {
@@ -65,33 +64,6 @@ func readRecord(dir string) (record, error) {
 		return r, err
 	}
 	return r, json.Unmarshal(raw, &r)
-}
-
-// procStat is the part of /proc/PID/stat that tells processes apart.
-type procStat struct {
-	session int    // the pid of the session's leader
-	start   uint64 // clock ticks since boot
-}
-
-func readStat(pid int) (s procStat, err error) {
-	path := "/proc/" + strconv.Itoa(pid) + "/stat"
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return s, err
-	}
-	// The command's name, in parentheses, may hold anything. The session is the
-	// 6th field, the 4th after it, and the start time the 22nd.
-	fields := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+1:]))
-	if len(fields) < 20 {
-		return s, fmt.Errorf("read %s: %d fields", path, len(fields))
-	}
-	if s.session, err = strconv.Atoi(fields[3]); err != nil {
-		return s, fmt.Errorf("read %s: %w", path, err)
-	}
-	if s.start, err = strconv.ParseUint(fields[19], 10, 64); err != nil {
-		return s, fmt.Errorf("read %s: %w", path, err)
-	}
-	return s, nil
 }
 
 func bootID() (string, error) {

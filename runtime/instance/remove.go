@@ -9,6 +9,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/segue-run/segue/runtime/proc"
 )
 
 // How many entries of directories are dealt with in one go, behind one instance and by
@@ -146,7 +148,7 @@ func openForRemoval(at int, name string) (*os.File, error) {
 		return nil, err
 	}
 	defer unix.Close(pinned)
-	if err := unix.Chmod("/proc/self/fd/"+strconv.Itoa(pinned), 0o700); err != nil {
+	if err := unix.Chmod(proc.FD(pinned), 0o700); err != nil {
 		return nil, err
 	}
 	fd, err := unix.Openat(pinned, ".", flags, 0)

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,10 +14,11 @@ import (
 
 	"github.com/segue-run/segue/runtime/launch"
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/proc"
 )
 
 // moduleDir is the control directory as the module names it.
-var moduleDir = "/proc/self/fd/" + strconv.Itoa(controlFD)
+var moduleDir = proc.FD(controlFD)
 
 // moduleRunner is what go-plugin sees of an instance: it may start it, read its
 // handshake line and learn where its socket is. It never gets the module's other

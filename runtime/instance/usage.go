@@ -1,16 +1,11 @@
 package instance
 
 import (
-	"bytes"
 	"fmt"
-	"os"
-	"strconv"
 	"sync"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/proc"
 )
 
 // meter keeps what was seen of a process's usage.
@@ -54,37 +49,18 @@ func (i *Instance) Usage() (module.Usage, error) {
 
 // usageOf reads a process's usage. A zombie has no memory and is gone.
 func usageOf(pid int) (module.Usage, error) {
-	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	raw, err := proc.Status(pid)
 	if err != nil {
 		return module.Usage{}, fmt.Errorf("read usage: %w", err)
 	}
-	resident, there := kilobytes(raw, "VmRSS:")
-	peak, _ := kilobytes(raw, "VmHWM:")
+	resident, there := proc.Bytes(raw, "VmRSS:")
+	peak, _ := proc.Bytes(raw, "VmHWM:")
 	if !there {
 		return module.Usage{}, ErrGone
 	}
-	// The process's own clock, to the nanosecond; /proc has hundredths of a second.
-	var cpu unix.Timespec
-	if err := unix.ClockGettime(processClock(pid), &cpu); err != nil {
+	cpu, err := proc.CPUTime(pid)
+	if err != nil {
 		return module.Usage{}, fmt.Errorf("read processor time: %w", err)
 	}
-	return module.Usage{Memory: resident, Peak: max(peak, resident), CPU: time.Duration(cpu.Nano())}, nil
-}
-
-// kilobytes is a field of /proc/PID/status, in bytes.
-func kilobytes(status []byte, field string) (int64, bool) {
-	_, rest, ok := bytes.Cut(status, []byte("\n"+field))
-	if !ok {
-		return 0, false
-	}
-	text, _, _ := bytes.Cut(bytes.TrimSpace(rest), []byte(" "))
-	n, err := strconv.ParseInt(string(text), 10, 64)
-	return n << 10, err == nil
-}
-
-// processClock is the id of the clock that counts a process's time on processors, as
-// clock_getcpuclockid(3) makes it.
-func processClock(pid int) int32 {
-	const scheduled = 2
-	return ^int32(pid)<<3 | scheduled
+	return module.Usage{Memory: resident, Peak: max(peak, resident), CPU: cpu}, nil
 }

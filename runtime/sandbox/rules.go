@@ -6,13 +6,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/segue-run/segue/runtime/launch"
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/proc"
 	"github.com/segue-run/segue/runtime/sandbox/landlock"
 	"github.com/segue-run/segue/sdk/manifest"
 )
@@ -119,7 +119,7 @@ func (o *opener) all() error {
 			}
 			o.opened = append(o.opened, f)
 			o.judge(f, list.permission, path)
-			*list.rules = append((*list.rules)[:len(*list.rules):len(*list.rules)], fdPath(f))
+			*list.rules = append((*list.rules)[:len(*list.rules):len(*list.rules)], proc.FD(int(f.Fd())))
 		}
 	}
 	return nil
@@ -222,11 +222,9 @@ func within(path, dir string) bool {
 
 // whereabouts is the path of an open file, without links.
 func whereabouts(f *os.File) (string, error) {
-	path, err := os.Readlink(fdPath(f))
+	path, err := os.Readlink(proc.FD(int(f.Fd())))
 	if err != nil {
 		return "", fmt.Errorf("see where a path leads: %w", err)
 	}
 	return path, nil
 }
-
-func fdPath(f *os.File) string { return "/proc/self/fd/" + strconv.Itoa(int(f.Fd())) }

@@ -10,6 +10,8 @@ import (
 
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
+
+	"github.com/segue-run/segue/runtime/proc"
 )
 
 // absent is what is told of a path that was granted and is not there.
@@ -55,7 +57,7 @@ func (o *opener) judge(f *os.File, permission, path string) {
 	case permission == "exec":
 		needs, does = 0o1, "run it"
 	}
-	if !u.may(fdPath(f), info, needs) {
+	if !u.may(proc.FD(int(f.Fd())), info, needs) {
 		o.useless(permission, path, fmt.Sprintf("%s may not %s (%s)", u, does, modeOf(info)))
 	}
 }

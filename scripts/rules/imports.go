@@ -23,7 +23,7 @@ var layers = [][]string{
 		"runtime/telemetry", "runtime/config", "runtime/executable",
 	},
 	{"runtime/policy", "runtime/grant", "runtime/launch"},
-	{"runtime/module"},
+	{"runtime/module", "runtime/proc"},
 	{"sdk/manifest", "sdk/wire"},
 }
 

@@ -12,6 +12,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/segue-run/segue/runtime/proc"
 )
 
 // ABI is the version of the kernel's Landlock; 0: this kernel has none, or it was not
@@ -148,7 +150,7 @@ func (b *builder) allowPath(path string, rights uint64) error {
 // leadsToItself reports whether f is below this process's folder in /proc, which
 // /proc/self and the like lead to, and which has its secrets.
 func leadsToItself(f *os.File) (bool, error) {
-	path, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(int(f.Fd())))
+	path, err := os.Readlink(proc.FD(int(f.Fd())))
 	if err != nil {
 		return false, fmt.Errorf("see where a path leads: %w", err)
 	}

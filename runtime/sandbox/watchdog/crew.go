@@ -1,7 +1,6 @@
 package watchdog
 
 import (
-	"bytes"
 	"os"
 	"slices"
 	"strconv"
@@ -9,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/segue-run/segue/runtime/proc"
 )
 
 // A list of the processes is made anew at most so often, and so seldom that making it
@@ -78,7 +79,7 @@ func (c *crew) fresh() {
 func (c *crew) each(f func(pid int) error) error {
 	err := c.process(f)
 	for _, m := range c.others() {
-		if s, there := readStat(m.pid); there && s.start == m.start {
+		if m.lives() {
 			_ = f(m.pid)
 		}
 	}
@@ -95,12 +96,18 @@ func (c *crew) signal(sig unix.Signal) error {
 			continue
 		}
 		// The pidfd came first: what is found out now is of its process or of none.
-		if s, there := readStat(m.pid); there && s.start == m.start {
+		if m.lives() {
 			_ = unix.PidfdSendSignal(fd, sig, nil, 0)
 		}
 		_ = unix.Close(fd)
 	}
 	return err
+}
+
+// lives reports whether the process still is who it was.
+func (m member) lives() bool {
+	s, err := proc.StatOf(m.pid)
+	return err == nil && !s.Ended() && s.Start == m.start
 }
 
 // descend looks through all processes for those below leader.
@@ -109,13 +116,13 @@ func descend(leader int) []member {
 	if err != nil {
 		return nil
 	}
-	all := make(map[int]stat, len(entries))
+	all := make(map[int]proc.Stat, len(entries))
 	for _, entry := range entries {
 		pid, err := strconv.Atoi(entry.Name())
 		if err != nil {
 			continue
 		}
-		if s, there := readStat(pid); there {
+		if s, err := proc.StatOf(pid); err == nil && !s.Ended() {
 			all[pid] = s
 		}
 	}
@@ -124,53 +131,12 @@ func descend(leader int) []member {
 	for again := true; again; {
 		again = false
 		for pid, s := range all {
-			if !in[pid] && (in[s.parent] || s.session == leader) {
+			if !in[pid] && (in[s.Parent] || s.Session == leader) {
 				in[pid], again = true, true
-				found = append(found, member{pid: pid, start: s.start})
+				found = append(found, member{pid: pid, start: s.Start})
 			}
 		}
 	}
 	slices.SortFunc(found, func(a, b member) int { return a.pid - b.pid })
 	return found
-}
-
-// stat is the part of /proc/PID/stat that tells who descends from whom.
-type stat struct {
-	parent, session int
-	start           uint64
-}
-
-// readStat reads it; there is false where the process is gone, or as good as.
-func readStat(pid int) (s stat, there bool) {
-	var buf [1024]byte
-	raw := read(pid, "stat", buf[:])
-	// The command's name, in parentheses, may hold anything.
-	fields := bytes.Fields(raw[bytes.LastIndexByte(raw, ')')+1:])
-	if len(fields) < 20 || fields[0][0] == 'Z' || fields[0][0] == 'X' {
-		return s, false
-	}
-	var failed error
-	if s.parent, failed = strconv.Atoi(string(fields[1])); failed != nil {
-		return s, false
-	}
-	if s.session, failed = strconv.Atoi(string(fields[3])); failed != nil {
-		return s, false
-	}
-	s.start, failed = strconv.ParseUint(string(fields[19]), 10, 64)
-	return s, failed == nil
-}
-
-// read is the beginning of a file of /proc/PID, as much as buf holds; nothing where it
-// cannot be read.
-func read(pid int, name string, buf []byte) []byte {
-	fd, err := unix.Open("/proc/"+strconv.Itoa(pid)+"/"+name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil
-	}
-	defer unix.Close(fd)
-	n, err := unix.Read(fd, buf)
-	if err != nil {
-		return nil
-	}
-	return buf[:n]
 }

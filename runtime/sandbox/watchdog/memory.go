@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"context"
 	"math"
-	"strconv"
 	"time"
+
+	"github.com/segue-run/segue/runtime/proc"
 )
 
 // How often the memory is looked at: more often where little is left.
@@ -56,15 +57,11 @@ func (w *Watchdog) memory() (held int64, count int, err error) {
 // ownOf is what only the end of the process would give back: its own pages, those that
 // it shares in memory, and the tables of all its pages, in bytes.
 func ownOf(pid int) int64 {
-	var buf [4096]byte
-	raw := read(pid, "status", buf[:])
-	return kilobytes(raw, "RssAnon:") + kilobytes(raw, "RssShmem:") + kilobytes(raw, "VmPTE:")
-}
-
-// kilobytes is a field of /proc/PID/status, in bytes; 0 where it is not there.
-func kilobytes(status []byte, field string) int64 {
-	_, after, _ := bytes.Cut(status, []byte("\n"+field))
-	text, _, _ := bytes.Cut(bytes.TrimSpace(after), []byte(" "))
-	n, _ := strconv.ParseInt(string(text), 10, 64)
-	return n << 10
+	status, _ := proc.Status(pid)
+	own := int64(0)
+	for _, field := range []string{"RssAnon:", "RssShmem:", "VmPTE:"} {
+		held, _ := proc.Bytes(status, field)
+		own += held
+	}
+	return own
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/segue-run/segue/runtime/proc"
 )
 
 const (
@@ -96,21 +98,14 @@ type meter struct{ seen map[int]time.Duration }
 func (m *meter) taken(c *crew) (taken time.Duration, err error) {
 	now := make(map[int]time.Duration, len(m.seen)+1)
 	err = c.each(func(pid int) error {
-		var clock unix.Timespec
-		if err := unix.ClockGettime(processClock(pid), &clock); err != nil {
+		clock, err := proc.CPUTime(pid)
+		if err != nil {
 			return err
 		}
-		now[pid] = time.Duration(clock.Nano())
+		now[pid] = clock
 		taken += max(0, now[pid]-m.seen[pid])
 		return nil
 	})
 	m.seen = now
 	return taken, err
-}
-
-// processClock is the id of the clock that counts a process's time on processors, as
-// clock_getcpuclockid(3) makes it.
-func processClock(pid int) int32 {
-	const scheduled = 2
-	return ^int32(pid)<<3 | scheduled
 }

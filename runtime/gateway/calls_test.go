@@ -158,7 +158,7 @@ func TestWhatWasWithheldIsSaidToBe(t *testing.T) {
 		s.next()
 	}
 	for _, what := range []string{"open a network socket", "execveat /bin/true", "start a process (clone)"} {
-		if hint := s.hint(what); hint != "its manifest asks for it, and it was withheld: the operator grants it in segue.yaml, in modules.hello.grants" {
+		if hint := s.hint(what); hint != "its manifest asks for it, and it was withheld: the operator grants it with `segue approve hello grant`, or in segue.yaml, in modules.hello.grants" {
 			t.Errorf("%s: the hint is %q", what, hint)
 		}
 	}

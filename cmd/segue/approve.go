@@ -24,7 +24,8 @@ by now. To say no, abort it. POINT is one of
   freeze     the end of a window in which nothing is rolled out
   evidence   takes your word where a step has seen its hold and still lacks proof; the
              record says so
-  grant      gives the module all that the release asks for, until segue revoke
+  grant      gives the module all that the release asks for, until segue revoke; with
+             --rollout ID, so that it is the release that was looked at
   without    lets the release go on with what is granted
 
 A release that asks for permissions which neither segue.yaml grants nor an operator has
@@ -35,7 +36,7 @@ gets it.`,
 		Example: `  segue approve hello
   segue approve hello before_traffic
   segue approve hello evidence
-  segue approve hello grant`,
+  segue approve hello grant --rollout hello-2`,
 	}, verb{"approve", (*client.Client).Approve, approves}, new(api.Order))
 }
 

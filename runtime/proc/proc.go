@@ -15,8 +15,8 @@ func FD(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 // path is that of a file of a process's.
 func path(pid int, name string) string { return "/proc/" + strconv.Itoa(pid) + "/" + name }
 
-// Read reads the beginning of a file of a process's into buf, as much as that holds.
-func Read(pid int, name string, buf []byte) ([]byte, error) {
+// read reads the beginning of a file of a process's into buf, as much as that holds.
+func read(pid int, name string, buf []byte) ([]byte, error) {
 	p := path(pid, name)
 	fd, err := unix.Open(p, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {

@@ -84,9 +84,6 @@ func TestOfAProcessThatIsNotThereNothingIsTold(t *testing.T) {
 	if _, err := proc.Status(pid); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
-	if _, err := proc.Read(pid, "statm", make([]byte, 9)); !errors.Is(err, fs.ErrNotExist) {
-		t.Error(err)
-	}
 	if d, err := proc.CPUTime(pid); err == nil {
 		t.Error("it took", d)
 	}
@@ -109,13 +106,6 @@ func TestTheStatusHasFieldsAndSizes(t *testing.T) {
 		if n, there := proc.Bytes(status, key); there {
 			t.Errorf("%s is the size %d", key, n)
 		}
-	}
-}
-
-func TestNoMoreIsReadThanThereIsRoomFor(t *testing.T) {
-	got, err := proc.Read(os.Getpid(), "status", make([]byte, 5))
-	if err != nil || string(got) != "Name:" {
-		t.Errorf("%q, %v", got, err)
 	}
 }
 

@@ -21,7 +21,7 @@ func (s Stat) Ended() bool { return s.State == 'Z' || s.State == 'X' }
 // StatOf reads a process's stat.
 func StatOf(pid int) (Stat, error) {
 	var buf [1024]byte
-	raw, err := Read(pid, "stat", buf[:])
+	raw, err := read(pid, "stat", buf[:])
 	if err != nil {
 		return Stat{}, err
 	}

@@ -94,6 +94,10 @@ func (r *Record) decideGrant(ev approve, now time.Time) error {
 	ro := r.Rollout
 	switch ev.Point {
 	case toGrant:
+		if ev.Rollout == "" {
+			return &module.Error{Kind: module.Conflict, Field: "rollout", Msg: fmt.Sprintf("is not named, and another release could have taken the place of the one that was looked at; %s to %s %s", ro.ID, ro.Candidate.Version, ro.asks()),
+				Hint: fmt.Sprintf("`segue approve %s %s --rollout %s` grants that", r.Module, toGrant, ro.ID)}
+		}
 		if err := r.grant(ro.Asks.Lacks, ev.Actor, now); err != nil {
 			return err
 		}
@@ -104,7 +108,7 @@ func (r *Record) decideGrant(ev approve, now time.Time) error {
 	case "":
 		return &module.Error{Kind: module.Conflict,
 			Msg:  fmt.Sprintf("%s to %s %s%s", ro.ID, ro.Candidate.Version, ro.asks(), ro.lastAct(now)),
-			Hint: fmt.Sprintf("say which: `segue approve %[1]s %[2]s` or `segue approve %[1]s %[3]s`", r.Module, toGrant, toWithout)}
+			Hint: fmt.Sprintf("say which: `segue approve %[1]s %[2]s --rollout %[4]s` or `segue approve %[1]s %[3]s`", r.Module, toGrant, toWithout, ro.ID)}
 	default:
 		return &module.Error{Kind: module.Conflict, Field: "point", Value: ev.Point,
 			Msg:  fmt.Sprintf("decides nothing: %s to %s %s%s", ro.ID, ro.Candidate.Version, ro.asks(), ro.lastAct(now)),
@@ -182,7 +186,7 @@ func listed(p manifest.Permissions) string { return strings.Join(grant.Lines(p),
 
 // ways are the two that lead on.
 func (r *Rollout) ways() string {
-	return fmt.Sprintf("`segue approve %[1]s %[2]s` grants all that it asks for, `segue approve %[1]s %[3]s` lets it go on with what is granted", r.Candidate.Module, toGrant, toWithout)
+	return fmt.Sprintf("`segue approve %[1]s %[2]s --rollout %[4]s` grants all that it asks for, `segue approve %[1]s %[3]s` lets it go on with what is granted", r.Candidate.Module, toGrant, toWithout, r.ID)
 }
 
 // grantsServing reports whether an approval is for what serves: no rollout waits for it.

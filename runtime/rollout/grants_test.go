@@ -43,9 +43,17 @@ func (w *world) offerAsking(version string, asked, configured manifest.Permissio
 // decide approves by a point, "" for none.
 func (w *world) decide(point string) error {
 	w.t.Helper()
-	err := w.engine.Approve(w.t.Context(), rollout.Order{Actor: bob, Module: "hello", Point: point})
+	err := w.engine.Approve(w.t.Context(), rollout.Order{Actor: bob, Module: "hello", Point: point, Rollout: w.waitingOn(point)})
 	w.pass(time.Second)
 	return err
+}
+
+// waitingOn is the id of the rollout under way, which an order to grant names.
+func (w *world) waitingOn(point string) string {
+	if ro := w.status().Rollout; point == "grant" && ro != nil && !ro.Over() {
+		return ro.ID
+	}
+	return ""
 }
 
 // grantedTo is what the newest process of a version was started with.
@@ -84,7 +92,7 @@ func TestAReleaseThatAsksForMoreThanItsPredecessorWaitsBeforeAnythingIsStarted(t
 		if got := waiting.Missing; got == nil || !slices.Equal(got.Connect, []string{api}) {
 			t.Errorf("it lacks %+v", got)
 		}
-		for _, words := range []string{"asks for more than 1.0.0: connect " + api, "`segue approve hello grant` grants", "`segue approve hello without` lets it go on"} {
+		for _, words := range []string{"asks for more than 1.0.0: connect " + api, "`segue approve hello grant --rollout hello-2` grants", "`segue approve hello without` lets it go on"} {
 			if !strings.Contains(waiting.Message, words) {
 				t.Errorf("%q does not say %q", waiting.Message, words)
 			}
@@ -178,10 +186,10 @@ func TestPermissionsAreGrantedByTheirNameAlone(t *testing.T) {
 		w.offerAsking("1.1.0", connects(api), manifest.Permissions{}, like(manifest.Gradual, approvals(policy.BeforeStart)))
 		for _, point := range []string{"", "before_start", "freeze", "evidence", "all"} {
 			err := w.decide(point)
-			if point == "" && !strings.Contains(err.Error(), "; say which: `segue approve hello grant` or `segue approve hello without`") {
+			if point == "" && !strings.Contains(err.Error(), "; say which: `segue approve hello grant --rollout hello-2` or `segue approve hello without`") {
 				t.Errorf("without a point: %v", err)
 			}
-			if module.KindOf(err) != module.Conflict || !strings.Contains(err.Error(), "`segue approve hello grant`") || !strings.Contains(err.Error(), "`segue approve hello without`") {
+			if module.KindOf(err) != module.Conflict || !strings.Contains(err.Error(), "`segue approve hello grant --rollout hello-2`") || !strings.Contains(err.Error(), "`segue approve hello without`") {
 				t.Errorf("approved %q: %v", point, err)
 			}
 			w.wantWaiting(module.ForGrant, "")

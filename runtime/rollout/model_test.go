@@ -68,10 +68,13 @@ func (p *player) act() {
 		note("resume")
 		_ = p.engine.Resume(ctx, by(alice))
 	case 11, 12:
-		point := []string{"", "grant", "without"}[p.rand.IntN(3)]
+		point, id := []string{"", "grant", "without"}[p.rand.IntN(3)], ""
+		if m, err := p.engine.Status("hello"); err == nil && m.Rollout != nil && !m.Rollout.Over() {
+			id = m.Rollout.ID
+		}
 		note("approve %q", point)
 		p.granted = p.granted || point == "grant"
-		_ = p.engine.Approve(ctx, rollout.Order{Actor: alice, Module: "hello", Point: point})
+		_ = p.engine.Approve(ctx, rollout.Order{Actor: alice, Module: "hello", Point: point, Rollout: id})
 	case 13:
 		stepped := p.rand.IntN(2) == 0
 		note("rollback, stepped %v", stepped)

@@ -51,11 +51,12 @@ func (e *Engine) Resume(ctx context.Context, of Order) error {
 // the freeze, and through any other until its end. With the point "evidence" the
 // operator's word stands for what a step still lacks, and the record says "unproven".
 // With "grant" the module gets the permissions that the release waits for, until Revoke;
+// for it the order must name the rollout, so that nothing is granted but what was shown;
 // with "without" the release goes on with those that it has. Where no rollout is under way
 // "grant" gives the module what its stable release asks for and was withheld, from its
 // next process on; a Conflict where that is nothing.
 func (e *Engine) Approve(ctx context.Context, of Order) error {
-	return e.ask(ctx, "approve", of, approve{Actor: of.Actor, Point: of.Point})
+	return e.ask(ctx, "approve", of, approve{Actor: of.Actor, Point: of.Point, Rollout: of.Rollout})
 }
 
 // Revoke takes back the permissions that operators have approved for the module. It takes

@@ -61,6 +61,8 @@ type (
 	approve struct {
 		Actor module.Actor
 		Point string // that it is for; empty for whichever is waited for
+		// Rollout is the id that the order names, which is the one under way; or empty.
+		Rollout string
 		// Configured is what the configuration grants the module.
 		Configured manifest.Permissions
 	}

@@ -104,11 +104,12 @@ func report(t *testing.T, spec launch.Spec, change func(*exec.Cmd)) found {
 func TestTheProcessHasTheLimitsOfItsSpecBeforeItRuns(t *testing.T) {
 	f := report(t, launch.Spec{Limits: launch.Limits{NoFile: 128, Data: 256 << 20, FSize: 64 << 20, NProc: 4000}}, nil)
 	for name, want := range map[string]string{
-		"Max core file size": "0 0",
-		"Max open files":     "128 128",
-		"Max data size":      "268435456 268435456",
-		"Max file size":      "67108864 67108864",
-		"Max processes":      "4000 4000",
+		"Max pending signals": "1024 1024",
+		"Max core file size":  "0 0",
+		"Max open files":      "128 128",
+		"Max data size":       "268435456 268435456",
+		"Max file size":       "67108864 67108864",
+		"Max processes":       "4000 4000",
 	} {
 		if got := f.Limits[name]; got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)

@@ -103,6 +103,9 @@ func (l Limits) Clamped() (Limits, []Clamp) {
 // rlimitNProc is RLIMIT_NPROC, which the package syscall does not name.
 const rlimitNProc = 6
 
+// rlimitSigPending is RLIMIT_SIGPENDING, which it does not name either.
+const rlimitSigPending = 11
+
 func limitText(v uint64) string {
 	if v == Unlimited {
 		return "unlimited"

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"slices"
 	"strconv"
+	"syscall"
 
 	"github.com/segue-run/segue/runtime/launch/internal/entry"
 )
@@ -102,6 +103,7 @@ func (s Spec) orders() []string {
 		number(entry.KeyExec, own),
 		entry.KeyDir + "=" + dir,
 		number(entry.KeyCore, 0),
+		number(entry.KeySignal, pendingSignals()),
 		number(entry.KeyNoFile, limits.NoFile),
 		number(entry.KeyData, limits.Data),
 		number(entry.KeyFSize, limits.FSize),
@@ -111,6 +113,20 @@ func (s Spec) orders() []string {
 		args = append(args, entry.KeyListener+"="+s.ListenerName)
 	}
 	return append(args, s.Confine.orders(own+1)...)
+}
+
+// mostSignals is how many signals and timers of a user may be pending before a module can
+// add no more: the kernel counts them by user, who may be the host's, and a program needs
+// a few.
+const mostSignals = 1024
+
+// pendingSignals is that, as far as this process may give it.
+func pendingSignals() uint64 {
+	var now syscall.Rlimit
+	if err := syscall.Getrlimit(rlimitSigPending, &now); err != nil {
+		return mostSignals
+	}
+	return min(mostSignals, now.Max)
 }
 
 func number(key string, n uint64) string { return key + "=" + strconv.FormatUint(n, 10) }

@@ -9,6 +9,7 @@ import (
 // are the same on every architecture here.
 const (
 	rlimitCPU    = 0
+	rlimitSignal = 11
 	rlimitFSize  = 1
 	rlimitData   = 2
 	rlimitCore   = 4

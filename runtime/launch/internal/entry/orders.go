@@ -16,6 +16,7 @@ const (
 	KeyFSize  = "fsize"  // RLIMIT_FSIZE, bytes
 	KeyNProc  = "nproc"  // RLIMIT_NPROC, threads of the user
 	KeyCPU    = "cpu"    // RLIMIT_CPU, seconds
+	KeySignal = "signal" // RLIMIT_SIGPENDING, queued signals and timers of the user
 
 	KeyCgroups      = "cgroups"      // descriptors of tasks or cgroup.procs files: 7,8
 	KeyProcessors   = "processors"   // those that it may run on: 0,1
@@ -46,7 +47,7 @@ type orders struct {
 	listener     string
 	dir          string
 	try          uint64
-	limits       [6]limit
+	limits       [7]limit
 	cgroups      []uint64
 	processors   []uint64
 	ruleset      uint64
@@ -59,9 +60,10 @@ type orders struct {
 // parse reads "key=value … -- argv0 args…". It is strict: an unknown key, a key
 // that comes twice, a missing exec or an empty command is an error.
 func parse(args []string) (*orders, error) {
-	o := &orders{limits: [6]limit{
+	o := &orders{limits: [7]limit{
 		{key: KeyCore, resource: rlimitCore},
 		{key: KeyCPU, resource: rlimitCPU},
+		{key: KeySignal, resource: rlimitSignal},
 		{key: KeyFSize, resource: rlimitFSize},
 		{key: KeyNoFile, resource: rlimitNoFile},
 		{key: KeyNProc, resource: rlimitNProc},

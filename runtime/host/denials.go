@@ -13,7 +13,7 @@ import (
 // So many denials of one module are told as events and recorded in so much time: more
 // would push everything else out of both. The rest is counted.
 const (
-	mostTold   = 60
+	mostTold   = 250
 	toldWithin = time.Hour
 )
 

@@ -39,7 +39,7 @@ func TestDenialsOfAModuleDoNotFillTheRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 	j := newJournal(events, records, observe, zap.NewNop())
-	for n := range 200 {
+	for n := range 400 {
 		j.denied(release("hello", "1.0.0"), "i", manifest.Quotas{}, module.Denial{By: module.BySeccomp, What: "execve /" + strconv.Itoa(n)})
 	}
 	j.denied(release("other", "1.0.0"), "i", manifest.Quotas{}, module.Denial{By: module.BySeccomp, What: "ptrace"})
@@ -47,7 +47,7 @@ func TestDenialsOfAModuleDoNotFillTheRecords(t *testing.T) {
 	if err := events.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if counted["hello"] != 200 || counted["other"] != 1 {
+	if counted["hello"] != 400 || counted["other"] != 1 {
 		t.Errorf("the metric has %v", counted)
 	}
 	told, err := records.List(t.Context(), "", 1000)
@@ -61,11 +61,11 @@ func TestDenialsOfAModuleDoNotFillTheRecords(t *testing.T) {
 			further++
 		}
 	}
-	if byModule["hello"] != 61 || byModule["other"] != 1 || further != 1 {
+	if byModule["hello"] != 251 || byModule["other"] != 1 || further != 1 {
 		t.Errorf("recorded are %v, %d of further ones", byModule, further)
 	}
 	history, err := events.History(t.Context(), module.EventFilter{Module: "hello", Limit: 1000})
-	if err != nil || len(history) != 61 {
+	if err != nil || len(history) != 251 {
 		t.Errorf("%d events are told, %v", len(history), err)
 	}
 }

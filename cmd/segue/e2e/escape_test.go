@@ -75,7 +75,7 @@ func (p *prison) audited() {
 	must(p.t, json.Unmarshal([]byte(p.segue("audit", "--limit", "1000", "-o", "json")), &records))
 	for _, word := range []string{"ptrace", "mount", "connect"} {
 		if !slices.ContainsFunc(records, func(r module.AuditRecord) bool {
-			return strings.HasPrefix(r.Target, "escape") && strings.Contains(r.Reason, word)
+			return strings.HasPrefix(r.Target, "escape") && strings.Contains(r.Action, word)
 		}) {
 			p.t.Errorf("no audit record says that escape tried %s", word)
 		}

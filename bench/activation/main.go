@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -75,19 +74,6 @@ func (m *meter) report(runs int) error {
 		rows = append(rows, row("floor: "+name, m.floors[name]))
 	}
 	return table.Write(os.Stdout, title, []string{"what", "p50 ms", "p95 ms"}, rows)
-}
-
-// beside is the path of a program that was built into the same folder as this one.
-func beside(name string) (string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	program := filepath.Join(filepath.Dir(self), name)
-	if _, err := os.Stat(program); err != nil {
-		return "", fmt.Errorf("find %s: %w; type: make bench", name, err)
-	}
-	return program, nil
 }
 
 // version is the i-th of the releases, of five characters: 1.0.1 to 9.9.9.

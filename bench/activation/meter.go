@@ -41,10 +41,10 @@ func newMeter(host *harness.Host) (*meter, error) {
 	if m.executable, err = os.ReadFile(host.Built("hello-1.0.0")); err != nil {
 		return nil, fmt.Errorf("%w; type: make modules", err)
 	}
-	if m.empty, err = beside("empty"); err != nil {
+	if m.empty, err = harness.Built("empty"); err != nil {
 		return nil, err
 	}
-	m.plugin, err = beside("plugin")
+	m.plugin, err = harness.Built("plugin")
 	return m, err
 }
 

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/segue-run/segue/bench/internal/harness"
 )
 
 // ordinary is the user whom root measures for as well.
@@ -30,7 +32,7 @@ func main() {
 }
 
 func run(ctx context.Context, root string, runs int, bombs time.Duration) error {
-	program, err := built("empty")
+	program, err := harness.Built("empty")
 	if err != nil {
 		return err
 	}
@@ -49,24 +51,11 @@ func run(ctx context.Context, root string, runs int, bombs time.Duration) error 
 	if bombs == 0 || os.Geteuid() == ordinary {
 		return nil
 	}
-	attacker, err := built("escape")
+	attacker, err := harness.Built("escape")
 	if err != nil {
 		return err
 	}
 	return neighbours(ctx, root, attacker, bombs)
-}
-
-// built is the path of a program that was built into the same folder as this one.
-func built(name string) (string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	program := filepath.Join(filepath.Dir(self), name)
-	if _, err := os.Stat(program); err != nil {
-		return "", fmt.Errorf("find %s: %w; type: make bench", name, err)
-	}
-	return program, nil
 }
 
 // asOrdinary has a copy of this program measure starts as somebody without privileges, in

@@ -22,7 +22,7 @@ func meet(kind, entry, other, allowed string) (in, narrower string, ok bool) {
 	}
 	switch kind {
 	case "read", "write":
-		narrower, ok = narrowest(entry, allowed, below)
+		narrower, ok = narrowest(entry, allowed, manifest.IsIn)
 	case "connect":
 		narrower, ok = meetPeers(entry, allowed)
 	case "listen":
@@ -46,16 +46,7 @@ func narrowest(a, b string, holds func(inner, outer string) bool) (string, bool)
 
 // free reports whether an entry needs no grant: it is in the module's own folders.
 func free(kind, entry string) bool {
-	return (kind == "read" || kind == "write") && (below(entry, manifest.DataFolder) || below(entry, manifest.TempFolder))
-}
-
-// below reports whether file is folder or lies in it.
-func below(file, folder string) bool {
-	if folder == "/" {
-		return strings.HasPrefix(file, "/")
-	}
-	rest, ok := strings.CutPrefix(file, folder)
-	return ok && (rest == "" || rest[0] == '/')
+	return (kind == "read" || kind == "write") && (manifest.IsIn(entry, manifest.DataFolder) || manifest.IsIn(entry, manifest.TempFolder))
 }
 
 // within reports whether all that inner listens on is in outer.

@@ -3,8 +3,6 @@ package host
 import (
 	"context"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 
 	"github.com/segue-run/segue/runtime/artifact"
@@ -121,7 +119,7 @@ func (s *instances) Start(ctx context.Context, id string, plan rollout.Plan) (ro
 	inst, err := s.starter.Start(ctx, instance.Spec{
 		ID: id, Release: plan.Release, ManifestText: a.ManifestText, Binary: a.File(), Dynamic: a.Executable.Interpreter != "",
 		Permissions: permissions, Withheld: withheld, Quotas: quotas, DataDir: s.dataFolder(plan.Module, permissions),
-		Gateway:   link{gateway: s.gateway, release: plan.Release, permissions: permissions, withheld: withheld},
+		Gateway:   link{s.gateway, gateway.Request{Release: plan.Release, Permissions: permissions, Withheld: withheld}},
 		Denied:    func(d module.Denial) { s.journal.denied(plan.Release, id, quotas, d) },
 		Raise:     func(quota string) string { return raising(s.cfg, plan.Module, quota, plan.Quotas) },
 		StopGrace: s.cfg.Module(plan.Module).StopGrace,
@@ -141,8 +139,7 @@ func (s *instances) allowed(plan rollout.Plan) (permissions, withheld manifest.P
 // dataFolder is a module's own folder; empty where it did not ask for one. It outlives
 // releases, and the module itself.
 func (s *instances) dataFolder(name string, p manifest.Permissions) string {
-	own := func(path string) bool { return strings.HasPrefix(path, manifest.DataFolder) }
-	if !slices.ContainsFunc(slices.Concat(p.Read, p.Write), own) {
+	if !p.Uses(manifest.DataFolder) {
 		return ""
 	}
 	return filepath.Join(dataDir(s.cfg.StateDir), name)

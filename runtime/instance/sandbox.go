@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -134,8 +133,7 @@ func (i *Instance) makeFolders(spec Spec) error {
 		}
 		i.dataDir = spec.DataDir
 	}
-	asks := func(path string) bool { return strings.HasPrefix(path, manifest.TempFolder) }
-	if slices.ContainsFunc(spec.Permissions.Read, asks) || slices.ContainsFunc(spec.Permissions.Write, asks) {
+	if spec.Permissions.Uses(manifest.TempFolder) {
 		return i.dir.makeTemp()
 	}
 	return nil

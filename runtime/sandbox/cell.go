@@ -138,7 +138,7 @@ func (m *Machine) reach(folder string, uid uint32) error {
 	}
 	defer f.Close()
 	state := filepath.Dir(m.cfg.DataDir)
-	for dir := filepath.Dir(filepath.Clean(folder)); dir != state && within(dir, state); dir = filepath.Dir(dir) {
+	for dir := filepath.Dir(filepath.Clean(folder)); dir != state && manifest.IsIn(dir, state); dir = filepath.Dir(dir) {
 		if err := letThrough(dir); err != nil {
 			return fmt.Errorf("let the module through to its temporary folder: %w", err)
 		}

@@ -89,12 +89,12 @@ func (s paths) checkPath(path string) error {
 func (s paths) allowed(real string) error {
 	for _, protected := range s.protected {
 		switch {
-		case within(real, protected):
+		case manifest.IsIn(real, protected):
 			return &module.Error{
 				Kind: module.Denied, Msg: "it is in " + protected + ", which no module may have",
 				Hint: "a module keeps its own data in " + manifest.DataFolder,
 			}
-		case within(protected, real):
+		case manifest.IsIn(protected, real):
 			return &module.Error{
 				Kind: module.Denied, Msg: "it has " + protected + " in it, which no module may have",
 				Hint: "grant the folders below it that the module needs",

@@ -215,11 +215,6 @@ func (o *opener) below(dir *os.File, name string, write bool) (*os.File, error) 
 	return f, nil
 }
 
-// within reports whether path is dir or lies in it. Both are clean.
-func within(path, dir string) bool {
-	return path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/")
-}
-
 // whereabouts is the path of an open file, without links.
 func whereabouts(f *os.File) (string, error) {
 	path, err := os.Readlink(proc.FD(int(f.Fd())))

@@ -40,6 +40,12 @@ const (
 	TempFolder = "{tmp}"  // of one process, removed with it
 )
 
+// Uses reports whether p asks for one of a module's own folders, or for a part of it.
+func (p Permissions) Uses(folder string) bool {
+	in := func(path string) bool { return IsIn(path, folder) }
+	return slices.ContainsFunc(p.Read, in) || slices.ContainsFunc(p.Write, in)
+}
+
 // PermissionKinds are the lists of Permissions by their names, in their order.
 var PermissionKinds = []string{"read", "write", "connect", "listen", "env", "exec", "capabilities", "tenants"}
 

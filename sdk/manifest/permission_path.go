@@ -31,7 +31,7 @@ func checkFile(file string, write bool) error {
 	switch {
 	case write && file == "/":
 		return wrong("is everything", "name the folders that are written")
-	case write && (below(file, "/proc") || below(file, "/sys")):
+	case write && (IsIn(file, "/proc") || IsIn(file, "/sys")):
 		return wrong("belongs to the kernel", "leave it out; no module changes the machine's settings")
 	}
 	return nil
@@ -81,7 +81,7 @@ func inProcess(file string) string {
 	if file == "/proc" {
 		return "name the files below it that are read, such as /proc/meminfo"
 	}
-	if slices.Contains([]string{"/dev/fd", "/dev/stdin", "/dev/stdout", "/dev/stderr"}, file) || below(file, "/dev/fd") {
+	if slices.Contains([]string{"/dev/fd", "/dev/stdin", "/dev/stdout", "/dev/stderr"}, file) || IsIn(file, "/dev/fd") {
 		return "leave it out; a process has its own descriptors"
 	}
 	rest, ok := strings.CutPrefix(file, "/proc/")
@@ -95,8 +95,8 @@ func inProcess(file string) string {
 	return ""
 }
 
-// below reports whether file is folder or lies in it.
-func below(file, folder string) bool {
-	rest, ok := strings.CutPrefix(file, folder)
-	return ok && (rest == "" || rest[0] == '/')
+// IsIn reports whether path is folder, or lies in it. Both are as a manifest writes them:
+// clean, and absolute or beginning with an own folder. It looks at no file.
+func IsIn(path, folder string) bool {
+	return path == folder || strings.HasPrefix(path, strings.TrimSuffix(folder, "/")+"/")
 }

@@ -49,6 +49,37 @@ func (e *NoTargetError) Error() string {
 // Is makes it an ErrNoTarget.
 func (e *NoTargetError) Is(target error) bool { return target == ErrNoTarget }
 
+// LimitError refuses a request because there are too many.
+type LimitError struct {
+	Module string
+	Route  string // Route.Pattern where the limit is a route's own; empty for the module's
+	// Concurrent says that too many are in flight; else too many have come in a while.
+	Concurrent bool
+	RetryAfter time.Duration // when to try again
+}
+
+// Error names whose limit it is.
+func (e *LimitError) Error() string {
+	whose := "module " + e.Module
+	if e.Route != "" {
+		whose += ", route " + e.Route
+	}
+	if e.Concurrent {
+		return whose + ": too many requests in flight"
+	}
+	return whose + ": too many requests"
+}
+
+// MaintenanceError refuses a request because an operator has closed the module.
+type MaintenanceError struct {
+	Module     string
+	Message    string        // the operator's, for the client; may be empty
+	RetryAfter time.Duration // when to try again; 0: nobody knows
+}
+
+// Error names the module.
+func (e *MaintenanceError) Error() string { return "module " + e.Module + ": closed for maintenance" }
+
 // AddressError refuses a host or a path that has more than one reading.
 type AddressError struct {
 	Part string // "host" or "path"

@@ -39,10 +39,9 @@ type Exchange interface {
 	// Sent says that all of the request had been sent at that moment. It comes from any
 	// goroutine, and may come late, more than once or never.
 	Sent(at time.Time)
-	// Answered says that the head of an answer has come, after wait (see
-	// Outcome.Wait). It may add to header, which is what the client will get; it is
-	// not called for an answer that Replay takes the place of.
-	Answered(wait time.Duration, header http.Header)
+	// Answered says that the head of an answer has come. It is not called for an answer
+	// that Replay takes the place of.
+	Answered(Answer)
 	// Replay gives another exchange for the same request, in place of the answer (or the
 	// lack of one) that ends this one with o, of which the client has got nothing; nil
 	// where that answer stands. The engine asks before Done, only of a failure or of what
@@ -52,6 +51,23 @@ type Exchange interface {
 	// Done reports how it ended. The engine calls it exactly once, when nothing of
 	// the request is under way any more; further calls are ignored.
 	Done(Outcome)
+}
+
+// Answer is the head of a module's answer, on its way to the client.
+type Answer struct {
+	Status int
+	Wait   time.Duration // see Outcome.Wait
+	// Long says that the answer is of a kind that lasts for as long as its two ends like:
+	// an upgraded connection, server-sent events, gRPC. It has a drain limit of its own.
+	Long bool
+	// Header is what the client will get; it may be added to before Answered returns.
+	Header HeaderAdder
+}
+
+// HeaderAdder takes header lines. http.Header is one.
+type HeaderAdder interface {
+	// Add adds a line; the name is in canonical form.
+	Add(name, value string)
 }
 
 // Tap is shown a request's body and its answer as they pass, from one goroutine at a
@@ -99,11 +115,25 @@ type Request struct {
 	Query     string // without the question mark
 	Header    Header
 	Remote    netip.AddrPort // the peer; invalid where it has no such address
-	Secure    bool           // it came over TLS
+	Client    netip.Addr     // who the request is from, as far as trusted peers tell; else Remote's
+	Secure    bool           // it came over TLS, as far as trusted peers tell
+	ID        string         // tells requests apart, in logs, pages and the module; never empty
+
+	// Route is the way by which it came to its module. The director sets it as soon as it
+	// is known, also of a request that it then refuses; of one that it gives an exchange
+	// for it is never nil.
+	Route *Route
 
 	// Cancel ends the request early, at any time before Done, from any goroutine;
 	// its cause tells the engine why. It does not block. Never nil.
 	Cancel context.CancelCauseFunc
+
+	// GoAway asks a request whose answer is long (Answer.Long) to come to an end: the
+	// engine says so in the words of its protocol, where it has some, as soon as it stands
+	// between two whole messages of the module's, and ends it there. Any other request
+	// goes on. It is called at any time before Done, from any goroutine, and does not
+	// block. Never nil.
+	GoAway func()
 
 	// Failed is the target that an earlier attempt at this very request did not
 	// reach, nothing having been sent; nil on the first attempt.

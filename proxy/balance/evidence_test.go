@@ -68,8 +68,8 @@ func TestWhoeverIsAnsweredIsNotOverdueWhateverComesBetween(t *testing.T) {
 				l.Sent(time.Now())
 				switch n % 3 {
 				case 0:
-					l.Answered(0, http.Header{})
-					l.Answered(0, http.Header{})
+					l.Answered(proxy.Answer{Header: http.Header{}})
+					l.Answered(proxy.Answer{Header: http.Header{}})
 					l.Done(ok)
 				case 1:
 					l.Done(failed)
@@ -89,7 +89,7 @@ func TestWhoeverIsAnsweredIsNotOverdueWhateverComesBetween(t *testing.T) {
 			break
 		}
 		for _, l := range hanging[left/100-1] {
-			l.Answered(0, http.Header{})
+			l.Answered(proxy.Answer{Header: http.Header{}})
 		}
 	}
 	for _, some := range hanging {
@@ -110,7 +110,7 @@ func BenchmarkOverdueBesideManyThatAreOpen(b *testing.B) {
 	split(b, g, balance.Split{Rollout: "r", Shares: []balance.Share{all(target)}})
 	for range 50_000 {
 		l := take(b, g, &proxy.Request{})
-		l.Answered(0, http.Header{})
+		l.Answered(proxy.Answer{Header: http.Header{}})
 		open = append(open, l)
 	}
 	for b.Loop() {

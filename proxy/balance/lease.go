@@ -65,16 +65,16 @@ func (l *Lease) Sent(at time.Time) {
 
 // Answered makes room for another request under the cap, and tells a client who is new
 // who it is. A cache that keeps a preview must not give it to others.
-func (l *Lease) Answered(_ time.Duration, header http.Header) {
+func (l *Lease) Answered(a proxy.Answer) {
 	if l.trial == nil {
 		return
 	}
 	l.answer()
 	if l.trial.preview {
-		header.Add("Vary", PreviewHeader)
+		a.Header.Add("Vary", PreviewHeader)
 	}
 	if line := l.trial.user.SetCookie; line != "" {
-		header.Add("Set-Cookie", line)
+		a.Header.Add("Set-Cookie", line)
 	}
 }
 

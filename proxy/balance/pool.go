@@ -63,6 +63,7 @@ func (p *Pool) Direct(ctx context.Context, r *proxy.Request) (proxy.Exchange, er
 		p.unrouted.Add(1)
 		return nil, proxy.ErrNoRoute
 	}
+	r.Route = &proxy.Route{Module: module}
 	l, err := now.groups[module].Pick(ctx, r)
 	if err != nil {
 		return nil, err

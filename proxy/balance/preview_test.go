@@ -50,7 +50,7 @@ func TestThePreviewIsForThoseWhoAskRightly(t *testing.T) {
 		}
 		if c.want == "2" {
 			header := http.Header{}
-			l.Answered(0, header)
+			l.Answered(proxy.Answer{Header: header})
 			if header.Get("Set-Cookie") != "" || header.Get("Vary") != balance.PreviewHeader || l.Keep() != 0 || l.Replay(failed) != nil {
 				t.Errorf("%s: %v, or it is shielded", c.name, header)
 			}

@@ -50,7 +50,7 @@ func TestWhatWaitsTooLongIsTakenBackAtOnceAndTheRestAfterAWhile(t *testing.T) {
 					{Target: candidate, Weight: balance.Full}, {Target: stable, Stable: true}}})
 				old := wait(t, g)
 				answered := wait(t, g)
-				answered.Answered(0, http.Header{})
+				answered.Answered(proxy.Answer{Header: http.Header{}})
 				time.Sleep(c.patience * 3 / 2)
 				young := wait(t, g)
 				healthy := wait(t, g)

@@ -154,7 +154,7 @@ func TestANewUserIsToldWhoItIsAndStays(t *testing.T) {
 		l := take(t, g, r)
 		defer l.Done(ok)
 		header := http.Header{}
-		l.Answered(0, header)
+		l.Answered(proxy.Answer{Header: header})
 		return version(l), header.Get("Set-Cookie")
 	}
 	if _, line := answer(&proxy.Request{}); line != "" {
@@ -250,8 +250,8 @@ func TestTheCapHoldsUntilTheHeadOfAnAnswer(t *testing.T) {
 	expect("2")
 	expect("2")
 	expect("1")
-	leases[0].Answered(0, http.Header{})
-	leases[0].Answered(0, http.Header{})
+	leases[0].Answered(proxy.Answer{Header: http.Header{}})
+	leases[0].Answered(proxy.Answer{Header: http.Header{}})
 	expect("2")
 	expect("1")
 	leases[0].Done(ok) // makes no more room
@@ -313,7 +313,7 @@ func TestARequestIsOverdueFromWhenItWasSentUntilItsAnswer(t *testing.T) {
 		for _, l := range []*balance.Lease{preview, inherited, hangs, answered} {
 			l.Sent(time.Now())
 		}
-		answered.Answered(0, http.Header{})
+		answered.Answered(proxy.Answer{Header: http.Header{}})
 		time.Sleep(time.Second)
 		young := take(t, g, &proxy.Request{})
 		young.Sent(time.Now())

@@ -52,7 +52,7 @@ func (t *transit) head(res *http.Response) (announced int) {
 	h := t.w.Header()
 	copyAnswerHeader(h, res.Header)
 	t.setRelease(h)
-	t.exchange.Answered(t.outcome.Wait, h)
+	t.exchange.Answered(proxy.Answer{Status: res.StatusCode, Wait: t.outcome.Wait, Header: h})
 	t.tap.head(res, t.body.unread())
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // or net/http guesses one
@@ -146,7 +146,9 @@ func resetIfUnframed(in *http.Request) {
 	if in.ProtoAtLeast(1, 1) {
 		return
 	}
-	if conn, ok := in.Context().Value(connKey{}).(*net.TCPConn); ok {
-		_ = conn.SetLinger(0)
+	if conn, ok := in.Context().Value(connKey{}).(*proxy.Conn); ok {
+		if tcp, ok := conn.Conn.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0)
+		}
 	}
 }

@@ -3,6 +3,8 @@ package nethttp
 import (
 	"net/http"
 	"sync/atomic"
+
+	"github.com/segue-run/segue/proxy"
 )
 
 // counters of the engine; own answers are counted by status.
@@ -34,25 +36,10 @@ func (c *counters) answered(status int) {
 	}
 }
 
-// Stats are the engine's counters at one moment; whole in each number, not across
-// them.
-type Stats struct {
-	Requests uint64 // begun
-	InFlight int    // upgraded ones too
-	Tunnels  int    // of these, upgraded
-	Retried  uint64 // tried a second time, having reached nobody
-	Replayed uint64 // sent a second time, in place of an answer that was a failure
-	Kept     int64  // bytes of memory for bodies that may be replayed, now
-	Broken   uint64 // answers that broke off after they had begun
-	// Own counts the answers that the engine gave by itself, by status: 400, 404,
-	// 500, 501, 502, 503, 504.
-	Own map[int]uint64
-}
-
 // Stats reads the counters.
-func (e *Engine) Stats() Stats {
+func (e *Engine) Stats() proxy.Stats {
 	c := &e.counters
-	s := Stats{Requests: c.requests.Load(), InFlight: int(e.inFlight.Load()), Tunnels: int(c.tunnels.Load()),
+	s := proxy.Stats{Requests: c.requests.Load(), InFlight: int(e.inFlight.Load()), Tunnels: int(c.tunnels.Load()),
 		Retried: c.retried.Load(), Replayed: c.replayed.Load(), Kept: e.memory.used.Load(), Broken: c.broken.Load(), Own: make(map[int]uint64, len(ownStatuses))}
 	for i, status := range ownStatuses {
 		s.Own[status] = c.own[i].Load()

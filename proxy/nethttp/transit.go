@@ -79,7 +79,7 @@ func newTransit(e *Engine, w http.ResponseWriter, in *http.Request) *transit {
 	}
 	t.ctx, t.cancel = context.WithCancelCause(in.Context())
 	t.request = proxy.Request{Method: in.Method, Authority: in.Host, Query: in.URL.RawQuery, Header: in.Header,
-		Secure: in.TLS != nil, Cancel: t.cutOff}
+		Secure: in.TLS != nil, ID: "-", Cancel: t.cutOff, GoAway: func() {}}
 	if addr, err := netip.ParseAddrPort(in.RemoteAddr); err == nil {
 		t.request.Remote = addr
 		t.remote, _, _ = net.SplitHostPort(in.RemoteAddr)
@@ -259,7 +259,7 @@ func (t *transit) pace() {
 	if t.attempt != nil {
 		stop = t.attempt.cancel
 	}
-	t.signals.paced = &paced{body: body, limit: t.e.cfg.AnswerTimeout, late: func() { stop(proxy.ErrTimeout) }}
+	t.signals.paced = &paced{body: body, limit: t.e.cfg.Timeouts.Answer, late: func() { stop(proxy.ErrTimeout) }}
 	t.out.Body = t.signals.paced
 }
 

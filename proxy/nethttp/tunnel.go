@@ -57,7 +57,7 @@ func (t *transit) switchProtocols(client net.Conn, w *bufio.Writer, res *http.Re
 	header := make(http.Header, len(res.Header)+3)
 	copyAnswerHeader(header, res.Header)
 	t.setRelease(header)
-	t.exchange.Answered(t.outcome.Wait, header)
+	t.exchange.Answered(proxy.Answer{Status: res.StatusCode, Wait: t.outcome.Wait, Long: true, Header: header})
 	t.tap.head(res, true)
 	header["Connection"] = []string{"Upgrade"}
 	header["Upgrade"] = res.Header["Upgrade"]

@@ -37,16 +37,16 @@ func (e *Engine) newTransport(target proxy.Target) *http.Transport {
 	protocols.SetHTTP1(true)
 	return &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return dial(ctx, target, e.cfg.DialTimeout)
+			return dial(ctx, target, e.cfg.Timeouts.Connect)
 		},
 		Protocols:              &protocols,
 		DisableCompression:     true,
 		MaxIdleConns:           e.cfg.MaxIdle,
 		MaxIdleConnsPerHost:    e.cfg.MaxIdle,
 		IdleConnTimeout:        e.cfg.KeepIdle,
-		ResponseHeaderTimeout:  e.cfg.AnswerTimeout,
+		ResponseHeaderTimeout:  e.cfg.Timeouts.Answer,
 		ExpectContinueTimeout:  time.Second,
-		MaxResponseHeaderBytes: e.cfg.MaxAnswerHeaderBytes,
+		MaxResponseHeaderBytes: int64(e.cfg.Limits.AnswerBytes),
 		WriteBufferSize:        16 << 10,
 	}
 }

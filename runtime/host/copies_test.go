@@ -29,7 +29,7 @@ func alone(stable rollout.Target, how policy.Policy) rollout.Split {
 }
 
 // recordings are the paths that a rehearsal would ask for.
-func (f *front) recordings() []string {
+func (f *site) recordings() []string {
 	recorded, _ := f.recent("a", 100)
 	var paths []string
 	for _, rec := range recorded {
@@ -40,7 +40,7 @@ func (f *front) recordings() []string {
 }
 
 // record makes requests and waits until they are in the ring.
-func (f *front) record(paths ...string) {
+func (f *site) record(paths ...string) {
 	f.t.Helper()
 	for _, path := range paths {
 		f.ask("GET", path, nil)
@@ -52,7 +52,7 @@ func (f *front) record(paths ...string) {
 }
 
 func TestARehearsalAsksTheCandidateWhatStableWasAsked(t *testing.T) {
-	f := newFront(t)
+	f := newSite(t)
 	stable, _ := f.add("1.0.0", serving(t, answers(200, "same")))
 	f.split(alone(stable, rehearsing(10)))
 	candidate := serving(t, func(w http.ResponseWriter, r *http.Request) {
@@ -84,7 +84,7 @@ func TestARehearsalAsksTheCandidateWhatStableWasAsked(t *testing.T) {
 }
 
 func TestARehearsalEndsBeforeItsTimeAndWhatWasComparedStands(t *testing.T) {
-	f := newFront(t)
+	f := newSite(t)
 	stable, _ := f.add("1.0.0", serving(t, answers(200, "same")))
 	f.split(alone(stable, rehearsing(10)))
 	f.record("/a/1", "/a/2", "/a/3")
@@ -116,7 +116,7 @@ func TestARehearsalEndsBeforeItsTimeAndWhatWasComparedStands(t *testing.T) {
 }
 
 func TestRecordingsOutliveASplitButNotTheirRelease(t *testing.T) {
-	f := newFront(t)
+	f := newSite(t)
 	stable, _ := f.add("1.0.0", serving(t, answers(200, "old")))
 	candidate, _ := f.add("1.1.0", serving(t, answers(200, "new")))
 	how := rehearsing(10)
@@ -148,7 +148,7 @@ func TestRecordingsOutliveASplitButNotTheirRelease(t *testing.T) {
 }
 
 func TestAMirrorLivesAsLongAsItsCandidateIsLookedAt(t *testing.T) {
-	f := newFront(t)
+	f := newSite(t)
 	var copies atomic.Int64
 	stable, _ := f.add("1.0.0", serving(t, answers(200, "old")))
 	candidate, seen := f.add("1.1.0", serving(t, func(w http.ResponseWriter, r *http.Request) {
@@ -203,7 +203,7 @@ func TestWhatCannotBeRecordedIsRefusedAtTheStartAndKeepsNobodyFromTraffic(t *tes
 			t.Errorf("%s: %v", field, err)
 		}
 		p.Rehearsal.Requests, p.Mirror.Share = new(3), new(manifest.Full)
-		f := newFront(t)
+		f := newSite(t)
 		stable, _ := f.add("1.0.0", serving(t, answers(200, "old")))
 		candidate, _ := f.add("1.1.0", serving(t, answers(200, "new")))
 		s := alone(stable, p)

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/segue-run/segue/proxy"
+	"github.com/segue-run/segue/proxy/front"
 	"github.com/segue-run/segue/proxy/nethttp"
 	"github.com/segue-run/segue/proxy/sticky"
 	"github.com/segue-run/segue/runtime/access"
@@ -67,7 +69,7 @@ type host struct {
 	engine    *rollout.Engine
 	intake    *intake
 	traffic   *traffic
-	proxy     *nethttp.Engine
+	front     *front.Front
 	api       *api.Server
 
 	listen, admin, local net.Listener
@@ -217,7 +219,7 @@ func (h *host) openLogs(ctx context.Context, store *state.Store) (*state.Bucket,
 	}
 	metrics := telemetry.NewMetrics(telemetry.MetricsConfig{Version: h.opts.Version, Traffic: h.traffic, Groups: h.traffic.Groups,
 		Modules: func() []module.Status { return h.engine.Statuses() },
-		Front:   func() telemetry.FrontSample { return frontSampleOf(h.proxy.Stats()) }})
+		Front:   func() telemetry.FrontSample { return frontSampleOf(h.front.Stats()) }})
 	if h.events, err = telemetry.OpenEvents(telemetry.EventsConfig{Stream: stored, Logger: h.opts.Logger, Observe: metrics.Observe}); err != nil {
 		return nil, err
 	}
@@ -275,7 +277,8 @@ func (h *host) openParts(bucket *state.Bucket) error {
 	}
 	h.intake = &intake{cfg: h.cfg, machine: h.machine, watcher: watcher, store: artifacts, instances: h.instances, engine: h.engine,
 		journal: h.journal, log: h.opts.Logger.Named("intake"), files: map[string]module.Release{}}
-	h.proxy = nethttp.New(nethttp.Config{Director: h.traffic.pool, Logger: h.opts.Logger, OmitRelease: !h.cfg.ReleaseHeader, ReplayMemory: int64(h.cfg.ShieldMemory)})
+	carriage := proxy.Config{Director: h.traffic.pool, Logger: h.opts.Logger, OmitRelease: !h.cfg.ReleaseHeader, ReplayMemory: int64(h.cfg.ShieldMemory)}
+	h.front = front.New(front.Config{H1: nethttp.New(carriage), H2: nethttp.New(carriage)})
 	return nil
 }
 
@@ -292,7 +295,7 @@ func (h *host) run(ctx context.Context) error {
 		admin.stop()
 		return err
 	}
-	traffic := part(failed, "traffic", func(context.Context) error { return h.proxy.Serve(h.listen) })
+	traffic := part(failed, "traffic", func(context.Context) error { return h.front.Serve(h.listen) })
 	files := part(failed, "watched directory", h.watchFiles)
 	h.serving.Store(true)
 	h.events.Emit(module.Event{Type: module.HostStarted, Message: fmt.Sprintf("segue %s serves on %s, admin on %s, watches %s", h.info.Version, h.info.ListenAddr, h.info.AdminAddr, h.info.ModulesDir)})
@@ -312,7 +315,7 @@ func (h *host) run(ctx context.Context) error {
 	files.stop()
 	drain, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
-	if cut := h.proxy.Shutdown(drain); cut != nil {
+	if cut := h.front.Shutdown(drain); cut != nil {
 		h.log.Warn("requests were cut off at the end of the grace", zap.Error(cut))
 	}
 	traffic.stop()

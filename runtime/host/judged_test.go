@@ -21,7 +21,7 @@ import (
 // judged is a front whose rollouts are run by a real engine. Only the processes are not
 // real: each is a server in this one.
 type judged struct {
-	*front
+	*site
 	engine   *rollout.Engine
 	handlers map[string]http.HandlerFunc // by version; set before it is offered
 
@@ -145,7 +145,7 @@ func (*judged) Rehearse(context.Context, string, rollout.Instance, policy.Rehear
 // be fast.
 func newJudged(t *testing.T, handlers map[string]http.HandlerFunc) *judged {
 	t.Helper()
-	j := &judged{front: newFront(t), handlers: handlers, up: map[string]*living{}}
+	j := &judged{site: newSite(t), handlers: handlers, up: map[string]*living{}}
 	engine, err := rollout.New(rollout.Config{Instances: j, Traffic: j, Records: j, Claims: j, Log: j, History: j, Checks: j, DrainTimeout: patience})
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 
 	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/balance"
-	"github.com/segue-run/segue/proxy/nethttp"
 	"github.com/segue-run/segue/runtime/telemetry"
 )
 
@@ -75,7 +74,7 @@ func groupSampleOf(stats balance.GroupStats) telemetry.GroupSample {
 			"unkept": stats.Shield.Unkept, "uncovered": stats.Shield.Uncovered}}
 }
 
-func frontSampleOf(stats nethttp.Stats) telemetry.FrontSample {
+func frontSampleOf(stats proxy.Stats) telemetry.FrontSample {
 	return telemetry.FrontSample{Own: stats.Own, Broken: stats.Broken, Retried: stats.Retried, Upgraded: stats.Tunnels, Kept: stats.Kept}
 }
 

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/segue-run/segue/proxy"
+	"github.com/segue-run/segue/proxy/front"
 	"github.com/segue-run/segue/proxy/nethttp"
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/rollout"
@@ -55,17 +57,18 @@ func answers(status int, text string) http.HandlerFunc {
 	}
 }
 
-// front is a data plane with an engine before it.
-type front struct {
+// site is a data plane with an engine before it.
+type site struct {
 	*traffic
 	t   *testing.T
 	url string
 }
 
-func newFront(t *testing.T) *front {
+func newSite(t *testing.T) *site {
 	t.Helper()
 	tr := newTraffic(secretForTest(t), zap.NewNop())
-	engine := nethttp.New(nethttp.Config{Director: tr.pool})
+	carriage := proxy.Config{Director: tr.pool}
+	engine := front.New(front.Config{H1: nethttp.New(carriage), H2: nethttp.New(carriage)})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -83,11 +86,11 @@ func newFront(t *testing.T) *front {
 		}
 		tr.close()
 	})
-	return &front{traffic: tr, t: t, url: "http://" + l.Addr().String()}
+	return &site{traffic: tr, t: t, url: "http://" + l.Addr().String()}
 }
 
 // add makes an instance of module a routable; what is observed of it is counted.
-func (f *front) add(version string, inst rollout.Instance) (rollout.Target, *observed) {
+func (f *site) add(version string, inst rollout.Instance) (rollout.Target, *observed) {
 	seen := &observed{all: make(chan rollout.Observation, 1000)}
 	made := f.Target("a-"+version, release("a", version), inst, func(o rollout.Observation) { seen.all <- o })
 	f.t.Cleanup(made.Close)
@@ -113,7 +116,7 @@ func (o *observed) evidence() (n, failed int) {
 	}
 }
 
-func (f *front) split(s rollout.Split) {
+func (f *site) split(s rollout.Split) {
 	f.t.Helper()
 	if s.Routes == nil {
 		s.Routes = []manifest.Route{{Path: "/a"}}
@@ -124,7 +127,7 @@ func (f *front) split(s rollout.Split) {
 }
 
 // ask makes one request and gives its status and body.
-func (f *front) ask(method, path string, edit func(*http.Request)) (int, string, http.Header) {
+func (f *site) ask(method, path string, edit func(*http.Request)) (int, string, http.Header) {
 	f.t.Helper()
 	req, err := http.NewRequestWithContext(f.t.Context(), method, f.url+path, nil)
 	if err != nil {

@@ -33,7 +33,7 @@ func header(name, value string) func(*http.Request) {
 func toHost(name string) func(*http.Request) { return func(r *http.Request) { r.Host = name } }
 
 func TestAPreviewIsSeenByTokenAndByHostAndByNobodyElse(t *testing.T) {
-	f := newFront(t)
+	f := newSite(t)
 	stable, _ := f.add("1.0.0", serving(t, answers(200, "old")))
 	candidate, seen := f.add("1.1.0", serving(t, answers(200, "new")))
 	how := policyWith(func(p *policy.Policy) { p.PreviewHost = "next.example" })
@@ -67,7 +67,7 @@ func TestAPreviewIsSeenByTokenAndByHostAndByNobodyElse(t *testing.T) {
 }
 
 func TestAPreviewLeadsToModulesThatAnswerForTheirHostAlone(t *testing.T) {
-	f := newFront(t)
+	f := newSite(t)
 	stable, _ := f.add("1.0.0", serving(t, answers(200, "old")))
 	candidate, _ := f.add("1.1.0", serving(t, answers(200, "new")))
 	s := rollout.Split{Routes: []manifest.Route{{Host: "a.example", Path: "/"}}, Shares: []rollout.Share{{Target: stable, Weight: manifest.Full, Stable: true}},
@@ -93,7 +93,7 @@ func TestAPreviewLeadsToModulesThatAnswerForTheirHostAlone(t *testing.T) {
 }
 
 func TestAUserStaysOnOneSideOfARollout(t *testing.T) {
-	f := newFront(t)
+	f := newSite(t)
 	stable, _ := f.add("1.0.0", serving(t, answers(200, "old")))
 	candidate, _ := f.add("1.1.0", serving(t, answers(200, "new")))
 	f.split(rollout.Split{Shares: shares(stable, candidate, 5000), Rollout: "a-2", Policy: policyWith(func(p *policy.Policy) { p.Sticky = "header X-User" })})
@@ -133,7 +133,7 @@ func TestAUserStaysOnOneSideOfARollout(t *testing.T) {
 }
 
 func TestStableAnswersWhatTheCandidateFailsUnlessItIsTurnedOff(t *testing.T) {
-	f := newFront(t)
+	f := newSite(t)
 	stable, _ := f.add("1.0.0", serving(t, answers(200, "old")))
 	candidate, seen := f.add("1.1.0", serving(t, answers(500, "broken")))
 	split := func(change func(*policy.Policy)) {
@@ -165,7 +165,7 @@ func TestWhatTheHostLacksIsNoEvidence(t *testing.T) {
 		"memory":      &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ENOMEM)},
 		"a socket":    &net.OpError{Op: "dial", Err: os.NewSyscallError("socket", syscall.EAGAIN)},
 	} {
-		f := newFront(t)
+		f := newSite(t)
 		stable, _ := f.add("1.0.0", serving(t, answers(200, "old")))
 		candidate, seen := f.add("1.1.0", lacking(cause))
 		f.split(rollout.Split{Shares: []rollout.Share{{Target: stable, Stable: true}, {Target: candidate, Weight: manifest.Full}}, Rollout: "a-2", Policy: policyWith(func(p *policy.Policy) { p.Shield.Enabled = policy.Off })})

@@ -1,4 +1,4 @@
-package nethttp_test
+package conformance_test
 
 import (
 	"context"
@@ -16,7 +16,6 @@ import (
 
 	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/balance"
-	"github.com/segue-run/segue/proxy/nethttp"
 )
 
 func TestWhatTheHostLacksIsNotBlamedOnTheRelease(t *testing.T) {
@@ -38,7 +37,7 @@ func TestWhatTheHostLacksIsNotBlamedOnTheRelease(t *testing.T) {
 			},
 			Observe: func(o balance.Observation) { outcomes <- o.Outcome },
 		})
-		h := newHouse(t, nethttp.Config{Logger: zap.New(logs)}, stable(t, target))
+		h := newHouse(t, proxy.Config{Logger: zap.New(logs)}, stable(t, target))
 		res := refused(t, h, "GET / HTTP/1.1\r\nHost: x", 503, "host-error", "hello", "out of resources")
 		if res.Header.Get("Retry-After") == "" || res.Header.Get("Segue-Release") != "" {
 			t.Errorf("%s %v: header %v", c.call, c.errno, res.Header)
@@ -56,7 +55,7 @@ func TestWhatTheHostLacksIsNotBlamedOnTheRelease(t *testing.T) {
 }
 
 func TestARequestWithoutADescriptorLeftIs503(t *testing.T) {
-	h, m := front(t, func(w http.ResponseWriter, r *http.Request) {})
+	h, m := usual(t, func(w http.ResponseWriter, r *http.Request) {})
 	conn, r := h.raw()
 	ask := func(path string) int {
 		io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -111,7 +110,7 @@ func (p *poor) Accept() (net.Conn, error) {
 }
 
 func TestAcceptingOutlivesALackOfMeans(t *testing.T) {
-	h, _ := front(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "hello") })
+	h, _ := usual(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "hello") })
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package nethttp_test
+package conformance_test
 
 import (
 	"context"
@@ -17,7 +17,6 @@ import (
 
 	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/balance"
-	"github.com/segue-run/segue/proxy/nethttp"
 )
 
 // refused asks twice, for text and for JSON, and checks what both say.
@@ -47,7 +46,7 @@ func TestAnAddressThatNobodyServesIs404(t *testing.T) {
 	m := newModule(t, "1.0.0", http.NotFoundHandler())
 	g := stable(t, m.Target)
 	other := balance.NewGroup(balance.GroupConfig{Module: "other"})
-	h := newHouse(t, nethttp.Config{}, g, other)
+	h := newHouse(t, proxy.Config{}, g, other)
 	res := refused(t, h, "GET /nobody HTTP/1.1\r\nHost: x", 404, "no-route", "", "no module serves this address")
 	if res.Header.Get("Segue-Release") != "" {
 		t.Error("an answer of our own names a release")
@@ -58,7 +57,7 @@ func TestAnAddressThatNobodyServesIs404(t *testing.T) {
 }
 
 func TestAnAddressWithTwoReadingsIs400(t *testing.T) {
-	h, m := front(t, func(w http.ResponseWriter, r *http.Request) {})
+	h, m := usual(t, func(w http.ResponseWriter, r *http.Request) {})
 	for _, request := range []string{"GET /a%2fb HTTP/1.1\r\nHost: x", "GET /../a HTTP/1.1\r\nHost: x", "GET /%00 HTTP/1.1\r\nHost: x",
 		"GET /a\\b HTTP/1.1\r\nHost: x", "GET / HTTP/1.1\r\nHost: a..b"} {
 		refused(t, h, request, 400, "bad-address", "", "the request's ")
@@ -69,7 +68,7 @@ func TestAnAddressWithTwoReadingsIs400(t *testing.T) {
 }
 
 func TestNoTunnelIsOpened(t *testing.T) {
-	h, m := front(t, func(w http.ResponseWriter, r *http.Request) {})
+	h, m := usual(t, func(w http.ResponseWriter, r *http.Request) {})
 	for _, target := range []string{"CONNECT x:80", "CONNECT /a", "CONNECT http://x/", "connect /a", "connect x:80"} {
 		res := refused(t, h, target+" HTTP/1.1\r\nHost: x:80", 501, "no-tunnels", "", "no tunnels")
 		if !res.Close {
@@ -82,7 +81,7 @@ func TestNoTunnelIsOpened(t *testing.T) {
 }
 
 func TestAModuleWithNothingRunningIs503WithATimeToTryAgain(t *testing.T) {
-	h := newHouse(t, nethttp.Config{}, stable(t))
+	h := newHouse(t, proxy.Config{}, stable(t))
 	res := refused(t, h, "GET / HTTP/1.1\r\nHost: x", 503, "no-target", "hello", "module hello has nothing running")
 	if got := res.Header.Get("Retry-After"); got != "1" {
 		t.Errorf("Retry-After is %q", got)
@@ -90,7 +89,7 @@ func TestAModuleWithNothingRunningIs503WithATimeToTryAgain(t *testing.T) {
 }
 
 func TestAModuleThatBreaksOffBeforeItAnswersIs502(t *testing.T) {
-	h, m := front(t, func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) })
+	h, m := usual(t, func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) })
 	res := refused(t, h, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0", 502, "no-answer", "hello", "module hello broke off")
 	if got := res.Header.Get("Segue-Release"); got != "hello@1.0.0" {
 		t.Errorf("Segue-Release is %q", got)
@@ -101,7 +100,7 @@ func TestAModuleThatBreaksOffBeforeItAnswersIs502(t *testing.T) {
 }
 
 func TestAModuleThatSpeaksNonsenseIs502(t *testing.T) {
-	h, m := front(t, func(w http.ResponseWriter, r *http.Request) {
+	h, m := usual(t, func(w http.ResponseWriter, r *http.Request) {
 		conn, _, _ := http.NewResponseController(w).Hijack()
 		io.Copy(conn, strings.NewReader("secret: /var/lib/x\r\n\r\n"))
 		conn.Close()
@@ -131,7 +130,7 @@ func TestAStatusThatEndsNoAnswerIs502(t *testing.T) {
 	for _, status := range []string{"000 OK", "001 x", "099 x", "+20 OK", "199 x", "101 x"} {
 		logs, seen := observer.New(zap.InfoLevel)
 		m := newModule(t, "1.0.0", answering("HTTP/1.1 "+status+"\r\nContent-Length: 2\r\n\r\nhi"))
-		h := newHouse(t, nethttp.Config{Logger: zap.New(logs)}, stable(t, m.Target))
+		h := newHouse(t, proxy.Config{Logger: zap.New(logs)}, stable(t, m.Target))
 		conn, r := h.raw()
 		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 		res, err := http.ReadResponse(r, nil)
@@ -162,13 +161,13 @@ func (e *ended) Done(o proxy.Outcome) { e.outcome = o }
 func (*ended) Keep() int64                         { return 0 }
 func (*ended) Tap() proxy.Tap                      { return nil }
 func (*ended) Sent(time.Time)                      {}
-func (*ended) Answered(time.Duration, http.Header) {}
+func (*ended) Answered(proxy.Answer) {}
 func (*ended) OnRecall(func() bool)                {}
 func (*ended) Replay(proxy.Outcome) proxy.Exchange { return nil }
 
 func TestAnExchangeThatEndsInAPanicCountsAsFailed(t *testing.T) {
 	x := new(ended)
-	e := nethttp.New(nethttp.Config{Director: director(func(context.Context, *proxy.Request) (proxy.Exchange, error) {
+	e := newFront(proxy.Config{Director: director(func(context.Context, *proxy.Request) (proxy.Exchange, error) {
 		return x, nil
 	})})
 	func() {
@@ -183,7 +182,7 @@ func TestAnExchangeThatEndsInAPanicCountsAsFailed(t *testing.T) {
 
 func TestAModuleThatDoesNotAnswerInTimeIs504(t *testing.T) {
 	m := newModule(t, "1.0.0", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
-	h := newHouse(t, nethttp.Config{AnswerTimeout: 50 * time.Millisecond}, stable(t, m.Target))
+	h := newHouse(t, proxy.Config{Timeouts: proxy.Timeouts{Answer: 50 * time.Millisecond}}, stable(t, m.Target))
 	refused(t, h, "GET / HTTP/1.1\r\nHost: x", 504, "timeout", "hello", "module hello did not answer in time")
 	if o := m.outcome(t); o.Class != proxy.ClassTimeout {
 		t.Errorf("outcome %+v", o)
@@ -192,7 +191,7 @@ func TestAModuleThatDoesNotAnswerInTimeIs504(t *testing.T) {
 
 func TestAModuleCutOffByADrainIs503(t *testing.T) {
 	began := make(chan struct{})
-	h, m := front(t, func(w http.ResponseWriter, r *http.Request) {
+	h, m := usual(t, func(w http.ResponseWriter, r *http.Request) {
 		close(began)
 		<-r.Context().Done()
 	})
@@ -224,7 +223,7 @@ func TestAModuleCutOffByADrainIs503(t *testing.T) {
 // A client that does not read its answer must not hold up a drain.
 func TestADrainIsNotHeldUpByAClientThatDoesNotRead(t *testing.T) {
 	began := make(chan struct{})
-	h, m := front(t, func(w http.ResponseWriter, r *http.Request) {
+	h, m := usual(t, func(w http.ResponseWriter, r *http.Request) {
 		close(began)
 		for {
 			if _, err := w.Write(make([]byte, 1<<20)); err != nil {
@@ -264,7 +263,7 @@ func TestWhatADirectorSaysIsTold(t *testing.T) {
 		{context.DeadlineExceeded, 504, "timeout"},
 		{errors.New("secret internals"), 500, "internal"},
 	} {
-		e := nethttp.New(nethttp.Config{Director: director(func(context.Context, *proxy.Request) (proxy.Exchange, error) {
+		e := newFront(proxy.Config{Director: director(func(context.Context, *proxy.Request) (proxy.Exchange, error) {
 			return nil, c.err
 		})})
 		l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -1,4 +1,4 @@
-package nethttp_test
+package conformance_test
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/balance"
-	"github.com/segue-run/segue/proxy/nethttp"
 	"github.com/segue-run/segue/proxy/sticky"
 )
 
@@ -37,7 +37,7 @@ func TestAModuleNeitherSeesNorSetsTheClientsCookie(t *testing.T) {
 	if err := g.Apply(s); err != nil {
 		t.Fatal(err)
 	}
-	h := newHouse(t, nethttp.Config{}, g)
+	h := newHouse(t, proxy.Config{}, g)
 	get := func(header http.Header) (*http.Response, string) {
 		req, _ := http.NewRequest("GET", h.url("/"), nil)
 		req.Header = header
@@ -85,7 +85,7 @@ func TestABrowserStaysOnItsSideAlsoWhereStableMakesGood(t *testing.T) {
 		{Target: a.Target, Stable: true}, {Target: b.Target, Weight: balance.Full}}}); err != nil {
 		t.Fatal(err)
 	}
-	h := newHouse(t, nethttp.Config{}, g)
+	h := newHouse(t, proxy.Config{}, g)
 	h.client.Jar, _ = cookiejar.New(nil)
 	var keys []uint64
 	for range 3 {
@@ -111,7 +111,7 @@ func TestThePreviewIsSeenByItsTokenOnTheWire(t *testing.T) {
 		Shares: []balance.Share{{Target: a.Target, Weight: balance.Full, Stable: true}}}); err != nil {
 		t.Fatal(err)
 	}
-	h := newHouse(t, nethttp.Config{}, g)
+	h := newHouse(t, proxy.Config{}, g)
 	for head, want := range map[string]string{
 		"Host: x\r\nSegue-Preview: " + token:                              "hello@2",
 		"Host: x\r\nsegue-preview: " + token:                              "hello@2",

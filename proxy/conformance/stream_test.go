@@ -1,4 +1,4 @@
-package nethttp_test
+package conformance_test
 
 import (
 	"bufio"
@@ -20,7 +20,7 @@ import (
 
 func TestServerSentEventsArriveOneByOne(t *testing.T) {
 	next := make(chan string)
-	h, _ := front(t, func(w http.ResponseWriter, r *http.Request) {
+	h, _ := usual(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		http.NewResponseController(w).Flush()
 		for event := range next {
@@ -46,7 +46,7 @@ func TestServerSentEventsArriveOneByOne(t *testing.T) {
 
 func TestAKnownLengthIsFlushedPieceByPieceToo(t *testing.T) {
 	next := make(chan struct{})
-	h, _ := front(t, func(w http.ResponseWriter, r *http.Request) {
+	h, _ := usual(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", "6")
 		for range 3 {
 			io.WriteString(w, "ab")
@@ -69,7 +69,7 @@ func TestAKnownLengthIsFlushedPieceByPieceToo(t *testing.T) {
 }
 
 func TestBothSidesStreamAtTheSameTime(t *testing.T) {
-	h, _ := front(t, func(w http.ResponseWriter, r *http.Request) {
+	h, _ := usual(t, func(w http.ResponseWriter, r *http.Request) {
 		rc := http.NewResponseController(w)
 		rc.EnableFullDuplex()
 		rc.Flush()
@@ -100,7 +100,7 @@ func TestBothSidesStreamAtTheSameTime(t *testing.T) {
 }
 
 func TestTrailersGoBothWaysAndNoOthers(t *testing.T) {
-	h, _ := front(t, func(w http.ResponseWriter, r *http.Request) {
+	h, _ := usual(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Trailer", "X-Sum, Segue-Release")
 		io.Copy(io.Discard, r.Body)
 		io.WriteString(w, "body")
@@ -126,7 +126,7 @@ func TestTrailersGoBothWaysAndNoOthers(t *testing.T) {
 }
 
 func TestInformationalAnswersComeThrough(t *testing.T) {
-	h, _ := front(t, func(w http.ResponseWriter, r *http.Request) {
+	h, _ := usual(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Link", "</style.css>")
 		w.Header().Set("Segue-Secret", "x")
 		w.WriteHeader(http.StatusEarlyHints)
@@ -152,7 +152,7 @@ func TestInformationalAnswersComeThrough(t *testing.T) {
 }
 
 func TestABodyIsAskedForOnlyWhenTheModuleWantsIt(t *testing.T) {
-	h, _ := front(t, func(w http.ResponseWriter, r *http.Request) {
+	h, _ := usual(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/no" {
 			w.WriteHeader(http.StatusRequestEntityTooLarge)
 			return
@@ -179,7 +179,7 @@ func TestABodyIsAskedForOnlyWhenTheModuleWantsIt(t *testing.T) {
 }
 
 func TestBigBodiesPassInConstantMemory(t *testing.T) {
-	h, m := front(t, func(w http.ResponseWriter, r *http.Request) {
+	h, m := usual(t, func(w http.ResponseWriter, r *http.Request) {
 		http.NewResponseController(w).EnableFullDuplex()
 		io.Copy(w, r.Body)
 	})
@@ -210,7 +210,7 @@ func TestBigBodiesPassInConstantMemory(t *testing.T) {
 }
 
 func TestAnAnswerThatBreaksOffBreaksOffForTheClient(t *testing.T) {
-	h, m := front(t, func(w http.ResponseWriter, r *http.Request) {
+	h, m := usual(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/length" {
 			w.Header().Set("Content-Length", "100")
 		}
@@ -242,7 +242,7 @@ func TestAnAnswerThatBreaksOffBreaksOffForTheClient(t *testing.T) {
 // After an answer that came before the body was read, what is left of the body must
 // not be read as a request, however late it comes.
 func TestTheRestOfABodyIsNoRequest(t *testing.T) {
-	h, _ := front(t, func(w http.ResponseWriter, r *http.Request) {
+	h, _ := usual(t, func(w http.ResponseWriter, r *http.Request) {
 		rc := http.NewResponseController(w)
 		rc.EnableFullDuplex()
 		w.Header().Set("Content-Length", strconv.Itoa(len(r.URL.Path)))

@@ -1,4 +1,4 @@
-package nethttp_test
+package conformance_test
 
 import (
 	"fmt"
@@ -9,11 +9,10 @@ import (
 	"testing"
 
 	"github.com/segue-run/segue/proxy"
-	"github.com/segue-run/segue/proxy/nethttp"
 )
 
 func TestAModuleGetsTheRequestAndTheClientTheAnswer(t *testing.T) {
-	h, m := front(t, func(w http.ResponseWriter, r *http.Request) {
+	h, m := usual(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		w.Header().Set("X-Answer", "yes")
 		w.WriteHeader(http.StatusCreated)
@@ -47,7 +46,7 @@ func TestEveryAnswerNamesItsReleaseOnce(t *testing.T) {
 		omit bool
 		want []string
 	}{{false, []string{"hello@1.0.0"}}, {true, nil}} {
-		h := newHouse(t, nethttp.Config{OmitRelease: c.omit}, stable(t, m.Target))
+		h := newHouse(t, proxy.Config{OmitRelease: c.omit}, stable(t, m.Target))
 		res, _ := h.get("/")
 		if got := res.Header["Segue-Release"]; !slices.Equal(got, c.want) {
 			t.Errorf("omit %v: got %q", c.omit, got)
@@ -59,7 +58,7 @@ func TestEveryAnswerNamesItsReleaseOnce(t *testing.T) {
 }
 
 func TestHeadKeepsTheLengthAndNothingIsGuessed(t *testing.T) {
-	h, _ := front(t, func(w http.ResponseWriter, r *http.Request) {
+	h, _ := usual(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["Content-Type"] = nil
 		w.Header().Set("Content-Length", "15")
 		io.WriteString(w, "<html>123456789")
@@ -76,7 +75,7 @@ func TestHeadKeepsTheLengthAndNothingIsGuessed(t *testing.T) {
 
 func TestAClientThatLeavesIsNotTheModulesFault(t *testing.T) {
 	began, ended := make(chan struct{}, 1), make(chan struct{}, 1)
-	h, m := front(t, func(w http.ResponseWriter, r *http.Request) {
+	h, m := usual(t, func(w http.ResponseWriter, r *http.Request) {
 		began <- struct{}{}
 		io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
@@ -99,7 +98,7 @@ func TestAClientThatLeavesIsNotTheModulesFault(t *testing.T) {
 }
 
 func TestABrokenBodyIsTheClientsFault(t *testing.T) {
-	h, m := front(t, func(w http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) })
+	h, m := usual(t, func(w http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) })
 	res := h.exchange("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhalf\r\n")
 	if res.StatusCode != http.StatusBadRequest {
 		t.Errorf("got %v", res.Status)

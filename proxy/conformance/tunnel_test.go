@@ -1,4 +1,4 @@
-package nethttp_test
+package conformance_test
 
 import (
 	"bufio"
@@ -36,7 +36,7 @@ func upgrading(w http.ResponseWriter, r *http.Request) {
 const upgradeRequest = "GET %s HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n\r\n"
 
 func TestAnUpgradedConnectionGoesThroughBothWays(t *testing.T) {
-	h, m := front(t, upgrading)
+	h, m := usual(t, upgrading)
 	conn, r := h.raw()
 	// The client does not wait for the answer before it speaks.
 	fmt.Fprintf(conn, upgradeRequest+"one\n", "/")
@@ -76,7 +76,7 @@ func TestAnUpgradedConnectionGoesThroughBothWays(t *testing.T) {
 }
 
 func TestAnUpgradeThatWasNotAskedForIs502(t *testing.T) {
-	h, m := front(t, upgrading)
+	h, m := usual(t, upgrading)
 	for _, request := range []string{
 		fmt.Sprintf(upgradeRequest, "/other"),
 		"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -92,7 +92,7 @@ func TestAnUpgradeThatWasNotAskedForIs502(t *testing.T) {
 }
 
 func TestAnUpgradeThatTheModuleDeclinesIsAnOrdinaryAnswer(t *testing.T) {
-	h, _ := front(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "no") })
+	h, _ := usual(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "no") })
 	conn, r := h.raw()
 	for range 2 { // the connection lives on
 		fmt.Fprintf(conn, upgradeRequest, "/")
@@ -104,7 +104,7 @@ func TestAnUpgradeThatTheModuleDeclinesIsAnOrdinaryAnswer(t *testing.T) {
 }
 
 func TestADrainEndsUpgradedConnectionsWhenItsTimeIsOver(t *testing.T) {
-	h, m := front(t, upgrading)
+	h, m := usual(t, upgrading)
 	conn, r := h.raw()
 	fmt.Fprintf(conn, upgradeRequest, "/")
 	res, err := http.ReadResponse(r, nil)

@@ -1,4 +1,4 @@
-package nethttp_test
+package conformance_test
 
 import (
 	"bytes"
@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/segue-run/segue/proxy"
-	"github.com/segue-run/segue/proxy/nethttp"
 )
 
 // unread takes nothing of a body until release is closed.
@@ -22,7 +21,7 @@ func unread(release <-chan struct{}) http.HandlerFunc {
 func TestAModuleThatStopsToTakeABodyIsTimedOut(t *testing.T) {
 	release := make(chan struct{})
 	m := newModule(t, "1", unread(release))
-	h := newHouse(t, nethttp.Config{AnswerTimeout: 300 * time.Millisecond}, stable(t, m.Target))
+	h := newHouse(t, proxy.Config{Timeouts: proxy.Timeouts{Answer: 300 * time.Millisecond}}, stable(t, m.Target))
 	defer close(release)
 	req, _ := http.NewRequest("POST", h.url("/"), bytes.NewReader(pattern(4<<20)))
 	if got := receive(t, h.send(req)); got.err == nil && got.status != 504 { // who still sends may not hear it
@@ -37,7 +36,7 @@ func TestABodyThatACandidateDoesNotTakeIsStables(t *testing.T) {
 	release := make(chan struct{})
 	long := everywhere
 	long.Keep = 8 << 20
-	h, _, _, candidate := shielded(t, nethttp.Config{AnswerTimeout: 3 * time.Second}, long, unread(release))
+	h, _, _, candidate := shielded(t, proxy.Config{Timeouts: proxy.Timeouts{Answer: 3 * time.Second}}, long, unread(release))
 	defer close(release)
 	sent := pattern(4 << 20)
 	req, _ := http.NewRequest("POST", h.url("/"), bytes.NewReader(sent))
@@ -52,7 +51,7 @@ func TestABodyThatACandidateDoesNotTakeIsStables(t *testing.T) {
 
 func TestATimeThatTheClientTakesIsNotTheModules(t *testing.T) {
 	m := newModule(t, "1", http.HandlerFunc(echo))
-	h := newHouse(t, nethttp.Config{AnswerTimeout: time.Second}, stable(t, m.Target))
+	h := newHouse(t, proxy.Config{Timeouts: proxy.Timeouts{Answer: time.Second}}, stable(t, m.Target))
 	client, body := io.Pipe()
 	req, _ := http.NewRequest("POST", h.url("/"), client)
 	done := h.send(req)
@@ -76,7 +75,7 @@ func TestAModuleThatTakesABodySlowlyIsNotTimedOut(t *testing.T) {
 			}
 		}
 	}))
-	h := newHouse(t, nethttp.Config{AnswerTimeout: 2 * time.Second}, stable(t, m.Target))
+	h := newHouse(t, proxy.Config{Timeouts: proxy.Timeouts{Answer: 2 * time.Second}}, stable(t, m.Target))
 	req, _ := http.NewRequest("POST", h.url("/"), bytes.NewReader(pattern(4<<20)))
 	if got := receive(t, h.send(req)); got.err != nil || got.status != 200 {
 		t.Errorf("%+v", got)

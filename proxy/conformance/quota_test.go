@@ -1,4 +1,4 @@
-package nethttp_test
+package conformance_test
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 
 	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/balance"
-	"github.com/segue-run/segue/proxy/nethttp"
 )
 
 func TestAModuleWithAsManyRequestsAsItMayHaveIs503AtOnce(t *testing.T) {
@@ -22,7 +21,7 @@ func TestAModuleWithAsManyRequestsAsItMayHaveIs503AtOnce(t *testing.T) {
 		Labels: proxy.Labels{Module: "hello", Version: "1.0.0", Instance: "i"}, Most: 1,
 		Dial: func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "unix", m.socket) },
 	})
-	h := newHouse(t, nethttp.Config{}, stable(t, target))
+	h := newHouse(t, proxy.Config{}, stable(t, target))
 	answered := make(chan int, 1)
 	go func() {
 		res, err := http.Get(h.url("/"))

@@ -1,4 +1,4 @@
-package nethttp_test
+package conformance_test
 
 import (
 	"errors"
@@ -13,7 +13,6 @@ import (
 
 	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/balance"
-	"github.com/segue-run/segue/proxy/nethttp"
 )
 
 // recorded is a tap that writes down what it is shown.
@@ -73,7 +72,7 @@ func TestATapIsShownWhatPasses(t *testing.T) {
 			}}); err != nil {
 			t.Fatal(err)
 		}
-		h := newHouse(t, nethttp.Config{}, g)
+		h := newHouse(t, proxy.Config{}, g)
 		method, target, _ := strings.Cut(c.request, " ")
 		var body io.Reader
 		if method == "POST" {
@@ -97,7 +96,7 @@ func TestATapThatWasNotShownTheWholeRequestIsTold(t *testing.T) {
 		Tap: func(*proxy.Request) proxy.Tap { return made }}); err != nil {
 		t.Fatal(err)
 	}
-	h := newHouse(t, nethttp.Config{}, g)
+	h := newHouse(t, proxy.Config{}, g)
 	conn, r := h.raw()
 	io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhello")
 	if res, err := http.ReadResponse(r, nil); err != nil || res.StatusCode != 403 {
@@ -110,7 +109,7 @@ func TestATapThatWasNotShownTheWholeRequestIsTold(t *testing.T) {
 
 func TestTheModulesOwnTimeIsNotTheClients(t *testing.T) {
 	const pause = 100 * time.Millisecond
-	h, m := front(t, func(w http.ResponseWriter, r *http.Request) {
+	h, m := usual(t, func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		if r.URL.Path == "/slow" {
 			time.Sleep(pause)

@@ -1,4 +1,4 @@
-package nethttp_test
+package conformance_test
 
 import (
 	"fmt"
@@ -11,7 +11,6 @@ import (
 
 	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/balance"
-	"github.com/segue-run/segue/proxy/nethttp"
 )
 
 // everywhere shields every method on every route.
@@ -19,7 +18,7 @@ var everywhere = balance.Shield{Matches: []proxy.Match{{Path: "/"}}}
 
 // shielded sends everything to a candidate with that handler, and what it fails to a
 // stable that echoes.
-func shielded(t testing.TB, cfg nethttp.Config, s balance.Shield, handler http.HandlerFunc) (h *house, g *balance.Group, stableOne, candidate *module) {
+func shielded(t testing.TB, cfg proxy.Config, s balance.Shield, handler http.HandlerFunc) (h *house, g *balance.Group, stableOne, candidate *module) {
 	t.Helper()
 	stableOne, candidate = newModule(t, "1", http.HandlerFunc(echo)), newModule(t, "2", handler)
 	g = stable(t)
@@ -73,7 +72,7 @@ func TestTheClientSeesOnlyStablesAnswer(t *testing.T) {
 	} {
 		for _, method := range []string{"GET", "HEAD", "POST"} {
 			t.Run(c.name+" "+method, func(t *testing.T) {
-				h, g, stableOne, candidate := shielded(t, nethttp.Config{AnswerTimeout: 300 * time.Millisecond}, everywhere, c.handler)
+				h, g, stableOne, candidate := shielded(t, proxy.Config{Timeouts: proxy.Timeouts{Answer: 300 * time.Millisecond}}, everywhere, c.handler)
 				var body io.Reader
 				if method == "POST" {
 					body = strings.NewReader("hello")
@@ -107,7 +106,7 @@ func TestTheClientSeesOnlyStablesAnswer(t *testing.T) {
 }
 
 func TestAnAnswerThatHasBegunIsNotReplayed(t *testing.T) {
-	h, g, _, candidate := shielded(t, nethttp.Config{}, everywhere, func(w http.ResponseWriter, r *http.Request) {
+	h, g, _, candidate := shielded(t, proxy.Config{}, everywhere, func(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, strings.Repeat("x", 100_000))
 		panic(http.ErrAbortHandler)
 	})
@@ -128,7 +127,7 @@ func TestAnAnswerThatHasBegunIsNotReplayed(t *testing.T) {
 }
 
 func TestAFailureThatIsNotCoveredStands(t *testing.T) {
-	h, g, _, candidate := shielded(t, nethttp.Config{}, balance.Shield{}, func(w http.ResponseWriter, r *http.Request) {
+	h, g, _, candidate := shielded(t, proxy.Config{}, balance.Shield{}, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Candidate", "yes")
 		w.WriteHeader(500)
 		io.WriteString(w, "sorry")
@@ -150,7 +149,7 @@ func TestAFailureThatIsNotCoveredStands(t *testing.T) {
 
 func TestAClientThatGoesAwayIsNotReplayed(t *testing.T) {
 	began := make(chan struct{})
-	h, g, stableOne, candidate := shielded(t, nethttp.Config{}, everywhere, func(w http.ResponseWriter, r *http.Request) {
+	h, g, stableOne, candidate := shielded(t, proxy.Config{}, everywhere, func(w http.ResponseWriter, r *http.Request) {
 		close(began)
 		hang(w, r)
 	})
@@ -167,7 +166,7 @@ func TestAClientThatGoesAwayIsNotReplayed(t *testing.T) {
 }
 
 func TestAClientThatWaitsToBeAskedIsAskedByStable(t *testing.T) {
-	h, _, _, _ := shielded(t, nethttp.Config{}, everywhere, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500) })
+	h, _, _, _ := shielded(t, proxy.Config{}, everywhere, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500) })
 	conn, r := h.raw()
 	io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
 	res, err := http.ReadResponse(r, nil)
@@ -194,7 +193,7 @@ func TestTrailersAreSentAgain(t *testing.T) {
 		{Target: candidate.Target, Weight: balance.Full}, {Target: stableOne.Target, Stable: true}}}); err != nil {
 		t.Fatal(err)
 	}
-	h := newHouse(t, nethttp.Config{}, g)
+	h := newHouse(t, proxy.Config{}, g)
 	res := h.exchange("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n2\r\nhi\r\n0\r\nX-Sum: 17\r\n\r\n")
 	if body := read(t, res); body != "hi 17" {
 		t.Errorf("got %v %q", res.Status, body)
@@ -205,7 +204,7 @@ func TestAnUpgradeIsReplayedOnlyBeforeItIsAgreedTo(t *testing.T) {
 	upgrade := "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
 	agreed := "HTTP/1.1 101 x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
 	for answer, want := range map[string]string{"": "hello@1", agreed: "hello@2"} {
-		h, _, _, _ := shielded(t, nethttp.Config{}, everywhere, breakOffAfter(answer))
+		h, _, _, _ := shielded(t, proxy.Config{}, everywhere, breakOffAfter(answer))
 		if res := h.exchange(upgrade); res.Header.Get("Segue-Release") != want {
 			t.Errorf("%q: got %v %v", answer, res.Status, res.Header)
 		}
@@ -243,7 +242,7 @@ func TestUnderLoadNobodySeesACandidateThatCrashes(t *testing.T) {
 	if err := g.Apply(s); err != nil {
 		t.Fatal(err)
 	}
-	h := newHouse(t, nethttp.Config{}, g)
+	h := newHouse(t, proxy.Config{}, g)
 	stop := make(chan struct{})
 	requests, wait := load(t, h, stop)
 	until := func(done func() bool) {

@@ -1,4 +1,4 @@
-package nethttp_test
+package conformance_test
 
 import (
 	"bytes"
@@ -13,7 +13,6 @@ import (
 
 	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/balance"
-	"github.com/segue-run/segue/proxy/nethttp"
 )
 
 // answered is what came of a request that another goroutine made.
@@ -66,7 +65,7 @@ func rollBack(t testing.TB, g *balance.Group, stable, candidate *module) (draine
 func TestWhatACandidateHangsOnIsStablesOnceItHasLostItsShare(t *testing.T) {
 	const gets = 5
 	arrived, release := make(chan struct{}, 10), make(chan struct{})
-	h, g, stableOne, candidate := shielded(t, nethttp.Config{}, balance.Shield{Matches: []proxy.Match{{Method: "PUT", Path: "/"}}},
+	h, g, stableOne, candidate := shielded(t, proxy.Config{}, balance.Shield{Matches: []proxy.Match{{Method: "PUT", Path: "/"}}},
 		func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			arrived <- struct{}{}
@@ -131,7 +130,7 @@ func TestWhatACandidateHangsOnIsStablesOnceItHasLostItsShare(t *testing.T) {
 
 func TestAHealthyCandidateFinishesItsOwn(t *testing.T) {
 	arrived, release := make(chan struct{}, 10), make(chan struct{})
-	h, g, stableOne, candidate := shielded(t, nethttp.Config{}, everywhere, func(w http.ResponseWriter, r *http.Request) {
+	h, g, stableOne, candidate := shielded(t, proxy.Config{}, everywhere, func(w http.ResponseWriter, r *http.Request) {
 		arrived <- struct{}{}
 		<-release
 		io.WriteString(w, "mine")
@@ -168,7 +167,7 @@ func TestABodyTooLongToBeKeptIsNotTakenBack(t *testing.T) {
 	release, arrived := make(chan struct{}), make(chan struct{})
 	short := everywhere
 	short.Keep = 100
-	h, g, stableOne, candidate := shielded(t, nethttp.Config{}, short, func(w http.ResponseWriter, r *http.Request) {
+	h, g, stableOne, candidate := shielded(t, proxy.Config{}, short, func(w http.ResponseWriter, r *http.Request) {
 		n, _ := io.Copy(io.Discard, r.Body)
 		close(arrived)
 		<-release
@@ -207,7 +206,7 @@ func TestARequestThatReachesNobodyIsTakenBackTooAndIsNoFailure(t *testing.T) {
 		{Target: candidate, Weight: balance.Full}, {Target: stableOne.Target, Stable: true}}}); err != nil {
 		t.Fatal(err)
 	}
-	h := newHouse(t, nethttp.Config{DialTimeout: time.Hour}, g)
+	h := newHouse(t, proxy.Config{Timeouts: proxy.Timeouts{Connect: time.Hour}}, g)
 	req, _ := http.NewRequest("GET", h.url("/"), nil)
 	done := h.send(req)
 	receive(t, dialling)
@@ -225,7 +224,7 @@ func TestARequestThatReachesNobodyIsTakenBackTooAndIsNoFailure(t *testing.T) {
 
 func TestACrashAfterTheShareWasTakenIsStillReplayed(t *testing.T) {
 	arrived, crash := make(chan struct{}), make(chan struct{})
-	h, g, stableOne, _ := shielded(t, nethttp.Config{}, everywhere, func(w http.ResponseWriter, r *http.Request) {
+	h, g, stableOne, _ := shielded(t, proxy.Config{}, everywhere, func(w http.ResponseWriter, r *http.Request) {
 		close(arrived)
 		<-crash
 		breakOffAfter("")(w, r)
@@ -244,7 +243,7 @@ func TestUnderLoadNobodySeesACandidateThatHangsAndIsRolledBack(t *testing.T) {
 	whole := everywhere
 	whole.Budget = balance.Full
 	var n atomic.Int64
-	h, g, stableOne, candidate := shielded(t, nethttp.Config{}, whole, func(w http.ResponseWriter, r *http.Request) {
+	h, g, stableOne, candidate := shielded(t, proxy.Config{}, whole, func(w http.ResponseWriter, r *http.Request) {
 		if n.Add(1)%2 == 0 {
 			echo(w, r)
 		} else {

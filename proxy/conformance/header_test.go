@@ -1,4 +1,4 @@
-package nethttp_test
+package conformance_test
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 )
 
 func TestOnlyTheRequestsOwnHeadersReachTheModule(t *testing.T) {
-	h, _ := front(t, func(w http.ResponseWriter, r *http.Request) {
+	h, _ := usual(t, func(w http.ResponseWriter, r *http.Request) {
 		var lines []string
 		for name, values := range r.Header {
 			for _, v := range values {
@@ -69,7 +69,7 @@ func TestOnlyTheRequestsOwnHeadersReachTheModule(t *testing.T) {
 }
 
 func TestOnlyTheAnswersOwnHeadersReachTheClient(t *testing.T) {
-	h, _ := front(t, func(w http.ResponseWriter, r *http.Request) {
+	h, _ := usual(t, func(w http.ResponseWriter, r *http.Request) {
 		for _, line := range []string{"Connection: X-Hop", "X-Hop: 1", "Keep-Alive: timeout=1", "Proxy-Authenticate: x",
 			"Proxy-Connection: close", "Upgrade: h2c", "Segue-Internal: 1", "Segue_release: forged@1", "Transfer_encoding: chunked", "Content_length: 9", "X-Mine: 1", "X-Mine: 2", "Set-Cookie: a=1", "Set-Cookie: b=2"} {
 			name, value, _ := strings.Cut(line, ": ")
@@ -85,7 +85,7 @@ func TestOnlyTheAnswersOwnHeadersReachTheClient(t *testing.T) {
 }
 
 func TestWhatDecidesIsWhatTheModuleGets(t *testing.T) {
-	h, _ := front(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Host+" "+r.RequestURI) })
+	h, _ := usual(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Host+" "+r.RequestURI) })
 	for target, want := range map[string]string{
 		"/a/../b":                          "x /b",
 		"//a//%2e%2e//b":                   "x /b",

@@ -1,4 +1,4 @@
-package nethttp_test
+package conformance_test
 
 import (
 	"bufio"
@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/balance"
-	"github.com/segue-run/segue/proxy/nethttp"
 )
 
 // pattern is n bytes that differ from place to place.
@@ -44,7 +44,7 @@ func TestABodyIsSentAgainWhole(t *testing.T) {
 		for _, size := range []int{1, 1023, 5000, 100_000, 900_000} {
 			for _, chunked := range []bool{false, true} {
 				t.Run(fmt.Sprint(name, " ", size, " ", chunked), func(t *testing.T) {
-					h, g, stableOne, _ := shielded(t, nethttp.Config{}, everywhere, handler)
+					h, g, stableOne, _ := shielded(t, proxy.Config{}, everywhere, handler)
 					sent := pattern(size)
 					var body io.Reader = bytes.NewReader(sent)
 					if chunked {
@@ -110,7 +110,7 @@ func TestWhatWasSentReachesStableBeforeTheRestIsSent(t *testing.T) {
 		{Target: candidate.Target, Weight: balance.Full}, {Target: stableOne.Target, Stable: true}}}); err != nil {
 		t.Fatal(err)
 	}
-	h := newHouse(t, nethttp.Config{}, g)
+	h := newHouse(t, proxy.Config{}, g)
 	conn, r := h.raw()
 	io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n6\r\nfirst\n\r\n")
 	if got := <-parts; got != "first\n" {
@@ -157,7 +157,7 @@ func TestABodyThatIsNotKeptIsNotSentAgain(t *testing.T) {
 	} {
 		for _, chunked := range []bool{false, true} {
 			t.Run(fmt.Sprint(c.name, " ", chunked), func(t *testing.T) {
-				h, g, _, _ := shielded(t, nethttp.Config{ReplayMemory: c.memory}, c.shield, fail)
+				h, g, _, _ := shielded(t, proxy.Config{ReplayMemory: c.memory}, c.shield, fail)
 				var body io.Reader = bytes.NewReader(pattern(c.size))
 				if chunked {
 					body = struct{ io.Reader }{body}
@@ -189,7 +189,7 @@ func TestABodyThatIsNotKeptIsNotSentAgain(t *testing.T) {
 func TestTheMemoryIsSharedAndGivenBack(t *testing.T) {
 	hold := make(chan struct{})
 	var uploading atomic.Int64
-	h, g, _, _ := shielded(t, nethttp.Config{ReplayMemory: 1 << 10}, everywhere, func(w http.ResponseWriter, r *http.Request) {
+	h, g, _, _ := shielded(t, proxy.Config{ReplayMemory: 1 << 10}, everywhere, func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		uploading.Add(1)
 		if r.URL.Path == "/hold" {
@@ -231,7 +231,7 @@ func TestTheMemoryIsSharedAndGivenBack(t *testing.T) {
 
 func TestABodyThatStandsGivesItsMemoryBackBeforeItsAnswerEnds(t *testing.T) {
 	finish := make(chan struct{})
-	h, _, _, _ := shielded(t, nethttp.Config{}, everywhere, func(w http.ResponseWriter, r *http.Request) {
+	h, _, _, _ := shielded(t, proxy.Config{}, everywhere, func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		_ = http.NewResponseController(w).Flush()
 		<-finish

@@ -1,4 +1,4 @@
-package nethttp_test
+package conformance_test
 
 import (
 	"bufio"
@@ -15,7 +15,6 @@ import (
 
 	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/balance"
-	"github.com/segue-run/segue/proxy/nethttp"
 	"github.com/segue-run/segue/proxy/route"
 )
 
@@ -35,7 +34,7 @@ func TestAModuleThatOnlyHintsIsBroken(t *testing.T) {
 		{"nothing but a request for the body", strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 17) + whole, 502},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h, m := front(t, answering(c.answer))
+			h, m := usual(t, answering(c.answer))
 			conn, r := h.raw()
 			io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 			res, err := http.ReadResponse(r, nil)
@@ -54,7 +53,7 @@ func TestAModuleThatOnlyHintsIsBroken(t *testing.T) {
 
 // net/http writes the 100 while it reads the body, on another goroutine than hints.
 func TestAClientThatExpectsToBeAskedForItsBodyHearsNothingElse(t *testing.T) {
-	h, _ := front(t, func(w http.ResponseWriter, r *http.Request) {
+	h, _ := usual(t, func(w http.ResponseWriter, r *http.Request) {
 		conn, rw, _ := http.NewResponseController(w).Hijack()
 		defer conn.Close()
 		io.WriteString(conn, "HTTP/1.1 100 Continue\r\n\r\n"+strings.Repeat(hint, 10))
@@ -132,7 +131,7 @@ func deaf(t *testing.T) (target *balance.Target, seen chan proxy.Outcome) {
 	if err := pool.Set(table, stable(t, target)); err != nil {
 		t.Fatal(err)
 	}
-	e := nethttp.New(nethttp.Config{Director: pool})
+	e := newFront(proxy.Config{Director: pool})
 	l := &pipes{conns: make(chan net.Conn)}
 	served := make(chan error, 1)
 	go func() { served <- e.Serve(l) }()

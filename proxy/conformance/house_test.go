@@ -1,4 +1,4 @@
-package nethttp_test
+package conformance_test
 
 import (
 	"bufio"
@@ -13,15 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/balance"
-	"github.com/segue-run/segue/proxy/nethttp"
+	"github.com/segue-run/segue/proxy/front"
 	"github.com/segue-run/segue/proxy/route"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for what must come.
 const patience = 20 * time.Second
@@ -30,12 +26,12 @@ const patience = 20 * time.Second
 type house struct {
 	t      testing.TB
 	pool   *balance.Pool
-	engine *nethttp.Engine
+	engine *front.Front
 	addr   string
 	client *http.Client
 }
 
-func newHouse(t testing.TB, cfg nethttp.Config, groups ...*balance.Group) *house {
+func newHouse(t testing.TB, cfg proxy.Config, groups ...*balance.Group) *house {
 	t.Helper()
 	h := &house{t: t, pool: new(balance.Pool)}
 	var entries []route.Entry
@@ -54,7 +50,7 @@ func newHouse(t testing.TB, cfg nethttp.Config, groups ...*balance.Group) *house
 		t.Fatal(err)
 	}
 	cfg.Director = h.pool
-	h.engine = nethttp.New(cfg)
+	h.engine = newFront(cfg)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -203,9 +199,9 @@ func apply(t testing.TB, g *balance.Group, shares ...balance.Share) {
 	}
 }
 
-// front is the usual case: one module, all requests.
-func front(t testing.TB, handler http.HandlerFunc) (*house, *module) {
+// usual is the usual case: one module, all requests.
+func usual(t testing.TB, handler http.HandlerFunc) (*house, *module) {
 	t.Helper()
 	m := newModule(t, "1.0.0", handler)
-	return newHouse(t, nethttp.Config{}, stable(t, m.Target)), m
+	return newHouse(t, proxy.Config{}, stable(t, m.Target)), m
 }

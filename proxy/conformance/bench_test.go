@@ -1,4 +1,4 @@
-package nethttp_test
+package conformance_test
 
 import (
 	"context"
@@ -11,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/balance"
-	"github.com/segue-run/segue/proxy/nethttp"
 )
 
 // BenchmarkRequest carries 512-byte answers over kept-alive connections, through
@@ -27,7 +27,7 @@ func BenchmarkRequest(b *testing.B) {
 		g := stable(b)
 		apply(b, g, balance.Share{Target: m.Target, Weight: 9900, Stable: true},
 			balance.Share{Target: newTarget("2", m.socket, nil), Weight: 100})
-		drive(b, newHouse(b, nethttp.Config{}, g).url("/some/path"))
+		drive(b, newHouse(b, proxy.Config{}, g).url("/some/path"))
 	})
 	b.Run("bare ReverseProxy", func(b *testing.B) {
 		transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 256,

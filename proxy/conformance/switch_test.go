@@ -1,4 +1,4 @@
-package nethttp_test
+package conformance_test
 
 import (
 	"bytes"
@@ -18,7 +18,6 @@ import (
 
 	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/balance"
-	"github.com/segue-run/segue/proxy/nethttp"
 )
 
 // echo answers with the body it was sent, or with a few bytes.
@@ -84,7 +83,7 @@ func load(t *testing.T, h *house, stop <-chan struct{}) (requests *atomic.Int64,
 func TestNoRequestFailsWhileTargetsAndWeightsChange(t *testing.T) {
 	serving := newModule(t, "0", http.HandlerFunc(echo))
 	g := stable(t, serving.Target)
-	h := newHouse(t, nethttp.Config{}, g)
+	h := newHouse(t, proxy.Config{}, g)
 	stop := make(chan struct{})
 	requests, wait := load(t, h, stop)
 	rounds, drained := 120, int64(0)
@@ -133,7 +132,7 @@ func TestSharesAreExactOnTheWire(t *testing.T) {
 	a, b := newModule(t, "1", http.HandlerFunc(echo)), newModule(t, "2", http.HandlerFunc(echo))
 	g := stable(t)
 	apply(t, g, balance.Share{Target: a.Target, Weight: 7500, Stable: true}, balance.Share{Target: b.Target, Weight: 2500})
-	h := newHouse(t, nethttp.Config{}, g)
+	h := newHouse(t, proxy.Config{}, g)
 	var got []int
 	for range 400 {
 		res, _ := h.get("/")
@@ -156,7 +155,7 @@ func TestARequestThatReachedNobodyGoesToStable(t *testing.T) {
 	gone := newTarget("2", filepath.Join(t.TempDir(), "nobody"), func(o balance.Observation) { failed = append(failed, o.Outcome) })
 	g := stable(t)
 	apply(t, g, balance.Share{Target: a.Target, Weight: 0, Stable: true}, balance.Share{Target: gone, Weight: balance.Full})
-	h := newHouse(t, nethttp.Config{}, g)
+	h := newHouse(t, proxy.Config{}, g)
 	for range 3 {
 		res, err := h.client.Post(h.url("/"), "text/plain", struct{ io.Reader }{bytes.NewBufferString("the whole body")})
 		if err != nil {
@@ -178,7 +177,7 @@ func TestRequestsWaitForAStableThatRestarts(t *testing.T) {
 	gone := newTarget("1", filepath.Join(t.TempDir(), "nobody"), nil)
 	g := balance.NewGroup(balance.GroupConfig{Module: "hello", MaxWait: patience})
 	apply(t, g, balance.Share{Target: gone, Weight: balance.Full, Stable: true})
-	h := newHouse(t, nethttp.Config{}, g)
+	h := newHouse(t, proxy.Config{}, g)
 	answers := make(chan string)
 	const waiting = 10
 	for range waiting {
@@ -217,7 +216,7 @@ func TestAModuleThatNobodyReachesIs502AfterOneMoreTry(t *testing.T) {
 	stable, candidate := dead("1"), dead("2")
 	g := balance.NewGroup(balance.GroupConfig{Module: "hello"})
 	apply(t, g, balance.Share{Target: stable, Stable: true}, balance.Share{Target: candidate, Weight: balance.Full})
-	h := newHouse(t, nethttp.Config{}, g)
+	h := newHouse(t, proxy.Config{}, g)
 	refused(t, h, "GET / HTTP/1.1\r\nHost: x", 502, "no-answer", "hello", "module hello could not be reached")
 	for _, target := range []*balance.Target{stable, candidate} {
 		if s := target.Stats(); s.Requests != 2 || s.Failed() != 2 {
@@ -235,7 +234,7 @@ func TestAFullAcceptQueueIsNotADeadModule(t *testing.T) {
 		}
 		return m.Dial(ctx)
 	}})
-	h := newHouse(t, nethttp.Config{}, stable(t, busy))
+	h := newHouse(t, proxy.Config{}, stable(t, busy))
 	if res, body := h.get("/"); res.StatusCode != 200 || body != "hello" {
 		t.Errorf("got %v %q", res.Status, body)
 	}
@@ -246,7 +245,7 @@ func TestAFullAcceptQueueIsNotADeadModule(t *testing.T) {
 
 func TestAClientThatLeavesWhileItWaitsIsForgotten(t *testing.T) {
 	g := balance.NewGroup(balance.GroupConfig{Module: "hello", MaxWait: time.Hour})
-	h := newHouse(t, nethttp.Config{}, g)
+	h := newHouse(t, proxy.Config{}, g)
 	ctx, cancel := context.WithCancel(t.Context())
 	req, _ := http.NewRequestWithContext(ctx, "GET", h.url("/"), nil)
 	left := make(chan error)
@@ -272,7 +271,7 @@ func TestAClientThatLeavesWhileItWaitsIsForgotten(t *testing.T) {
 
 func TestAShutdownDoesNotWaitForRequestsThatWaitForever(t *testing.T) {
 	g := balance.NewGroup(balance.GroupConfig{Module: "hello", MaxWait: time.Hour})
-	h := newHouse(t, nethttp.Config{}, g)
+	h := newHouse(t, proxy.Config{}, g)
 	answers := make(chan int)
 	go func() {
 		res, err := h.client.Get(h.url("/"))

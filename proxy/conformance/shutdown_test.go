@@ -1,4 +1,4 @@
-package nethttp_test
+package conformance_test
 
 import (
 	"context"
@@ -10,11 +10,10 @@ import (
 	"time"
 
 	"github.com/segue-run/segue/proxy"
-	"github.com/segue-run/segue/proxy/nethttp"
 )
 
 func TestANewConnectionIsMadeForEachTargetAndKept(t *testing.T) {
-	h, m := front(t, func(w http.ResponseWriter, r *http.Request) {})
+	h, m := usual(t, func(w http.ResponseWriter, r *http.Request) {})
 	for range 20 {
 		h.get("/")
 	}
@@ -41,7 +40,7 @@ func TestShutdownWaitsForRequestsAndClosesTheirConnections(t *testing.T) {
 		<-release
 		io.WriteString(w, "whole")
 	}))
-	h := newHouse(t, nethttp.Config{}, stable(t, m.Target))
+	h := newHouse(t, proxy.Config{}, stable(t, m.Target))
 	conn, r := h.raw()
 	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 	<-began
@@ -73,7 +72,7 @@ func TestShutdownCutsOffWhatHasNoMoreTime(t *testing.T) {
 		began <- struct{}{}
 		<-r.Context().Done()
 	}))
-	h := newHouse(t, nethttp.Config{}, stable(t, m.Target))
+	h := newHouse(t, proxy.Config{}, stable(t, m.Target))
 	silent, quiet := h.raw()
 	io.WriteString(silent, "GET /silent HTTP/1.1\r\nHost: x\r\n\r\n")
 	stream, flowing := h.raw()

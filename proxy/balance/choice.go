@@ -3,6 +3,7 @@ package balance
 import (
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 )
 
 // scanned is how many targets are all looked at to find the one with the fewest requests;
@@ -70,9 +71,11 @@ func (r *Release) place(l *Lease) (full *Target) {
 }
 
 // choose finds the target for l, other than those that were tried; full is one that is up
-// and has no room, where there is none with room.
+// and has no room, where there is none with room. One that was taken out counts only
+// where no other is up.
 func (r *Release) choose(targets []*Target, l *Lease, tried []*Target) (best, full *Target) {
-	if len(targets) > scanned {
+	special := r.special.Load() > 0
+	if len(targets) > scanned && !special {
 		a, b := targets[rand.IntN(len(targets))], targets[rand.IntN(len(targets))]
 		if b.inFlight.Load() < a.inFlight.Load() {
 			a = b
@@ -81,28 +84,59 @@ func (r *Release) choose(targets []*Target, l *Lease, tried []*Target) (best, fu
 			return a, nil
 		}
 	}
-	least := int64(0)
-	start := 0
-	if len(targets) > 0 {
-		start = int(r.turn.Add(1)) % len(targets)
+	now, slow := int64(0), false
+	if special {
+		now, slow = r.settle(targets)
 	}
-	for i := range targets {
-		t := targets[(start+i)%len(targets)]
-		if !t.ready.Load() || l.barred(t) {
-			continue
+	for _, out := range [...]bool{false, true} {
+		var f field
+		for _, t := range targets {
+			if !t.ready.Load() || l.barred(t) || t.away.Load() != out {
+				continue
+			}
+			if t.full() || slices.Contains(tried, t) {
+				full = t
+				continue
+			}
+			cost := float64(t.inFlight.Load())
+			if slow {
+				cost = (cost + rand.ExpFloat64()) / t.weight(now, r.cfg.SlowStart)
+			}
+			f.add(t, cost)
 		}
-		if t.full() || slices.Contains(tried, t) {
-			full = t
-			continue
+		if f.n > 0 {
+			return f.pick(&r.turn), nil
 		}
-		if n := t.inFlight.Load(); best == nil || n < least {
-			best, least = t, n
+		if full != nil || !special {
+			break
 		}
-	}
-	if best != nil {
-		return best, nil
 	}
 	return nil, full
+}
+
+// field are the targets that cost least.
+type field struct {
+	least float64
+	n     int
+	ties  [scanned]*Target
+}
+
+func (f *field) add(t *Target, cost float64) {
+	if f.n == 0 || cost < f.least {
+		f.least, f.n = cost, 0
+	}
+	if cost == f.least && f.n < len(f.ties) {
+		f.ties[f.n] = t
+		f.n++
+	}
+}
+
+// pick gives each its turn.
+func (f *field) pick(turn *atomic.Uint32) *Target {
+	if f.n == 1 {
+		return f.ties[0]
+	}
+	return f.ties[turn.Add(1)%uint32(f.n)]
 }
 
 // open reports whether the release could get a request, with most as in admit.

@@ -135,6 +135,7 @@ func (l *Lease) Done(o proxy.Outcome) {
 		o.Class = proxy.ClassUnknown
 	}
 	t.count(o)
+	t.release.judge(t, o)
 	l.rescue(o)
 	if observe := t.release.cfg.Observe; observe != nil {
 		observe(Observation{Outcome: o, Target: t, Dealt: l.dealt, Key: l.key()})

@@ -70,14 +70,18 @@ func (c *Counts) add(o Counts) {
 
 // TargetStats are a target's counters at one moment.
 type TargetStats struct {
-	Labels proxy.Labels
-	State  TargetState
+	Labels   proxy.Labels
+	State    TargetState
+	Standing Standing
+	Ejected  uint64 // how often it was taken out
 	Counts
 }
 
 // Stats reads the counters.
 func (t *Target) Stats() TargetStats {
-	return TargetStats{Labels: t.labels, State: t.State(), Counts: t.counts()}
+	s := TargetStats{Labels: t.labels, State: t.State(), Counts: t.counts()}
+	s.Standing, s.Ejected = t.release.outliers.of(t)
+	return s
 }
 
 // counts reads what the target has answered.

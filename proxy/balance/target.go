@@ -55,11 +55,14 @@ type Target struct {
 	inFlight atomic.Int64
 
 	tally
+	conduct
+	warmth
 }
 
 // newTarget makes a target that is ready.
 func newTarget(r *Release, cfg TargetConfig) *Target {
 	t := &Target{cfg: cfg, labels: r.cfg.Labels, release: r, state: TargetReady, retired: make(chan struct{})}
+	t.now = StandingTrusted
 	t.labels.Instance = cfg.Instance
 	t.live.prev, t.live.next = &t.live, &t.live
 	t.due.prev, t.due.next = &t.due, &t.due
@@ -120,6 +123,9 @@ func (t *Target) admit(l *Lease) bool {
 
 // full reports whether the target has as many requests in flight as it may.
 func (t *Target) full() bool { return t.cfg.Most > 0 && t.inFlight.Load() >= int64(t.cfg.Most) }
+
+// begun reports whether it has had a request.
+func (t *Target) begun() bool { return t.inFlight.Load() > 0 || t.attributable()[0] > 0 }
 
 // refuse notes that a request found no room.
 func (t *Target) refuse() {

@@ -15,6 +15,9 @@ const scanned = 16
 // given to a share that is not stable's wait for an answer. Where l has no target then,
 // full is one that had no room, nil where none is up.
 func (r *Release) admit(l *Lease, most int) (full *Target) {
+	if r.queue.n.Load() > 0 {
+		return r.anyUp(l) // nobody overtakes those that wait
+	}
 	if !r.reserve(l, most) {
 		return nil
 	}
@@ -22,6 +25,16 @@ func (r *Release) admit(l *Lease, most int) (full *Target) {
 		r.free(l)
 	}
 	return full
+}
+
+// anyUp is a target that is up and has not failed the request, nil where there is none.
+func (r *Release) anyUp(l *Lease) *Target {
+	for _, t := range *r.targets.Load() {
+		if t.ready.Load() && !l.barred(t) {
+			return t
+		}
+	}
+	return nil
 }
 
 // reserve counts l among the unanswered, if it is to be, and if there is room.

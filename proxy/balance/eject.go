@@ -61,9 +61,10 @@ func (r *Release) judge(t *Target, o proxy.Outcome) {
 	}
 }
 
-// gateway reports whether a failure is one of those that count in a row.
-func (e *Ejection) gateway(o proxy.Outcome) bool {
-	if o.Class != proxy.ClassServerError || e.Any {
+// gateway reports whether a failure is one of what lies between the module and who asks
+// it, rather than an answer of the module's own.
+func gateway(o proxy.Outcome) bool {
+	if o.Class != proxy.ClassServerError {
 		return true
 	}
 	switch o.Status {
@@ -98,7 +99,7 @@ func (r *Release) suspect(t *Target, o proxy.Outcome) (change Change) {
 	now := sinceEpoch()
 	s.windowLocked(targets, now)
 	reason := ""
-	if !s.cfg.gateway(o) {
+	if !s.cfg.Any && !gateway(o) {
 		t.row = 0
 	} else {
 		returning := t.now == StandingReturning

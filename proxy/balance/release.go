@@ -29,6 +29,8 @@ type ReleaseConfig struct {
 	// requests, or returns among them, gets as many as they do; default 10 s, negative for
 	// no time.
 	SlowStart time.Duration
+	// Queue is where requests wait for room.
+	Queue Queue
 }
 
 // Observation is one finished request, and what it may be taken for.
@@ -54,6 +56,7 @@ type Release struct {
 	special atomic.Int64              // how many targets are out, or start slowly
 
 	outliers outliers
+	queue    line
 
 	unanswered atomic.Int64 // requests of rollouts, while it has a share that is not stable's
 	rescued    atomic.Uint64
@@ -70,6 +73,7 @@ type Release struct {
 // to say.
 func NewRelease(cfg ReleaseConfig) *Release {
 	unless(&cfg.SlowStart, 10*time.Second)
+	unless(&cfg.Queue.Wait, 2*time.Second)
 	r := &Release{cfg: cfg, outliers: outliers{cfg: cfg.Ejection.defaults()}}
 	r.targets.Store(new([]*Target))
 	return r
@@ -94,6 +98,7 @@ func (r *Release) Add(cfg TargetConfig) *Target {
 	r.targets.Store(&next)
 	groups := slices.Clone(r.groups)
 	r.mu.Unlock()
+	r.serve()
 	for _, g := range groups {
 		g.bell.ring()
 	}
@@ -117,6 +122,7 @@ func (r *Release) Remove(t *Target) {
 	}
 	t.Down()
 	r.dismiss(t)
+	r.serve() // which may wait for nobody now
 	t.OnRetire(func() { r.forget(t) })
 }
 

@@ -28,7 +28,7 @@ type TargetConfig struct {
 	Dial func(ctx context.Context) (net.Conn, error)
 	// Most is how many requests it may have in flight, upgraded ones too; 0 for any
 	// number. What a release has no room for goes to stable, if it was dealt to another one;
-	// what is dealt to stable beyond is refused at once.
+	// what stable has no room for waits in its queue, or is refused at once.
 	Most int
 	// Refuse, if not nil, is told of each request that its release was to get and had no
 	// room for; where several targets are full, one of them is told. It is called on the
@@ -53,6 +53,7 @@ type Target struct {
 	// Written under mu, read by the choice of a target without it.
 	ready    atomic.Bool // state is TargetReady
 	inFlight atomic.Int64
+	long     atomic.Int64 // of these, how many have a long answer
 
 	tally
 	conduct
@@ -179,6 +180,7 @@ func (t *Target) Down() {
 	finish := t.retireLocked()
 	t.mu.Unlock()
 	finish()
+	t.release.serve() // which may wait for nobody now
 }
 
 // leave takes l out of flight.
@@ -189,6 +191,7 @@ func (t *Target) leave(l *Lease) {
 	finish := t.retireLocked()
 	t.mu.Unlock()
 	finish()
+	t.release.serve()
 }
 
 // retireLocked retires the target if it is draining and nothing is in flight; what

@@ -75,6 +75,8 @@ func (p *living) kill() {
 }
 
 func (*living) PID() int                                    { return 1 }
+func (*living) Members() []module.Member                    { return nil }
+func (*living) Settle()                                     {}
 func (*living) Phases() []module.PhaseTime                  { return nil }
 func (*living) Probe(context.Context) error                 { return nil }
 func (*living) Drain(context.Context) error                 { return nil }

@@ -2,6 +2,7 @@ package host
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -81,6 +82,13 @@ func (t *traffic) Target(id string, rel module.Release, inst rollout.Instance, o
 	defer t.mu.Unlock()
 	t.targets[made] = struct{}{}
 	return target{Target: made, traffic: t}
+}
+
+// Drain implements rollout.Target.
+func (t target) Drain(ctx context.Context, plain, _ time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, plain)
+	defer cancel()
+	return t.Target.Drain(ctx)
 }
 
 // Usual is the 99th percentile of the target's own latency.

@@ -49,6 +49,9 @@ type Plan struct {
 	// Asked and Quotas are what its manifest asks for.
 	Asked  manifest.Permissions `json:"asked,omitzero"`
 	Quotas manifest.Quotas      `json:"quotas,omitzero"`
+	// Replicas is as how many processes it wishes to run; 0 is 1. What the configuration
+	// says goes before.
+	Replicas int `json:"replicas,omitempty"`
 	// Granted is what operators have approved for the module, as of when a process of
 	// the plan is started (see Record.Grants); what the configuration grants comes on top.
 	Granted manifest.Permissions `json:"-"`

@@ -93,6 +93,8 @@ type fakeInstance struct {
 
 	configured manifest.Permissions // when it was started
 	denials    []module.Denial
+	members    []module.Member
+	settled    bool
 }
 
 type fakeTarget struct {
@@ -356,7 +358,22 @@ func (w *world) Start(ctx context.Context, id string, p rollout.Plan) (rollout.I
 
 func (w *world) Secure(context.Context, module.Digest) error { return nil }
 
-func (i *fakeInstance) PID() int                   { return 4711 }
+func (i *fakeInstance) PID() int { return 4711 }
+func (i *fakeInstance) Members() []module.Member {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return slices.Clone(i.members)
+}
+func (i *fakeInstance) Settle() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.settled = true
+}
+func (i *fakeInstance) isSettled() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.settled
+}
 func (i *fakeInstance) Phases() []module.PhaseTime { return []module.PhaseTime{{Name: "launch"}} }
 func (i *fakeInstance) Dial(context.Context) (net.Conn, error) {
 	return nil, errors.New("nobody dials a fake")
@@ -474,9 +491,9 @@ func (w *world) Remove(string) {
 	w.note("unroute")
 }
 
-func (t *fakeTarget) Drain(context.Context) error { return nil }
-func (t *fakeTarget) Close()                      {}
-func (t *fakeTarget) Usual() time.Duration        { return t.slow }
+func (t *fakeTarget) Drain(context.Context, time.Duration, time.Duration) error { return nil }
+func (t *fakeTarget) Close()                                                    {}
+func (t *fakeTarget) Usual() time.Duration                                      { return t.slow }
 func (t *fakeTarget) Overdue(than time.Duration) int {
 	t.w.mu.Lock()
 	defer t.w.mu.Unlock()

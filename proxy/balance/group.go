@@ -22,11 +22,12 @@ type GroupConfig struct {
 	RetryAfter time.Duration
 }
 
-// Group splits one module's requests over its targets.
+// Group splits one module's requests over its releases.
 type Group struct {
 	cfg     GroupConfig
 	mu      sync.Mutex // serialises Apply
 	current atomic.Pointer[shares]
+	bell    bell
 	budget  budget // of replays
 
 	waiting   atomic.Int64
@@ -50,7 +51,8 @@ func NewGroup(cfg GroupConfig) *Group {
 	}
 	g := &Group{cfg: cfg}
 	g.budget.begin(time.Now())
-	g.current.Store(&shares{group: g, changed: make(chan struct{})})
+	g.bell.ring()
+	g.current.Store(&shares{group: g})
 	return g
 }
 
@@ -63,7 +65,7 @@ func (g *Group) Module() string { return g.cfg.Module }
 // the same order, their exact sequence goes on. A split that is refused changes
 // nothing.
 //
-// What waits for an answer from a target that loses its share, without becoming stable,
+// What waits for an answer from a release that loses its share, without becoming stable,
 // is taken back and given to stable, where a shield covers it: at once what has waited
 // for longer than a second, or than all but a hundredth of stable's answers took, up to
 // ten seconds; and all that still waits when as much time has passed since. So what hangs
@@ -85,14 +87,24 @@ func (g *Group) swap(split Split) (last, next *shares, err error) {
 	if next, err = newShares(g, split, last); err != nil {
 		return nil, nil, err
 	}
+	releases := next.releases()
+	for _, r := range releases {
+		r.join(g)
+	}
 	g.current.Store(next)
-	close(last.changed)
+	for _, r := range last.releases() {
+		if !slices.Contains(releases, r) {
+			r.leave(g)
+		}
+	}
+	g.bell.ring()
 	return last, next, nil
 }
 
-// Pick puts r in flight on the target whose turn it is. Where that one is gone, or
-// has as many requests as it may, or r has failed to reach one already, r goes to a
-// stable target; where none is up, it waits for one, and gets a *proxy.NoTargetError
+// Pick puts r in flight on the release whose turn it is: on that one of its targets that
+// has the fewest requests. Where none of them is up, or all have as many requests as they
+// may, r goes to a stable release, and what has failed to reach one target to another one
+// of its release, and then to stable; where none is up, it waits for one, and gets a *proxy.NoTargetError
 // after MaxWait, or at once if too many wait or stable has no room for it
 // (TargetConfig.Most); or the cause of ctx's end. A request that asks for the preview goes
 // there, and is refused at once where that is not up or has no room.
@@ -102,38 +114,54 @@ func (g *Group) Pick(ctx context.Context, r *proxy.Request) (*Lease, error) {
 		g.budget.earn(s.Shield.Budget)
 	}
 	if s.preview && s.Preview.asked(r) {
-		return g.show(s.Preview.Target, r)
+		return g.show(s.Preview.Release, r)
 	}
-	drawn := r.Failed != nil
+	drawn := false
 	l, full := s.pick(r, &drawn)
 	switch {
-	case l != nil:
+	case l.target != nil:
 		return l, nil
-	case full:
-		return nil, g.refuse(proxy.NoTargetError{OverQuota: true})
+	case full != nil:
+		return nil, g.overQuota(full)
 	}
-	return g.wait(ctx, r, s, drawn)
+	return g.wait(ctx, r, drawn)
 }
 
 // show puts r in flight on the preview.
-func (g *Group) show(target *Target, r *proxy.Request) (*Lease, error) {
+func (g *Group) show(release *Release, r *proxy.Request) (*Lease, error) {
 	g.previewed.Add(1)
-	l := &Lease{request: r, shares: unshared, trial: &trial{preview: true}}
-	if target == nil || r.Failed != nil || !target.admit(l, 0) {
-		return nil, g.refuse(proxy.NoTargetError{Preview: !l.over, OverQuota: l.over})
+	if release == nil {
+		return nil, g.refuse(proxy.NoTargetError{Preview: true})
 	}
-	return l, nil
+	l := &Lease{request: r, shares: unshared, trial: &trial{preview: true}}
+	full := release.admit(l, 0)
+	switch {
+	case l.target != nil:
+		return l, nil
+	case full != nil:
+		return nil, g.overQuota(full)
+	}
+	return nil, g.refuse(proxy.NoTargetError{Preview: true})
 }
 
 // unshared is the split of requests that have no part in one.
 var unshared = new(shares)
 
-// wait has r wait for other shares than s, which gave it nothing. The shares may
-// have been replaced since they were read: then it is not a wait.
-func (g *Group) wait(ctx context.Context, r *proxy.Request, s *shares, drawn bool) (*Lease, error) {
+// wait has r wait until a stable target is up. It may be already: then it is not a wait.
+func (g *Group) wait(ctx context.Context, r *proxy.Request, drawn bool) (*Lease, error) {
 	var timeout <-chan time.Time
 	for {
-		if g.current.Load() == s && timeout == nil {
+		rings, s := g.bell.heard(), g.current.Load()
+		l, full := s.pick(r, &drawn)
+		switch {
+		case l.target != nil:
+			return l, nil
+		case full != nil:
+			return nil, g.overQuota(full)
+		case g.current.Load() != s:
+			continue
+		}
+		if timeout == nil {
 			if g.waiting.Add(1) > int64(g.cfg.MaxQueue) {
 				g.waiting.Add(-1)
 				return nil, g.refuse(proxy.NoTargetError{QueueFull: true})
@@ -145,19 +173,32 @@ func (g *Group) wait(ctx context.Context, r *proxy.Request, s *shares, drawn boo
 			timeout = timer.C
 		}
 		select {
-		case <-s.changed:
+		case <-rings:
 		case <-timeout:
 			return nil, g.refuse(proxy.NoTargetError{})
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
-		s = g.current.Load()
-		if l, full := s.pick(r, &drawn); l != nil {
-			return l, nil
-		} else if full {
-			return nil, g.refuse(proxy.NoTargetError{OverQuota: true})
-		}
 	}
+}
+
+// bell wakes all that wait for a change.
+type bell struct{ now atomic.Pointer[chan struct{}] }
+
+// heard is closed by the next ring. Look for the change after it was asked for.
+func (b *bell) heard() <-chan struct{} { return *b.now.Load() }
+
+// ring wakes all that wait.
+func (b *bell) ring() {
+	if last := b.now.Swap(new(make(chan struct{}))); last != nil {
+		close(*last)
+	}
+}
+
+// overQuota refuses what there is no room for.
+func (g *Group) overQuota(full *Target) error {
+	full.refuse()
+	return g.refuse(proxy.NoTargetError{OverQuota: true})
 }
 
 // refuse counts a refusal and says whose it is.
@@ -186,7 +227,7 @@ type GroupStats struct {
 	Waiting   int    // requests that wait now
 	Waited    uint64 // that have had to wait
 	Refused   uint64 // that no target came for, or had room for
-	Spilled   uint64 // dealt to a target that was down or had as many as it may, and given to stable
+	Spilled   uint64 // dealt to a release that was down or had as many as it may, and given to stable
 	Previewed uint64 // that asked for the preview
 	Shield    ShieldStats
 }
@@ -196,7 +237,7 @@ func (g *Group) Stats() GroupStats {
 	s := GroupStats{Module: g.cfg.Module, State: GroupRestarting, Waiting: int(g.waiting.Load()),
 		Waited: g.waited.Load(), Refused: g.refused.Load(), Spilled: g.spilled.Load(),
 		Previewed: g.previewed.Load(), Shield: g.shield.snapshot()}
-	up := func(s Share) bool { return s.Stable && s.Target.State() == TargetReady }
+	up := func(s Share) bool { return s.Stable && s.Release.Up() }
 	if slices.ContainsFunc(g.current.Load().Shares, up) {
 		s.State = GroupServing
 	}

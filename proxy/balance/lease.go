@@ -1,7 +1,6 @@
 package balance
 
 import (
-	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -11,14 +10,13 @@ import (
 
 // Lease is one request in flight on one target. It is a proxy.Exchange.
 type Lease struct {
-	target     *Target
+	target     *Target // nil while it has none
 	request    *proxy.Request
 	shares     *shares // it was dealt by
 	prev, next *Lease  // under target.mu
 	trial      *trial  // nil while no rollout is under way, but for a replay
 	dealt      bool    // by chance, or by the user's place
 	stable     bool    // target's share is
-	over       bool    // the target that was asked last has as many requests as it may
 	done       atomic.Bool
 }
 
@@ -31,7 +29,7 @@ type trial struct {
 	preview  bool         // it was asked for
 	began    int64        // nanoseconds since epoch
 	sent     atomic.Int64 // the same, 0 until all was sent
-	counted  bool         // in target.unanswered
+	counted  bool         // in its release's unanswered
 	answered atomic.Bool
 	back     func() bool // under target.mu; see proxy.Exchange.OnRecall
 	recalled atomic.Bool
@@ -83,9 +81,7 @@ func (l *Lease) answer() {
 	if l.trial == nil || l.trial.answered.Swap(true) {
 		return
 	}
-	if l.trial.counted {
-		l.target.unanswered.Add(-1)
-	}
+	l.target.release.free(l)
 	if l.dealt {
 		l.target.answered(l.trial)
 	}
@@ -115,7 +111,7 @@ func (l *Lease) Replay(o proxy.Outcome) proxy.Exchange {
 	if l.trial != nil {
 		second.trial.user = l.trial.user
 	}
-	if !s.toStable(second, l.target) {
+	if s.toStable(second, l.target.release); second.target == nil {
 		g.budget.left.Add(Full)
 		return nil
 	}
@@ -123,7 +119,7 @@ func (l *Lease) Replay(o proxy.Outcome) proxy.Exchange {
 		g.shield.recalled.Add(1)
 	}
 	g.shield.replayed.Add(1)
-	l.target.rescuing.Add(1)
+	l.target.release.rescuing.Add(1)
 	return second
 }
 
@@ -138,21 +134,12 @@ func (l *Lease) Done(o proxy.Outcome) {
 	if o.Class >= proxy.Classes {
 		o.Class = proxy.ClassUnknown
 	}
-	t.classes[o.Class].Add(1)
-	if o.BytesIn != 0 {
-		t.bytesIn.Add(o.BytesIn)
-	}
-	if o.BytesOut != 0 {
-		t.bytesOut.Add(o.BytesOut)
-	}
-	if o.Class.Attributable() && o.Status != http.StatusSwitchingProtocols {
-		t.latency.add(o.Wait)
-	}
+	t.count(o)
 	l.rescue(o)
-	if t.cfg.Observe != nil {
-		t.cfg.Observe(Observation{Outcome: o, Dealt: l.dealt, Key: l.key()})
+	if observe := t.release.cfg.Observe; observe != nil {
+		observe(Observation{Outcome: o, Target: t, Dealt: l.dealt, Key: l.key()})
 	}
-	t.release(l)
+	t.leave(l)
 }
 
 // replay reports whether the request is one.
@@ -166,20 +153,25 @@ func (l *Lease) key() uint64 {
 	return l.trial.user.Key
 }
 
-// rescue counts a failure of another target that this request has made good.
+// barred reports whether t has failed the request already.
+func (l *Lease) barred(t *Target) bool {
+	return l.request.Failed == proxy.Target(t) || l.trial != nil && l.trial.failed == t
+}
+
+// rescue counts a failure of another release that this request has made good.
 func (l *Lease) rescue(o proxy.Outcome) {
 	good := o.Class.Attributable() && !o.Class.Failed()
 	if l.replay() {
-		defer l.trial.failed.rescuing.Add(-1) // after it is in rescued: never too few
+		defer l.trial.failed.release.rescuing.Add(-1) // after it is in rescued: never too few
 	}
 	switch {
 	case !good:
 	case l.replay():
-		l.trial.failed.rescued.Add(1)
+		l.trial.failed.release.rescued.Add(1)
 		l.shares.group.shield.rescued.Add(1)
 	case l.request.Failed != nil:
-		if unreached, ours := l.request.Failed.(*Target); ours {
-			unreached.rescued.Add(1)
+		if unreached, ours := l.request.Failed.(*Target); ours && unreached.release != l.target.release {
+			unreached.release.rescued.Add(1)
 		}
 	}
 }

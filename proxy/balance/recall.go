@@ -21,32 +21,32 @@ func (l *Lease) OnRecall(back func() bool) {
 	l.trial.back = back
 }
 
-// recall takes back, now and after a while, what waits on the targets that had a share
+// recall takes back, now and after a while, what waits on the releases that had a share
 // in last and have none in next.
 func (g *Group) recall(last, next *shares) {
-	var losers []*Target
+	var losers []*Release
 	for _, share := range last.Shares {
-		if !share.Stable && share.Weight > 0 && !next.has(share.Target) {
-			losers = append(losers, share.Target)
+		if !share.Stable && share.Weight > 0 && !next.has(share.Release) {
+			losers = append(losers, share.Release)
 		}
 	}
 	if len(losers) == 0 {
 		return
 	}
 	patience := next.recallAfter()
-	for _, t := range losers {
-		g.recallFrom(t, patience)
+	for _, r := range losers {
+		g.recallFrom(r, patience)
 	}
 	time.AfterFunc(patience, func() {
-		for _, t := range losers {
-			g.recallFrom(t, 0)
+		for _, r := range losers {
+			g.recallFrom(r, 0)
 		}
 	})
 }
 
-// has reports whether target gets requests by its own right, or is stable.
-func (s *shares) has(target *Target) bool {
-	return slices.ContainsFunc(s.Shares, func(o Share) bool { return o.Target == target && (o.Stable || o.Weight > 0) })
+// has reports whether r gets requests by its own right, or is stable.
+func (s *shares) has(r *Release) bool {
+	return slices.ContainsFunc(s.Shares, func(o Share) bool { return o.Release == r && (o.Stable || o.Weight > 0) })
 }
 
 // recallAfter is how long stable takes for all but the slowest of its answers, within
@@ -55,23 +55,26 @@ func (s *shares) recallAfter() time.Duration {
 	patience := leastRecall
 	for _, share := range s.Shares {
 		if share.Stable {
-			latency := share.Target.Latency()
+			latency := share.Release.Latency()
 			patience = max(patience, latency.Quantile(0.99))
 		}
 	}
 	return min(patience, mostRecall)
 }
 
-// recallFrom takes back from t what has waited for longer than that since it was sent;
-// with 0, which is the last time, all that waits. It does nothing where t has a share
-// again, or no stable target is up.
-func (g *Group) recallFrom(t *Target, than time.Duration) {
+// recallFrom takes back from r what has waited for longer than that since it was sent;
+// with 0, which is the last time, all that waits. It does nothing where r has a share
+// again, or no stable release is up.
+func (g *Group) recallFrom(r *Release, than time.Duration) {
 	s := g.current.Load()
-	up := func(o Share) bool { return o.Stable && o.Target.State() == TargetReady }
-	if s.has(t) || !slices.ContainsFunc(s.Shares, up) {
+	up := func(o Share) bool { return o.Stable && o.Release.Up() }
+	if s.has(r) || !slices.ContainsFunc(s.Shares, up) {
 		return
 	}
-	waiting := t.waiting(than)
+	var waiting []waiter
+	for _, t := range r.all() {
+		waiting = append(waiting, t.waiting(than)...)
+	}
 	for i, w := range waiting {
 		if w.recall() {
 			continue

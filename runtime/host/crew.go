@@ -60,6 +60,9 @@ type crewConfig struct {
 	plain time.Duration
 }
 
+// mostDenials bounds what is told of all processes together.
+const mostDenials = 100
+
 // admission gives a process its seat in the traffic. It does not block.
 type admission func(id string, inst rollout.Instance) seat
 
@@ -290,7 +293,7 @@ func (c *crew) Denials() []module.Denial {
 			all = module.Together(all, m.denialsLocked())
 		}
 	}
-	return all
+	return all[:min(len(all), mostDenials)]
 }
 
 // Deny implements rollout.Instance: whoever knows the process tells that itself.

@@ -31,49 +31,55 @@ type member struct {
 // keep has another process take the member's place whenever one falls, until keeping
 // ends, or the crew does.
 func (c *crew) keep(keeping, leaving context.Context, m *member) {
-	for inst := m.inst; inst != nil; inst = c.replace(keeping, m) {
-		var why error
+	for inst := m.inst; inst != nil; {
 		select {
 		case <-keeping.Done():
 			return
 		case <-inst.Done():
-		case why = <-m.sick:
+			if !c.crashed(leaving, m, inst) {
+				return
+			}
+		case why := <-m.sick:
+			if !c.sickened(leaving, m, inst, why) {
+				continue
+			}
 		}
-		if !c.fall(leaving, m, inst, why) {
-			return
-		}
+		inst = c.replace(keeping, m)
 	}
 }
 
-// fall takes out a process that has ended, or is unwell for the reason why. It reports
-// whether another is to take its place: not where this is the end of the crew.
-func (c *crew) fall(leaving context.Context, m *member, inst rollout.Instance, why error) (again bool) {
-	ev := module.Event{Type: module.InstanceCrashed, Instance: m.id, Message: "crashed"}
-	if why != nil {
-		ev.Type, ev.Reason, ev.Message = module.InstanceUnwell, why.Error(), "is unwell"
-	} else {
-		ev.Reason = inst.Exit()
-	}
+// crashed takes out a process that has ended. It reports whether another is to take its
+// place: not where this is the end of the crew.
+func (c *crew) crashed(leaving context.Context, m *member, inst rollout.Instance) (replace bool) {
+	exit, cause := inst.Exit(), inst.Cause()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.resting {
 		return false
 	}
-	if why == nil && (!c.settled || c.ended || !c.servesLocked(m)) {
-		m.leaveLocked()
+	m.leaveLocked()
+	if !c.settled || c.ended || !c.servesLocked(m) {
 		m.enterLocked(module.Stopped)
-		c.endLocked(fmt.Sprintf("%s %s", m.id, ev.Reason), inst.Cause())
+		c.endLocked(m.id+" "+exit, cause)
 		return false
 	}
-	left := m.seat
-	m.seat = nil
-	if why == nil && left != nil {
-		left.Close()
-		left = nil
+	c.tell(module.Event{Type: module.InstanceCrashed, Instance: m.id, Reason: exit, Message: "crashed"})
+	c.noteLocked(m, exit, true)
+	c.busy.Go(func() { inst.Stop(leaving) }) // what it held is given back
+	return true
+}
+
+// sickened takes out a process that is unwell, unless nobody else serves.
+func (c *crew) sickened(leaving context.Context, m *member, inst rollout.Instance, why error) (replace bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.resting || c.ended || !c.servesLocked(m) {
+		return false
 	}
-	c.noteLocked(m, ev.Reason)
-	c.tell(ev)
-	id := m.id
+	id, left := m.id, m.seat
+	m.seat = nil
+	c.tell(module.Event{Type: module.InstanceUnwell, Instance: id, Reason: why.Error(), Message: "is unwell"})
+	c.noteLocked(m, why.Error(), true)
 	c.busy.Go(func() { c.seeOff(leaving, id, inst, left) })
 	return true
 }
@@ -83,9 +89,11 @@ func (c *crew) servesLocked(m *member) bool {
 	return slices.ContainsFunc(c.members, func(o *member) bool { return o != m && o.state == module.Serving })
 }
 
-// noteLocked notes that the member's process fell.
-func (c *crew) noteLocked(m *member, reason string) {
+// noteLocked notes that the member's process fell, or did not come up; blamed says that
+// this was its own fault.
+func (c *crew) noteLocked(m *member, reason string, blamed bool) {
 	now := time.Now()
+	reason = rollout.Brief(reason)
 	m.fell = &module.Fall{At: now, Reason: reason}
 	if m.inst != nil {
 		if now.Sub(m.since) > rollout.CrashSpan {
@@ -109,6 +117,9 @@ func (c *crew) noteLocked(m *member, reason string) {
 	m.row++
 	m.enterLocked(module.Restarting)
 	m.nextTry = now.Add(rollout.Pause(m.row))
+	if !blamed {
+		return
+	}
 	c.falls = append(c.falls, now)
 	if over := len(c.falls) - rollout.CrashLimit; over > 0 {
 		c.falls = slices.Delete(c.falls, 0, over)
@@ -119,16 +130,15 @@ func (c *crew) noteLocked(m *member, reason string) {
 	}
 }
 
-// seeOff sees a process to its end that was taken out. One that is unwell still has its
-// requests, and left is its seat: they get what plain ones get.
+// seeOff sees a process to its end that was taken out of left, its seat. As it is unwell
+// all of its requests get what plain ones get.
 func (c *crew) seeOff(leaving context.Context, id string, inst rollout.Instance, left seat) {
-	if left == nil {
-		inst.Stop(leaving) // it has ended
-		return
+	var cut error
+	if left != nil {
+		left.Close()
+		_ = inst.Drain(leaving) // one that does not answer is stopped all the same
+		cut = left.Drain(leaving, c.cfg.plain, c.cfg.plain)
 	}
-	_ = inst.Drain(leaving) // one that does not answer is stopped all the same
-	cut := left.Drain(leaving, c.cfg.plain, c.cfg.plain)
-	left.Close()
 	killed := inst.Stop(leaving)
 	ev := module.Event{Type: module.InstanceStopped, Instance: id, Message: "stopped"}
 	switch {
@@ -153,50 +163,41 @@ func (c *crew) replace(keeping context.Context, m *member) rollout.Instance {
 			return nil
 		case <-time.After(wait):
 		}
-		inst, err := c.bringUp(keeping, m)
-		if err == nil {
-			if c.join(keeping, m, inst) {
-				return inst
-			}
+		inst, blamed, err := c.bringUp(keeping, m)
+		switch {
+		case err == nil && c.join(m, inst):
+			return inst
+		case err == nil:
+			inst.Stop(keeping)
 			return nil
-		}
-		if keeping.Err() != nil {
+		case keeping.Err() != nil:
 			return nil
 		}
 		c.mu.Lock()
-		c.noteLocked(m, err.Error())
-		c.tell(module.Event{Type: module.ModuleFailing, Instance: m.id, Reason: err.Error(), Message: "could not be started"})
+		c.tell(module.Event{Type: module.InstanceCrashed, Instance: m.id, Reason: err.Error(), Message: "could not be started"})
+		c.noteLocked(m, err.Error(), blamed)
 		c.mu.Unlock()
 	}
 }
 
-// bringUp starts a process for the member and warms it.
-func (c *crew) bringUp(ctx context.Context, m *member) (rollout.Instance, error) {
+// bringUp starts a process for the member and warms it. Blamed says whose fault it was
+// where that failed: the module's, or the host's.
+func (c *crew) bringUp(ctx context.Context, m *member) (inst rollout.Instance, blamed bool, err error) {
 	id := c.nextID()
 	c.enter(m, module.Starting, id)
-	inst, err := c.startOne(ctx, id)
-	if err != nil {
-		return nil, err
+	if inst, err = c.startOne(ctx, id); err != nil {
+		return nil, rollout.Blames(err), err
 	}
 	c.enter(m, module.Warming, id)
 	if err := rollout.Warm(ctx, inst, c.cfg.plan.Health); err != nil {
 		inst.Stop(ctx)
-		return nil, fmt.Errorf("%s: %w", id, err)
+		return nil, module.KindOf(err) != module.Quota, fmt.Errorf("%s: %w", id, err)
 	}
-	return inst, nil
+	return inst, false, nil
 }
 
-// join gives the member its process, and that its seat. It reports false, and has stopped
-// the process, where nobody joins any more.
-func (c *crew) join(keeping context.Context, m *member, inst rollout.Instance) bool {
-	if !c.tryJoin(m, inst) {
-		inst.Stop(keeping)
-		return false
-	}
-	return true
-}
-
-func (c *crew) tryJoin(m *member, inst rollout.Instance) bool {
+// join gives the member its process, and that its seat; not where nobody joins any more.
+func (c *crew) join(m *member, inst rollout.Instance) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.resting || c.ended {

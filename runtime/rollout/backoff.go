@@ -31,7 +31,7 @@ type backoff struct {
 
 // fail notes a failure and reports whether this is a loop.
 func (b *backoff) fail(now time.Time, reason string) (loops bool) {
-	b.reason = brief(reason)
+	b.reason = Brief(reason)
 	b.last = module.Fall{At: now, Reason: b.reason}
 	b.total++
 	b.failures = append(b.failures, now)

@@ -18,7 +18,7 @@ func (o *owner) couldNotStart(ctx context.Context, p *process, err error) {
 		return
 	}
 	if o.isCandidate(p) {
-		_ = o.decide(ctx, spoiled{Reason: err.Error() + o.lacked(p), Blameless: unasked(err) || p.inst == nil && !blames(err)}, nil)
+		_ = o.decide(ctx, spoiled{Reason: err.Error() + o.lacked(p), Blameless: unasked(err) || p.inst == nil && !Blames(err)}, nil)
 		return
 	}
 	o.tell(module.Event{Type: module.ModuleFailing, Version: p.plan.Version, Digest: p.plan.Digest, Instance: p.id, Reason: err.Error(), Message: fmt.Sprintf("%s could not be started: %v", p.plan.Release, err)}, nil)
@@ -36,9 +36,9 @@ func (o *owner) lacked(p *process) string {
 	return " (withheld: " + listed(withheld) + ")"
 }
 
-// blames reports whether a failed start is the release's own fault. What the host could
+// Blames reports whether a failed start is the release's own fault. What the host could
 // not do (find the artifact, set a limit, get a process) is not.
-func blames(err error) bool {
+func Blames(err error) bool {
 	switch module.KindOf(err) {
 	case module.Invalid, module.Timeout, module.Conflict:
 		return true

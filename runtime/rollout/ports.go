@@ -62,7 +62,7 @@ type Instance interface {
 	// Sandbox is what holds each process in.
 	Sandbox() module.Sandbox
 	// Denials are what it has tried and may not, and the quotas it has reached: at most a
-	// hundred of each process, the first come first, each once with its count.
+	// hundred, the first come first, each once with its count.
 	Denials() []module.Denial
 	// Deny adds to them what another part of the host refuses it. It does not block.
 	Deny(d module.Denial)

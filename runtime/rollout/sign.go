@@ -93,7 +93,7 @@ func (r *Rollout) misdeeds(candidate, stable *process, now time.Time) []module.S
 		if d.By == module.ByQuota {
 			kind, text = policy.Quota, "reached a quota, and stable did not: "+d.What
 		}
-		s := r.newSign(kind, module.Clip(brief(text), maxSign), now)
+		s := r.newSign(kind, module.Clip(Brief(text), maxSign), now)
 		same := func(t module.Sign) bool { return t.Kind == s.Kind && t.Message == s.Message }
 		if s.Weight == 0 || d.Fatal || len(r.Signs)+len(found) >= maxSigns || slices.ContainsFunc(*usual, d.Same) ||
 			slices.ContainsFunc(r.Signs, same) || slices.ContainsFunc(found, same) {

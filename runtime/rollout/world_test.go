@@ -105,6 +105,7 @@ type fakeTarget struct {
 	hanging []time.Time // since when requests are without an answer
 	rescued uint64
 	mirror  module.Comparison
+	lasts   bool // it has an answer that is long
 }
 
 func newWorld(t *testing.T) *world {
@@ -491,7 +492,23 @@ func (w *world) Remove(string) {
 	w.note("unroute")
 }
 
-func (t *fakeTarget) Drain(context.Context, time.Duration, time.Duration) error { return nil }
+
+// Drain blocks while the target has a long answer, which never ends by itself.
+func (t *fakeTarget) Drain(ctx context.Context, plain, long time.Duration) error {
+	t.w.mu.Lock()
+	lasts := t.lasts
+	t.w.note("drain %s for %s, and %s", t.rel.Version, plain, long)
+	t.w.mu.Unlock()
+	if !lasts {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(long):
+		return errors.New("cut off")
+	}
+}
 func (t *fakeTarget) Close()                                                    {}
 func (t *fakeTarget) Usual() time.Duration                                      { return t.slow }
 func (t *fakeTarget) Overdue(than time.Duration) int {

@@ -3,6 +3,7 @@ package balance
 import (
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 )
 
 // scanned is how many targets are all looked at to find the one with the fewest requests;
@@ -14,6 +15,9 @@ const scanned = 16
 // given to a share that is not stable's wait for an answer. Where l has no target then,
 // full is one that had no room, nil where none is up.
 func (r *Release) admit(l *Lease, most int) (full *Target) {
+	if r.queue.n.Load() > 0 {
+		return r.anyUp(l) // nobody overtakes those that wait
+	}
 	if !r.reserve(l, most) {
 		return nil
 	}
@@ -21,6 +25,16 @@ func (r *Release) admit(l *Lease, most int) (full *Target) {
 		r.free(l)
 	}
 	return full
+}
+
+// anyUp is a target that is up and has not failed the request, nil where there is none.
+func (r *Release) anyUp(l *Lease) *Target {
+	for _, t := range *r.targets.Load() {
+		if t.ready.Load() && !l.barred(t) {
+			return t
+		}
+	}
+	return nil
 }
 
 // reserve counts l among the unanswered, if it is to be, and if there is room.
@@ -70,9 +84,11 @@ func (r *Release) place(l *Lease) (full *Target) {
 }
 
 // choose finds the target for l, other than those that were tried; full is one that is up
-// and has no room, where there is none with room.
+// and has no room, where there is none with room. One that was taken out counts only
+// where no other is up.
 func (r *Release) choose(targets []*Target, l *Lease, tried []*Target) (best, full *Target) {
-	if len(targets) > scanned {
+	special := r.special.Load() > 0
+	if len(targets) > scanned && !special {
 		a, b := targets[rand.IntN(len(targets))], targets[rand.IntN(len(targets))]
 		if b.inFlight.Load() < a.inFlight.Load() {
 			a = b
@@ -81,28 +97,59 @@ func (r *Release) choose(targets []*Target, l *Lease, tried []*Target) (best, fu
 			return a, nil
 		}
 	}
-	least := int64(0)
-	start := 0
-	if len(targets) > 0 {
-		start = int(r.turn.Add(1)) % len(targets)
+	now, slow := int64(0), false
+	if special {
+		now, slow = r.settle(targets)
 	}
-	for i := range targets {
-		t := targets[(start+i)%len(targets)]
-		if !t.ready.Load() || l.barred(t) {
-			continue
+	for _, out := range [...]bool{false, true} {
+		var f field
+		for _, t := range targets {
+			if !t.ready.Load() || l.barred(t) || t.away.Load() != out {
+				continue
+			}
+			if t.full() || slices.Contains(tried, t) {
+				full = t
+				continue
+			}
+			cost := float64(t.inFlight.Load())
+			if slow {
+				cost = (cost + rand.ExpFloat64()) / t.weight(now, r.cfg.SlowStart)
+			}
+			f.add(t, cost)
 		}
-		if t.full() || slices.Contains(tried, t) {
-			full = t
-			continue
+		if f.n > 0 {
+			return f.pick(&r.turn), nil
 		}
-		if n := t.inFlight.Load(); best == nil || n < least {
-			best, least = t, n
+		if full != nil || !special {
+			break
 		}
-	}
-	if best != nil {
-		return best, nil
 	}
 	return nil, full
+}
+
+// field are the targets that cost least.
+type field struct {
+	least float64
+	n     int
+	ties  [scanned]*Target
+}
+
+func (f *field) add(t *Target, cost float64) {
+	if f.n == 0 || cost < f.least {
+		f.least, f.n = cost, 0
+	}
+	if cost == f.least && f.n < len(f.ties) {
+		f.ties[f.n] = t
+		f.n++
+	}
+}
+
+// pick gives each its turn.
+func (f *field) pick(turn *atomic.Uint32) *Target {
+	if f.n == 1 {
+		return f.ties[0]
+	}
+	return f.ties[turn.Add(1)%uint32(f.n)]
 }
 
 // open reports whether the release could get a request, with most as in admit.

@@ -12,11 +12,13 @@ import (
 type Lease struct {
 	target     *Target // nil while it has none
 	request    *proxy.Request
-	shares     *shares // it was dealt by
-	prev, next *Lease  // under target.mu
-	trial      *trial  // nil while no rollout is under way, but for a replay
-	dealt      bool    // by chance, or by the user's place
-	stable     bool    // target's share is
+	shares     *shares     // it was dealt by
+	prev, next *Lease      // under target.mu
+	trial      *trial      // nil while no rollout is under way, but for a replay
+	dealt      bool        // by chance, or by the user's place
+	stable     bool        // target's share is
+	long       atomic.Bool // see proxy.Answer.Long
+	cut        bool        // under target.mu; a drain has cancelled it
 	done       atomic.Bool
 }
 
@@ -38,12 +40,24 @@ type trial struct {
 // Target is where the request is in flight.
 func (l *Lease) Target() proxy.Target { return l.target }
 
-// Keep is the shield's, for a request that it covers.
+// Keep is the shield's, for a request that it covers, or what a retry of it takes.
 func (l *Lease) Keep() int64 {
-	if s := l.shares.Shield; s != nil && !l.stable && s.covers(l.request) {
-		return s.Keep
+	if l.replay() {
+		return 0
 	}
-	return 0
+	keep := int64(0)
+	if l.shielded() {
+		keep = l.shares.Shield.Keep
+	}
+	if l.retries() {
+		keep = max(keep, l.shares.retry.Keep)
+	}
+	return keep
+}
+
+// shielded reports whether stable answers what the request's target fails.
+func (l *Lease) shielded() bool {
+	return l.shares.Shield != nil && !l.stable && l.shares.Shield.covers(l.request)
 }
 
 // Tap is the split's, for a request that stable answers.
@@ -64,6 +78,9 @@ func (l *Lease) Sent(at time.Time) {
 // Answered makes room for another request under the cap, and tells a client who is new
 // who it is. A cache that keeps a preview must not give it to others.
 func (l *Lease) Answered(a proxy.Answer) {
+	if a.Long && !l.long.Swap(true) {
+		l.target.long.Add(1)
+	}
 	if l.trial == nil {
 		return
 	}
@@ -88,15 +105,31 @@ func (l *Lease) answer() {
 }
 
 // Replay gives the request to a stable target, where the shield under which it was dealt
-// covers it. What is stable is for the split of this moment to say.
+// covers it, or else to a sibling of its target, where the split's Retry does. What is
+// stable is for the split of this moment to say.
 func (l *Lease) Replay(o proxy.Outcome) proxy.Exchange {
+	if l.replay() || o.Reached {
+		return nil
+	}
+	second := l.shield(o)
+	if second == nil {
+		second = l.retry(o)
+	}
+	if second == nil {
+		return nil
+	}
+	return second
+}
+
+// shield gives the request to a stable target; nil where it is not to be, or cannot.
+func (l *Lease) shield(o proxy.Outcome) *Lease {
 	recalled := o.Class == proxy.ClassDrained && l.trial != nil && l.trial.recalled.Load()
-	if l.shares.Shield == nil || l.stable || l.replay() || o.Reached || !o.Class.Failed() && !recalled {
+	if l.shares.Shield == nil || l.stable || !o.Class.Failed() && !recalled {
 		return nil
 	}
 	g := l.shares.group
 	switch {
-	case !l.shares.Shield.covers(l.request):
+	case !l.shielded():
 		g.shield.uncovered.Add(1)
 		return nil
 	case o.Unkept:
@@ -107,10 +140,7 @@ func (l *Lease) Replay(o proxy.Outcome) proxy.Exchange {
 		return nil
 	}
 	s := g.current.Load()
-	second := &Lease{request: l.request, shares: s, trial: &trial{failed: l.target}}
-	if l.trial != nil {
-		second.trial.user = l.trial.user
-	}
+	second := l.again(s)
 	if s.toStable(second, l.target.release); second.target == nil {
 		g.budget.left.Add(Full)
 		return nil
@@ -131,10 +161,14 @@ func (l *Lease) Done(o proxy.Outcome) {
 	}
 	l.answer()
 	t := l.target
+	if l.long.Load() {
+		t.long.Add(-1)
+	}
 	if o.Class >= proxy.Classes {
 		o.Class = proxy.ClassUnknown
 	}
 	t.count(o)
+	t.release.judge(t, o)
 	l.rescue(o)
 	if observe := t.release.cfg.Observe; observe != nil {
 		observe(Observation{Outcome: o, Target: t, Dealt: l.dealt, Key: l.key()})
@@ -158,20 +192,29 @@ func (l *Lease) barred(t *Target) bool {
 	return l.request.Failed == proxy.Target(t) || l.trial != nil && l.trial.failed == t
 }
 
-// rescue counts a failure of another release that this request has made good.
+// rescue counts a failure of another target that this request has made good.
 func (l *Lease) rescue(o proxy.Outcome) {
 	good := o.Class.Attributable() && !o.Class.Failed()
+	failed, _ := l.request.Failed.(*Target)
 	if l.replay() {
-		defer l.trial.failed.release.rescuing.Add(-1) // after it is in rescued: never too few
+		failed = l.trial.failed
 	}
-	switch {
-	case !good:
-	case l.replay():
-		l.trial.failed.release.rescued.Add(1)
-		l.shares.group.shield.rescued.Add(1)
-	case l.request.Failed != nil:
-		if unreached, ours := l.request.Failed.(*Target); ours && unreached.release != l.target.release {
-			unreached.release.rescued.Add(1)
+	if failed == nil {
+		return
+	}
+	if failed.release == l.target.release {
+		if good && l.replay() {
+			l.shares.group.retryCounts.rescued.Add(1)
 		}
+		return
+	}
+	if good {
+		failed.release.rescued.Add(1)
+	}
+	if l.replay() {
+		if good {
+			l.shares.group.shield.rescued.Add(1)
+		}
+		failed.release.rescuing.Add(-1) // after it is in rescued: never too few
 	}
 }

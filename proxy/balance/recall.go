@@ -11,9 +11,10 @@ const (
 	mostRecall  = 10 * time.Second
 )
 
-// OnRecall keeps the means to take the request back, while a rollout is under way.
+// OnRecall keeps the means to take the request back, while a rollout is under way and where
+// stable would answer it.
 func (l *Lease) OnRecall(back func() bool) {
-	if l.trial == nil {
+	if l.trial == nil || !l.shielded() {
 		return
 	}
 	l.target.mu.Lock()
@@ -37,7 +38,7 @@ func (g *Group) recall(last, next *shares) {
 	for _, r := range losers {
 		g.recallFrom(r, patience)
 	}
-	time.AfterFunc(patience, func() {
+	g.recalls.after(patience, func() {
 		for _, r := range losers {
 			g.recallFrom(r, 0)
 		}
@@ -71,7 +72,7 @@ func (g *Group) recallFrom(r *Release, than time.Duration) {
 	if s.has(r) || !slices.ContainsFunc(s.Shares, up) {
 		return
 	}
-	var waiting []waiter
+	var waiting []hanging
 	for _, t := range r.all() {
 		waiting = append(waiting, t.waiting(than)...)
 	}
@@ -86,15 +87,15 @@ func (g *Group) recallFrom(r *Release, than time.Duration) {
 	}
 }
 
-// waiter is a request that can be taken back.
-type waiter struct {
+// hanging is a request that can be taken back.
+type hanging struct {
 	*Lease
 	back func() bool
 }
 
 // waiting are the requests that can be taken back and have waited for an answer for
 // longer than that since they had been sent; with 0, sent or not.
-func (t *Target) waiting(than time.Duration) (all []waiter) {
+func (t *Target) waiting(than time.Duration) (all []hanging) {
 	latest := int64(time.Since(epoch) - than)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -103,7 +104,7 @@ func (t *Target) waiting(than time.Duration) (all []waiter) {
 			continue
 		}
 		if sent := l.trial.sent.Load(); than == 0 || sent != 0 && sent < latest {
-			all = append(all, waiter{l, l.trial.back})
+			all = append(all, hanging{l, l.trial.back})
 		}
 	}
 	return all
@@ -111,12 +112,12 @@ func (t *Target) waiting(than time.Duration) (all []waiter) {
 
 // recall takes the request back, if it can be. It reports whether the budget had room
 // for that.
-func (w waiter) recall() bool {
-	budget := &w.shares.group.budget
+func (h hanging) recall() bool {
+	budget := &h.shares.group.budget
 	if !budget.spend(time.Now()) {
 		return false
 	}
-	if w.trial.recalled.Swap(true) || !w.back() {
+	if h.trial.recalled.Swap(true) || !h.back() {
 		budget.left.Add(Full)
 	}
 	return true

@@ -20,6 +20,17 @@ type ReleaseConfig struct {
 	// Observe, if not nil, is told of each finished request before it leaves flight.
 	// It is called on the request's goroutine, from many at once, and must not block.
 	Observe func(Observation)
+	// Ejection says when a target is taken out that fails beside its siblings.
+	Ejection Ejection
+	// Changed, if not nil, is told of targets that are taken out and of those that are trusted
+	// again. It is called on a request's goroutine, from many at once, and must not block.
+	Changed func(Change)
+	// SlowStart is how long it takes until a target that joins others which have had
+	// requests, or returns among them, gets as many as they do; default 10 s, negative for
+	// no time.
+	SlowStart time.Duration
+	// Queue is where requests wait for room.
+	Queue Queue
 }
 
 // Observation is one finished request, and what it may be taken for.
@@ -41,7 +52,11 @@ type Observation struct {
 type Release struct {
 	cfg     ReleaseConfig
 	targets atomic.Pointer[[]*Target] // immutable; those that may be chosen, down ones too
-	turn    atomic.Uint32             // where the next look for a target begins
+	turn    atomic.Uint32             // whose turn it is among equals
+	special atomic.Int64              // how many targets are out, or start slowly
+
+	outliers outliers
+	queue    line
 
 	unanswered atomic.Int64 // requests of rollouts, while it has a share that is not stable's
 	rescued    atomic.Uint64
@@ -57,7 +72,9 @@ type Release struct {
 // NewRelease makes a release without targets. Whether it gets requests is for its group
 // to say.
 func NewRelease(cfg ReleaseConfig) *Release {
-	r := &Release{cfg: cfg}
+	unless(&cfg.SlowStart, 10*time.Second)
+	unless(&cfg.Queue.Wait, 2*time.Second)
+	r := &Release{cfg: cfg, outliers: outliers{cfg: cfg.Ejection.defaults()}}
 	r.targets.Store(new([]*Target))
 	return r
 }
@@ -73,10 +90,15 @@ func (r *Release) Add(cfg TargetConfig) *Target {
 	if r.down {
 		t.Down()
 	}
-	next := append(slices.Clip(*r.targets.Load()), t)
+	now := *r.targets.Load()
+	if slices.ContainsFunc(now, func(o *Target) bool { return o.ready.Load() && o.begun() }) {
+		r.warm(t, sinceEpoch())
+	}
+	next := append(slices.Clip(now), t)
 	r.targets.Store(&next)
 	groups := slices.Clone(r.groups)
 	r.mu.Unlock()
+	r.serve()
 	for _, g := range groups {
 		g.bell.ring()
 	}
@@ -99,6 +121,8 @@ func (r *Release) Remove(t *Target) {
 		return
 	}
 	t.Down()
+	r.dismiss(t)
+	r.serve() // which may wait for nobody now
 	t.OnRetire(func() { r.forget(t) })
 }
 

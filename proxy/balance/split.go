@@ -46,6 +46,8 @@ type Split struct {
 	Cap int
 	// Shield, if not nil, has stable answer what other shares fail.
 	Shield *Shield
+	// Retry, if not nil, has siblings answer what a target of their release fails.
+	Retry *Retry
 	// Preview says who sees the candidate without chance.
 	Preview Preview
 	// Tap, if not nil, may give a tap for a request that is answered by a stable share. It
@@ -81,10 +83,11 @@ func (p *Preview) asked(r *proxy.Request) bool {
 type shares struct {
 	Split
 	group   *Group
-	slots   *Slots // nil where there are no shares
-	preview bool   // somebody may ask for it
-	sticky  bool   // users are told apart
-	trial   bool   // more is to be known of each request
+	slots   *Slots  // nil where there are no shares
+	retry   *Shield // Retry with its defaults
+	preview bool    // somebody may ask for it
+	sticky  bool    // users are told apart
+	trial   bool    // more is to be known of each request
 }
 
 // newShares checks split; it goes on with last's exact sequence where the weights are
@@ -96,11 +99,17 @@ func newShares(g *Group, split Split, last *shares) (*shares, error) {
 		return nil, err
 	}
 	if split.Shield != nil {
-		if split.Shield, err = split.Shield.clean(g.cfg.Module); err != nil {
+		if split.Shield, err = split.Shield.clean("shield", g.cfg.Module); err != nil {
 			return nil, err
 		}
 	}
-	s := &shares{Split: split, group: g,
+	var retry *Shield
+	if split.Retry != nil {
+		if retry, err = Shield(*split.Retry).clean("retry", g.cfg.Module); err != nil {
+			return nil, err
+		}
+	}
+	s := &shares{Split: split, group: g, retry: retry,
 		preview: split.Preview.Host != "" || split.Preview.Token != "" && split.Preview.Release != nil,
 		sticky:  split.Users != nil && split.Rollout != "", trial: split.Rollout != "" || split.Cap > 0}
 	if slices.EqualFunc(split.Shares, last.Shares, func(a, b Share) bool { return a.Weight == b.Weight }) {
@@ -125,6 +134,11 @@ func (s *shares) releases() []*Release {
 		all = append(all, r)
 	}
 	return all
+}
+
+// stable reports whether r has a share that is.
+func (s *shares) stable(r *Release) bool {
+	return slices.ContainsFunc(s.Shares, func(o Share) bool { return o.Stable && o.Release == r })
 }
 
 // check says how much the shares leave over.
@@ -185,8 +199,8 @@ func (s *shares) at(point int) int {
 }
 
 // most is how many requests without an answer a share may have; 0 for any number.
-func (s *shares) most(share *Share) int {
-	if share.Stable {
+func (s *shares) most(stable bool) int {
+	if stable {
 		return 0
 	}
 	return s.Cap
@@ -199,7 +213,7 @@ func (s *shares) open() bool {
 		return false
 	}
 	for i := range s.Shares {
-		if share := &s.Shares[i]; share.Weight > 0 && !share.Release.open(s.most(share)) {
+		if share := &s.Shares[i]; share.Weight > 0 && !share.Release.open(s.most(share.Stable)) {
 			return false
 		}
 	}
@@ -231,7 +245,7 @@ func (s *shares) pick(r *proxy.Request, drawn *bool) (l *Lease, full *Target) {
 		return l, s.toStable(l, nil)
 	}
 	l.dealt, l.stable = dealt && (!s.trial || s.open()), share.Stable
-	if full = share.Release.admit(l, s.most(share)); l.target != nil {
+	if full = share.Release.admit(l, s.most(share.Stable)); l.target != nil {
 		return l, nil
 	}
 	l.dealt = false

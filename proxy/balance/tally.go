@@ -34,6 +34,7 @@ func (c *tally) count(o proxy.Outcome) {
 // each number, not across them.
 type Counts struct {
 	InFlight int
+	Long     int                   // of these, with an answer that is long (proxy.Answer.Long)
 	Requests uint64                // finished
 	Classes  [proxy.Classes]uint64 // of these, by proxy.Class
 	BytesIn  int64                 // bodies from clients
@@ -58,6 +59,7 @@ func (c *Counts) Failed() uint64 {
 // add adds o to c.
 func (c *Counts) add(o Counts) {
 	c.InFlight += o.InFlight
+	c.Long += o.Long
 	c.Requests += o.Requests
 	for class, n := range o.Classes {
 		c.Classes[class] += n
@@ -70,19 +72,23 @@ func (c *Counts) add(o Counts) {
 
 // TargetStats are a target's counters at one moment.
 type TargetStats struct {
-	Labels proxy.Labels
-	State  TargetState
+	Labels   proxy.Labels
+	State    TargetState
+	Standing Standing
+	Ejected  uint64 // how often it was taken out
 	Counts
 }
 
 // Stats reads the counters.
 func (t *Target) Stats() TargetStats {
-	return TargetStats{Labels: t.labels, State: t.State(), Counts: t.counts()}
+	s := TargetStats{Labels: t.labels, State: t.State(), Counts: t.counts()}
+	s.Standing, s.Ejected = t.release.outliers.of(t)
+	return s
 }
 
 // counts reads what the target has answered.
 func (t *Target) counts() Counts {
-	c := Counts{InFlight: int(t.inFlight.Load())}
+	c := Counts{InFlight: int(t.inFlight.Load()), Long: int(t.long.Load())}
 	for class := range t.classes {
 		c.Classes[class] = t.classes[class].Load()
 		c.Requests += c.Classes[class]
@@ -99,6 +105,8 @@ type ReleaseStats struct {
 	State  TargetState  // see Release.State
 	Counts
 	Rescued uint64        // see Release.Rescued; of replays, those that are over
+	Waiting int           // requests that wait for room now
+	Waited  uint64        // that have had to wait for room
 	Targets []TargetStats // those that were not removed, in the order in which they were added
 }
 
@@ -106,7 +114,8 @@ type ReleaseStats struct {
 func (r *Release) Stats() ReleaseStats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := ReleaseStats{Labels: r.cfg.Labels, State: r.stateLocked(), Counts: r.gone, Rescued: r.rescued.Load()}
+	s := ReleaseStats{Labels: r.cfg.Labels, State: r.stateLocked(), Counts: r.gone, Rescued: r.rescued.Load(),
+		Waiting: int(r.queue.n.Load()), Waited: r.queue.ever.Load()}
 	for _, t := range *r.targets.Load() {
 		own := t.Stats()
 		s.Targets = append(s.Targets, own)

@@ -28,7 +28,7 @@ type TargetConfig struct {
 	Dial func(ctx context.Context) (net.Conn, error)
 	// Most is how many requests it may have in flight, upgraded ones too; 0 for any
 	// number. What a release has no room for goes to stable, if it was dealt to another one;
-	// what is dealt to stable beyond is refused at once.
+	// what stable has no room for waits in its queue, or is refused at once.
 	Most int
 	// Refuse, if not nil, is told of each request that its release was to get and had no
 	// room for; where several targets are full, one of them is told. It is called on the
@@ -53,13 +53,17 @@ type Target struct {
 	// Written under mu, read by the choice of a target without it.
 	ready    atomic.Bool // state is TargetReady
 	inFlight atomic.Int64
+	long     atomic.Int64 // of these, how many have a long answer
 
 	tally
+	conduct
+	warmth
 }
 
 // newTarget makes a target that is ready.
 func newTarget(r *Release, cfg TargetConfig) *Target {
 	t := &Target{cfg: cfg, labels: r.cfg.Labels, release: r, state: TargetReady, retired: make(chan struct{})}
+	t.now = StandingTrusted
 	t.labels.Instance = cfg.Instance
 	t.live.prev, t.live.next = &t.live, &t.live
 	t.due.prev, t.due.next = &t.due, &t.due
@@ -121,6 +125,9 @@ func (t *Target) admit(l *Lease) bool {
 // full reports whether the target has as many requests in flight as it may.
 func (t *Target) full() bool { return t.cfg.Most > 0 && t.inFlight.Load() >= int64(t.cfg.Most) }
 
+// begun reports whether it has had a request.
+func (t *Target) begun() bool { return t.inFlight.Load() > 0 || t.attributable()[0] > 0 }
+
 // refuse notes that a request found no room.
 func (t *Target) refuse() {
 	t.refused.Add(1)
@@ -173,6 +180,7 @@ func (t *Target) Down() {
 	finish := t.retireLocked()
 	t.mu.Unlock()
 	finish()
+	t.release.serve() // which may wait for nobody now
 }
 
 // leave takes l out of flight.
@@ -183,6 +191,7 @@ func (t *Target) leave(l *Lease) {
 	finish := t.retireLocked()
 	t.mu.Unlock()
 	finish()
+	t.release.serve()
 }
 
 // retireLocked retires the target if it is draining and nothing is in flight; what

@@ -142,10 +142,12 @@ func (t *traffic) closeMirror(kept, gone *routed) {
 	t.copying.Go(gone.mirror.Close)
 }
 
-// close ends all mirrors and waits for them; call it when there is no traffic any more.
+// close ends all mirrors and what groups do by themselves, and waits for both; call it when
+// there is no traffic any more.
 func (t *traffic) close() {
 	t.mu.Lock()
 	for _, m := range t.modules {
+		m.group.Close()
 		t.closeMirror(nil, m)
 		m.mirror = nil
 	}

@@ -248,8 +248,12 @@ func shieldOf(s policy.Shield) *balance.Shield {
 func (t *traffic) Remove(name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.closeMirror(nil, t.modules[name])
-	t.retainGroupLocked(name, t.modules[name])
+	gone := t.modules[name]
+	t.closeMirror(nil, gone)
+	t.retainGroupLocked(name, gone)
+	if gone != nil {
+		gone.group.Close()
+	}
 	delete(t.modules, name)
 	_ = t.publishLocked() // fewer routes never conflict
 }

@@ -57,7 +57,8 @@ func newTraffic(secret *sticky.Secret, log *zap.Logger) *traffic {
 		releases: map[*balance.Release]struct{}{}, totals: map[[2]string]telemetry.TargetSample{}, gone: map[string]telemetry.GroupSample{}}
 }
 
-// target is a balance.Release of one instance, with what a rollout wants of it.
+// target is a balance.Release of one instance, with what a rollout wants of it. A crew's
+// processes are targets of the release as they come and go.
 type target struct {
 	*balance.Release
 	traffic *traffic
@@ -75,15 +76,39 @@ func (t *traffic) Target(id string, rel module.Release, inst rollout.Instance, o
 			}
 		},
 	})
-	made.Add(balance.TargetConfig{Instance: id, Dial: inst.Dial, Most: most, Refuse: func() { inst.Deny(full) }})
+	admit := func(id string, inst rollout.Instance) seat {
+		return place{made, made.Add(balance.TargetConfig{Instance: id, Dial: inst.Dial, Most: most, Refuse: func() { inst.Deny(full) }})}
+	}
+	if several, is := inst.(*crew); is {
+		several.attend(admit)
+	} else {
+		admit(id, inst)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.releases[made] = struct{}{}
 	return target{Release: made, traffic: t}
 }
 
-// Drain waits for all requests alike, for as long as ctx lives.
-func (t target) Drain(ctx context.Context) error { return t.Release.Drain(ctx, balance.Patience{}) }
+// place is where one process of a release gets requests.
+type place struct {
+	release *balance.Release
+	target  *balance.Target
+}
+
+// Drain implements seat.
+func (p place) Drain(ctx context.Context, plain, long time.Duration) error {
+	p.Close()
+	return p.target.Drain(ctx, balance.Patience{Plain: plain, Long: long})
+}
+
+// Close implements seat. What the target has in flight goes on.
+func (p place) Close() { p.release.Remove(p.target) }
+
+// Drain implements rollout.Target.
+func (t target) Drain(ctx context.Context, plain, long time.Duration) error {
+	return t.Release.Drain(ctx, balance.Patience{Plain: plain, Long: long})
+}
 
 // Usual is the 99th percentile of the target's own latency.
 func (t target) Usual() time.Duration {

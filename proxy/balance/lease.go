@@ -19,6 +19,7 @@ type Lease struct {
 	dealt      bool    // by chance, or by the user's place
 	stable     bool    // target's share is
 	over       bool    // the target that was asked last has as many requests as it may
+	entered    entered // the limits among whose requests it counts
 	done       atomic.Bool
 }
 
@@ -124,6 +125,7 @@ func (l *Lease) Replay(o proxy.Outcome) proxy.Exchange {
 	}
 	g.shield.replayed.Add(1)
 	l.target.rescuing.Add(1)
+	second.entered = l.entered.again()
 	return second
 }
 
@@ -153,6 +155,7 @@ func (l *Lease) Done(o proxy.Outcome) {
 		t.cfg.Observe(Observation{Outcome: o, Dealt: l.dealt, Key: l.key()})
 	}
 	t.release(l)
+	l.entered.leave()
 }
 
 // replay reports whether the request is one.

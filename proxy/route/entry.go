@@ -47,13 +47,13 @@ func (e Entry) String() string {
 	b.WriteString(e.Host + e.Path)
 	if len(e.Headers) > 0 {
 		conditions := make([]string, 0, len(e.Headers))
-		for name, value := range e.Headers {
-			if name = strings.ToLower(name); value != "" {
-				name += ": " + value
+		for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
+			condition := strings.ToLower(name)
+			if value := e.Headers[name]; value != "" {
+				condition += ": " + value
 			}
-			conditions = append(conditions, name)
+			conditions = append(conditions, condition)
 		}
-		slices.Sort(conditions)
 		b.WriteString(" (" + strings.Join(conditions, ", ") + ")")
 	}
 	return b.String()

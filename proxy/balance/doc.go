@@ -1,7 +1,7 @@
 // Package balance chooses the target of each request: a Pool knows the modules, a
-// Group splits one module's requests over its targets by exact shares, and a Target
-// is one running instance with its requests in flight and its counters. It is a
-// proxy.Director.
+// Group splits one module's requests over its releases by exact shares, a Release picks
+// that one of its targets which has the fewest requests, and a Target is one running
+// instance with its requests in flight and its counters. It is a proxy.Director.
 //
 // What always holds:
 //   - Over any n requests of a module in a row, a release of weight w gets n·w/10000
@@ -12,8 +12,10 @@
 //     given to what the group has by then.
 //   - Shares, and the pool's modules with their routes, are swapped whole: a request
 //     sees the old set or the new one, never a mixture.
-//   - A target that is gone loses its requests to the stable ones at once. Where no
-//     stable one is left, requests wait for one, bounded in number and time; a
+//   - Shares are of releases: they stay exact while a release's targets come and go. A
+//     request waits for no target while another one of its release is up.
+//   - A release of which no target is up loses its requests to the stable ones at once.
+//     Where no stable one is left, requests wait for one, bounded in number and time; a
 //     candidate never inherits more than its share.
 //   - While a rollout is under way, a request is evidence where chance, or its user's
 //     place, gave it to a target that could have got it otherwise: what is inherited,
@@ -33,6 +35,6 @@
 // The package starts no goroutine, but that a drain which has no more time cancels
 // each request in one of its own, which ends as soon as Request.Cancel returns, and that
 // requests are taken back in one, seconds after an Apply, which waits for nothing.
-// Group.mu and Target.mu are never held together,
-// and nothing of the caller's is called under either.
+// The lock order is Group.mu, Release.mu, Target.mu, and nothing of the caller's is called
+// under any.
 package balance

@@ -18,17 +18,17 @@ const maxTotals = 1000
 func (t *traffic) Traffic() []telemetry.TargetSample {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	samples := make([]telemetry.TargetSample, 0, len(t.targets)+len(t.totals))
+	samples := make([]telemetry.TargetSample, 0, len(t.releases)+len(t.totals))
 	for _, s := range t.totals {
 		samples = append(samples, s)
 	}
-	weights := map[*balance.Target]int{}
+	weights := map[*balance.Release]int{}
 	for _, m := range t.modules {
 		for _, share := range m.group.Shares() {
-			weights[share.Target] = share.Weight
+			weights[share.Release] = share.Weight
 		}
 	}
-	for made := range t.targets {
+	for made := range t.releases {
 		s := sampleOf(made.Stats())
 		s.Weight = weights[made]
 		samples = append(samples, s)
@@ -78,8 +78,8 @@ func frontSampleOf(stats proxy.Stats) telemetry.FrontSample {
 	return telemetry.FrontSample{Own: stats.Own, Broken: stats.Broken, Retried: stats.Retried, Upgraded: stats.Tunnels, Kept: stats.Kept}
 }
 
-// retainLocked keeps the counts of a target that goes.
-func (t *traffic) retainLocked(made *balance.Target) {
+// retainLocked keeps the counts of a release that goes.
+func (t *traffic) retainLocked(made *balance.Release) {
 	s := sampleOf(made.Stats())
 	s.InFlight = 0
 	key := [2]string{s.Module, s.Version}
@@ -93,7 +93,7 @@ func (t *traffic) retainLocked(made *balance.Target) {
 	t.totals[key] = sum.Plus(s)
 }
 
-func sampleOf(stats balance.TargetStats) telemetry.TargetSample {
+func sampleOf(stats balance.ReleaseStats) telemetry.TargetSample {
 	s := telemetry.TargetSample{Module: stats.Labels.Module, Version: stats.Labels.Version, InFlight: int64(stats.InFlight),
 		Requests: map[string]uint64{}}
 	for class, n := range stats.Classes {

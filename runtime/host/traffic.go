@@ -2,6 +2,7 @@ package host
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -31,11 +32,11 @@ type traffic struct {
 	log     *zap.Logger
 	copying sync.WaitGroup // mirrors that are being closed
 
-	mu      sync.Mutex // held while the pool is changed
-	modules map[string]*routed
-	targets map[*balance.Target]struct{}
-	totals  map[[2]string]telemetry.TargetSample // of targets that are gone, by module and version
-	gone    map[string]telemetry.GroupSample     // of modules that were taken out
+	mu       sync.Mutex // held while the pool is changed
+	modules  map[string]*routed
+	releases map[*balance.Release]struct{}
+	totals   map[[2]string]telemetry.TargetSample // of targets that are gone, by module and version
+	gone     map[string]telemetry.GroupSample     // of modules that were taken out
 }
 
 // routed is a module that is in the routes.
@@ -53,23 +54,21 @@ var _ rollout.Traffic = (*traffic)(nil)
 
 func newTraffic(secret *sticky.Secret, log *zap.Logger) *traffic {
 	return &traffic{pool: &balance.Pool{}, secret: secret, log: log.Named("traffic"), modules: map[string]*routed{},
-		targets: map[*balance.Target]struct{}{}, totals: map[[2]string]telemetry.TargetSample{}, gone: map[string]telemetry.GroupSample{}}
+		releases: map[*balance.Release]struct{}{}, totals: map[[2]string]telemetry.TargetSample{}, gone: map[string]telemetry.GroupSample{}}
 }
 
-// target is a balance.Target with what a rollout wants of it.
+// target is a balance.Release of one instance, with what a rollout wants of it. A crew's
+// processes are targets of the release as they come and go.
 type target struct {
-	*balance.Target
+	*balance.Release
 	traffic *traffic
 }
 
 func (t *traffic) Target(id string, rel module.Release, inst rollout.Instance, observe func(rollout.Observation)) rollout.Target {
 	most := inst.Sandbox().Quotas.Requests
 	full := module.Denial{By: module.ByQuota, What: "requests"}
-	made := balance.NewTarget(balance.TargetConfig{
-		Labels: proxy.Labels{Module: rel.Module, Version: rel.Version, Instance: id},
-		Dial:   inst.Dial,
-		Most:   most,
-		Refuse: func() { inst.Deny(full) },
+	made := balance.NewRelease(balance.ReleaseConfig{
+		Labels: proxy.Labels{Module: rel.Module, Version: rel.Version},
 		Observe: func(o balance.Observation) {
 			gone := o.Class == proxy.ClassClientGone && o.Status == 0
 			if o.Class.Attributable() || gone {
@@ -77,10 +76,38 @@ func (t *traffic) Target(id string, rel module.Release, inst rollout.Instance, o
 			}
 		},
 	})
+	admit := func(id string, inst rollout.Instance) seat {
+		return place{made, made.Add(balance.TargetConfig{Instance: id, Dial: inst.Dial, Most: most, Refuse: func() { inst.Deny(full) }})}
+	}
+	if several, is := inst.(*crew); is {
+		several.attend(admit)
+	} else {
+		admit(id, inst)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.targets[made] = struct{}{}
-	return target{Target: made, traffic: t}
+	t.releases[made] = struct{}{}
+	return target{Release: made, traffic: t}
+}
+
+// place is where one process of a release gets requests.
+type place struct {
+	release *balance.Release
+	target  *balance.Target
+}
+
+// Drain implements seat.
+func (p place) Drain(ctx context.Context, plain, long time.Duration) error {
+	p.Close()
+	return p.target.Drain(ctx, balance.Patience{Plain: plain, Long: long})
+}
+
+// Close implements seat. What the target has in flight goes on.
+func (p place) Close() { p.release.Remove(p.target) }
+
+// Drain implements rollout.Target.
+func (t target) Drain(ctx context.Context, plain, long time.Duration) error {
+	return t.Release.Drain(ctx, balance.Patience{Plain: plain, Long: long})
 }
 
 // Usual is the 99th percentile of the target's own latency.
@@ -96,7 +123,7 @@ func (t target) Usual() time.Duration {
 func (t target) Mirrored() module.Comparison {
 	t.traffic.mu.Lock()
 	defer t.traffic.mu.Unlock()
-	if m := t.traffic.modules[t.Labels().Module]; m != nil && m.mirror != nil && m.mirror.of == t.Target {
+	if m := t.traffic.modules[t.Labels().Module]; m != nil && m.mirror != nil && m.mirror.of == t.Release {
 		return m.mirror.seen()
 	}
 	return module.Comparison{}
@@ -107,8 +134,8 @@ func (t target) Close() {
 	t.Down()
 	t.traffic.mu.Lock()
 	defer t.traffic.mu.Unlock()
-	t.traffic.retainLocked(t.Target)
-	delete(t.traffic.targets, t.Target)
+	t.traffic.retainLocked(t.Release)
+	delete(t.traffic.releases, t.Release)
 }
 
 func (t *traffic) Split(name string, s rollout.Split) error {
@@ -154,7 +181,7 @@ func (t *traffic) splitOfLocked(name string, s rollout.Split, now *routed) (bala
 		if !ok {
 			return split, fmt.Errorf("split of %s: a target that is not ours", name)
 		}
-		split.Shares = append(split.Shares, balance.Share{Target: own.Target, Weight: int(share.Weight), Stable: share.Stable})
+		split.Shares = append(split.Shares, balance.Share{Release: own.Release, Weight: int(share.Weight), Stable: share.Stable})
 	}
 	slices.SortFunc(split.Shares, func(a, b balance.Share) int { return cmp.Compare(b.Weight, a.Weight) })
 	// Where there is nothing to see, whoever asks to see it must not take stable for it.
@@ -172,7 +199,7 @@ func (t *traffic) splitOfLocked(name string, s rollout.Split, now *routed) (bala
 		split.Shield = shieldOf(s.Policy.Shield)
 	}
 	if preview, ok := s.Preview.(target); ok {
-		split.Preview.Target, split.Preview.Token = preview.Target, t.secret.Token(name, s.Rollout)
+		split.Preview.Release, split.Preview.Token = preview.Release, t.secret.Token(name, s.Rollout)
 		now.rollout, now.token = s.Rollout, split.Preview.Token
 	}
 	return split, nil
@@ -221,8 +248,12 @@ func shieldOf(s policy.Shield) *balance.Shield {
 func (t *traffic) Remove(name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.closeMirror(nil, t.modules[name])
-	t.retainGroupLocked(name, t.modules[name])
+	gone := t.modules[name]
+	t.closeMirror(nil, gone)
+	t.retainGroupLocked(name, gone)
+	if gone != nil {
+		gone.group.Close()
+	}
 	delete(t.modules, name)
 	_ = t.publishLocked() // fewer routes never conflict
 }

@@ -92,6 +92,8 @@ type (
 	}
 	recovered struct{ p *process }
 	retired   struct{ p *process }
+	// lingers: a process on its way down has had the time that plain requests get.
+	lingers struct{}
 )
 
 func newOwner(cfg *Config, name string, saved Saved) *owner {
@@ -222,6 +224,7 @@ func (o *owner) handle(ctx context.Context, m message) {
 		o.wasFiled(ctx, m)
 	case retired:
 		delete(o.retiring, m.p)
+	case lingers: // what is published has changed
 	}
 }
 

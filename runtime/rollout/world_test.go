@@ -93,6 +93,8 @@ type fakeInstance struct {
 
 	configured manifest.Permissions // when it was started
 	denials    []module.Denial
+	members    []module.Member
+	settled    bool
 }
 
 type fakeTarget struct {
@@ -103,6 +105,7 @@ type fakeTarget struct {
 	hanging []time.Time // since when requests are without an answer
 	rescued uint64
 	mirror  module.Comparison
+	lasts   bool // it has an answer that is long
 }
 
 func newWorld(t *testing.T) *world {
@@ -356,7 +359,22 @@ func (w *world) Start(ctx context.Context, id string, p rollout.Plan) (rollout.I
 
 func (w *world) Secure(context.Context, module.Digest) error { return nil }
 
-func (i *fakeInstance) PID() int                   { return 4711 }
+func (i *fakeInstance) PID() int { return 4711 }
+func (i *fakeInstance) Members() []module.Member {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return slices.Clone(i.members)
+}
+func (i *fakeInstance) Settle() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.settled = true
+}
+func (i *fakeInstance) isSettled() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.settled
+}
 func (i *fakeInstance) Phases() []module.PhaseTime { return []module.PhaseTime{{Name: "launch"}} }
 func (i *fakeInstance) Dial(context.Context) (net.Conn, error) {
 	return nil, errors.New("nobody dials a fake")
@@ -474,9 +492,25 @@ func (w *world) Remove(string) {
 	w.note("unroute")
 }
 
-func (t *fakeTarget) Drain(context.Context) error { return nil }
-func (t *fakeTarget) Close()                      {}
-func (t *fakeTarget) Usual() time.Duration        { return t.slow }
+
+// Drain blocks while the target has a long answer, which never ends by itself.
+func (t *fakeTarget) Drain(ctx context.Context, plain, long time.Duration) error {
+	t.w.mu.Lock()
+	lasts := t.lasts
+	t.w.note("drain %s for %s, and %s", t.rel.Version, plain, long)
+	t.w.mu.Unlock()
+	if !lasts {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(long):
+		return errors.New("cut off")
+	}
+}
+func (t *fakeTarget) Close()                                                    {}
+func (t *fakeTarget) Usual() time.Duration                                      { return t.slow }
 func (t *fakeTarget) Overdue(than time.Duration) int {
 	t.w.mu.Lock()
 	defer t.w.mu.Unlock()

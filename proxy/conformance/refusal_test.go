@@ -7,8 +7,8 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,7 +44,7 @@ func refused(t *testing.T, h *house, request string, status int, kind, module, m
 
 func TestAnAddressThatNobodyServesIs404(t *testing.T) {
 	m := newModule(t, "1.0.0", http.NotFoundHandler())
-	g := stable(t, m.Release)
+	g := stable(t, m.Target)
 	other := balance.NewGroup(balance.GroupConfig{Module: "other"})
 	h := newHouse(t, proxy.Config{}, g, other)
 	res := refused(t, h, "GET /nobody HTTP/1.1\r\nHost: x", 404, "no-route", "", "no module serves this address")
@@ -130,7 +130,7 @@ func TestAStatusThatEndsNoAnswerIs502(t *testing.T) {
 	for _, status := range []string{"000 OK", "001 x", "099 x", "+20 OK", "199 x", "101 x"} {
 		logs, seen := observer.New(zap.InfoLevel)
 		m := newModule(t, "1.0.0", answering("HTTP/1.1 "+status+"\r\nContent-Length: 2\r\n\r\nhi"))
-		h := newHouse(t, proxy.Config{Logger: zap.New(logs)}, stable(t, m.Release))
+		h := newHouse(t, proxy.Config{Logger: zap.New(logs)}, stable(t, m.Target))
 		conn, r := h.raw()
 		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 		res, err := http.ReadResponse(r, nil)
@@ -152,37 +152,54 @@ func TestAStatusThatEndsNoAnswerIs502(t *testing.T) {
 	}
 }
 
-// ended is an exchange that keeps its outcome.
-type ended struct{ outcome proxy.Outcome }
+// panicking is an exchange that panics as soon as it is asked for its target.
+type panicking struct{ outcome chan proxy.Outcome }
 
-func (e *ended) Target() proxy.Target { panic("no target") }
-func (e *ended) Done(o proxy.Outcome) { e.outcome = o }
+func (x *panicking) Target() proxy.Target { panic("no target") }
+func (x *panicking) Done(o proxy.Outcome) { x.outcome <- o }
 
-func (*ended) Keep() int64                         { return 0 }
-func (*ended) Tap() proxy.Tap                      { return nil }
-func (*ended) Sent(time.Time)                      {}
-func (*ended) Answered(proxy.Answer)               {}
-func (*ended) OnRecall(func() bool)                {}
-func (*ended) Replay(proxy.Outcome) proxy.Exchange { return nil }
+func (*panicking) Keep() int64                         { return 0 }
+func (*panicking) Tap() proxy.Tap                      { return nil }
+func (*panicking) Sent(time.Time)                      {}
+func (*panicking) Answered(proxy.Answer)               {}
+func (*panicking) OnRecall(func() bool)                {}
+func (*panicking) Replay(proxy.Outcome) proxy.Exchange { return nil }
 
-func TestAnExchangeThatEndsInAPanicCountsAsFailed(t *testing.T) {
-	x := new(ended)
-	e := newFront(proxy.Config{Director: director(func(context.Context, *proxy.Request) (proxy.Exchange, error) {
-		return x, nil
+func TestAnExchangeThatEndsInAPanicCountsAsFailedAndEndsItsConnectionAlone(t *testing.T) {
+	x := &panicking{make(chan proxy.Outcome, 1)}
+	var panics atomic.Bool
+	panics.Store(true)
+	h := newDirected(t, proxy.Config{Director: director(func(context.Context, *proxy.Request) (proxy.Exchange, error) {
+		if panics.Load() {
+			return x, nil
+		}
+		return nil, proxy.ErrNoRoute
 	})})
-	func() {
-		defer func() { _ = recover() }()
-		e.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
-		t.Error("no panic")
-	}()
-	if x.outcome.Class != proxy.ClassUnknown || !x.outcome.Class.Failed() {
-		t.Errorf("outcome %+v", x.outcome)
+	conn, r := h.raw()
+	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	if res, err := http.ReadResponse(r, nil); err == nil && (res.StatusCode != 500 || !res.Close) {
+		t.Errorf("got %v", res)
+	}
+	if _, err := r.ReadByte(); err == nil {
+		t.Error("the connection goes on")
+	}
+	select {
+	case o := <-x.outcome:
+		if o.Class != proxy.ClassUnknown || !o.Class.Failed() {
+			t.Errorf("outcome %+v", o)
+		}
+	case <-time.After(patience):
+		t.Error("no outcome")
+	}
+	panics.Store(false)
+	if res := h.exchange("GET / HTTP/1.1\r\nHost: x\r\n\r\n"); res.StatusCode != 404 {
+		t.Errorf("the next connection: got %v", res.Status)
 	}
 }
 
 func TestAModuleThatDoesNotAnswerInTimeIs504(t *testing.T) {
 	m := newModule(t, "1.0.0", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
-	h := newHouse(t, proxy.Config{Timeouts: proxy.Timeouts{Answer: 50 * time.Millisecond}}, stable(t, m.Release))
+	h := newHouse(t, proxy.Config{Timeouts: proxy.Timeouts{Answer: 50 * time.Millisecond}}, stable(t, m.Target))
 	refused(t, h, "GET / HTTP/1.1\r\nHost: x", 504, "timeout", "hello", "module hello did not answer in time")
 	if o := m.outcome(t); o.Class != proxy.ClassTimeout {
 		t.Errorf("outcome %+v", o)
@@ -208,7 +225,7 @@ func TestAModuleCutOffByADrainIs503(t *testing.T) {
 	<-began
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := m.Drain(ctx, balance.Patience{}); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "1 requests cut off") {
+	if err := m.Drain(ctx); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "1 requests cut off") {
 		t.Errorf("got %v", err)
 	}
 	res := <-done
@@ -236,7 +253,7 @@ func TestADrainIsNotHeldUpByAClientThatDoesNotRead(t *testing.T) {
 	<-began
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := m.Drain(ctx, balance.Patience{}); !errors.Is(err, context.Canceled) {
+	if err := m.Drain(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	if s := m.State(); s != balance.TargetRetired {
@@ -263,27 +280,16 @@ func TestWhatADirectorSaysIsTold(t *testing.T) {
 		{context.DeadlineExceeded, 504, "timeout"},
 		{errors.New("secret internals"), 500, "internal"},
 	} {
-		e := newFront(proxy.Config{Director: director(func(context.Context, *proxy.Request) (proxy.Exchange, error) {
+		h := newDirected(t, proxy.Config{Director: director(func(context.Context, *proxy.Request) (proxy.Exchange, error) {
 			return nil, c.err
 		})})
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		served := make(chan error)
-		go func() { served <- e.Serve(l) }()
-		h := &house{t: t, addr: l.Addr().String()}
 		res := h.exchange("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nAccept: application/problem+json\r\n\r\n12345")
 		body := read(t, res)
 		if res.StatusCode != c.status || !strings.Contains(body, `"`+c.kind+`"`) || strings.Contains(body, "secret") {
 			t.Errorf("%v: got %v %q", c.err, res.Status, body)
 		}
-		if n := e.Stats().Own[c.status]; n != 1 {
+		if n := h.engine.Stats().Own[c.status]; n != 1 {
 			t.Errorf("%v: %d own answers counted", c.err, n)
 		}
-		if err := e.Shutdown(t.Context()); err != nil {
-			t.Error(err)
-		}
-		<-served
 	}
 }

@@ -23,6 +23,7 @@ type arrival struct {
 	peer  proxy.Peer
 	count netip.Addr // whom the connection counts for; invalid for nobody
 	early []byte     // what was read
+	until time.Time  // when its time with the front is over
 }
 
 // identify says whose connection it is; false where that one has too many, and it is
@@ -59,7 +60,8 @@ func (a *arrival) drop() {
 
 // open finds out what the connection is, and hands it on.
 func (a *arrival) open() {
-	_ = a.conn.SetDeadline(time.Now().Add(a.f.cfg.HeadTimeout))
+	a.until = time.Now().Add(a.f.cfg.HeadTimeout)
+	_ = a.conn.SetDeadline(a.until)
 	if a.door.options.Proxies != nil && !a.introduce() {
 		a.f.arrived(a.conn)
 		return

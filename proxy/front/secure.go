@@ -1,6 +1,7 @@
 package front
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
 	"strconv"
@@ -31,7 +32,10 @@ func (a *arrival) secure() (net.Conn, interface{ Serve(*proxy.Conn) }) {
 	}
 	conn := tls.Server(&prefixed{Conn: a.conn, early: a.early}, a.door.secured)
 	a.early = nil
-	if err := conn.HandshakeContext(a.f.closing); err != nil {
+	// For who is asked for a certificate, and may have to wait for it.
+	ctx, cancel := context.WithDeadline(a.f.closing, a.until)
+	defer cancel()
+	if err := conn.HandshakeContext(ctx); err != nil {
 		a.f.counters.noHandshake.Add(1)
 		a.f.cfg.Logger.Debug("TLS handshake failed", zap.Stringer("address", a.peer.Addr), zap.Error(err))
 		return nil, nil

@@ -18,25 +18,26 @@ func (t *transit) screen() *page.Page {
 	in, limits := t.in, &t.e.cfg.Limits
 	switch {
 	case !isMethod(in.Method):
-		return refusal(http.StatusBadRequest, "bad-request", "the request's method is none")
+		return refusal(http.StatusBadRequest, "the request's method is none")
 	case len(in.Method) > maxMethod:
-		return refusal(http.StatusNotImplemented, "bad-request", "the request's method is too long")
+		return refusal(http.StatusNotImplemented, "the request's method is too long")
 	case len(in.RequestURI) > limits.URLBytes:
-		return refusal(http.StatusRequestURITooLong, "long-address", "the request's address is too long")
+		return refusal(http.StatusRequestURITooLong, "")
 	case !isVisible(in.RequestURI):
-		return refusal(http.StatusBadRequest, "bad-address", "the request's address has a character that may not stand in one")
+		return refusal(http.StatusBadRequest, "the request's address has a character that may not stand in one")
 	case headerLines(in.Header) > limits.Headers || len(in.Trailer) > limits.Headers:
-		return refusal(http.StatusRequestHeaderFieldsTooLarge, "large-head", "the request has too many header lines")
+		return refusal(http.StatusRequestHeaderFieldsTooLarge, "")
 	case !oneHost(in):
-		return refusal(http.StatusBadRequest, "bad-request", "the request names more than one host")
+		return refusal(http.StatusBadRequest, "the request names more than one host")
 	case !oneLength(in):
-		return refusal(http.StatusBadRequest, "bad-request", "the request's length is not what it says")
+		return refusal(http.StatusBadRequest, "the request's length is not what it says")
 	}
 	return nil
 }
 
-func refusal(status int, why, message string) *page.Page {
-	return &page.Page{Status: status, Error: why, Message: message}
+func refusal(status int, message string) *page.Page {
+	p := page.Of(status, "", message)
+	return &p
 }
 
 // isMethod reports whether it is a token (RFC 9110, 5.6.2).

@@ -2,10 +2,8 @@ package nethttp
 
 import (
 	"context"
-	"crypto/rand"
 	"net"
 	"net/http"
-	"net/netip"
 
 	"github.com/segue-run/segue/proxy"
 )
@@ -23,36 +21,13 @@ func connOf(in *http.Request) *proxy.Conn {
 	return conn
 }
 
-// client is who a request is from, and what its module is told of that.
-type client struct {
-	Addr   netip.Addr // invalid where the peer has none
-	Secure bool
-	ID     string
-	host   string
-}
-
-// readClient finds who is behind a request of the peer's.
-func readClient(peer proxy.Peer, in *http.Request) client {
-	return client{Addr: peer.Addr.Addr().Unmap().WithZone(""), Secure: peer.Secure, ID: rand.Text(), host: in.Host}
-}
-
-// tell gives the lines that a module gets for a request that comes to it by the route.
-func (c *client) tell(route *proxy.Route, add func(name, value string)) {
-	if c.Addr.IsValid() {
-		add("X-Forwarded-For", c.Addr.String())
+// tell puts into a header what the module is told of its client.
+func (t *transit) tell(header http.Header, route *proxy.Route) {
+	t.from.Tell(route, func(name, value string) { header[name] = []string{value} })
+	if !t.from.Traced {
+		delete(header, "Traceparent")
+		delete(header, "Tracestate")
 	}
-	if c.host != "" {
-		add("X-Forwarded-Host", c.host)
-	}
-	if c.Secure {
-		add("X-Forwarded-Proto", "https")
-	} else {
-		add("X-Forwarded-Proto", "http")
-	}
-	if route.Strip && route.Prefix != "" {
-		add("X-Forwarded-Prefix", route.Prefix)
-	}
-	add(requestIDHeader, c.ID)
 }
 
 // resetIfUnframed has the connection of a client that knows the end of an answer only

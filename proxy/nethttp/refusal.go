@@ -2,7 +2,6 @@ package nethttp
 
 import (
 	"errors"
-	"math"
 	"net/http"
 	"strconv"
 
@@ -10,12 +9,6 @@ import (
 
 	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/page"
-)
-
-// The pages for what is wrong with a request's body.
-var (
-	tooLong = page.Page{Status: http.StatusRequestEntityTooLarge, Error: "too-large", Message: "the request's body is too large"}
-	tooSlow = page.Page{Status: http.StatusRequestTimeout, Error: "slow-body", Message: "the request's body came too slowly"}
 )
 
 // refuse answers a request that no target was found for.
@@ -38,7 +31,7 @@ func (t *transit) refuseTunnel() ending {
 	if t.in.ProtoMajor == 1 {
 		t.w.Header().Set("Connection", "close")
 	}
-	return t.say(page.Page{Status: http.StatusNotImplemented, Error: "no-tunnels", Message: "this server opens no tunnels"})
+	return t.say(page.NoTunnels())
 }
 
 // apologise answers for a module that did not.
@@ -52,9 +45,9 @@ func (t *transit) apologise() ending {
 	}
 	switch {
 	case t.body != nil && t.body.tooLong.Load():
-		return t.say(tooLong)
+		return t.say(page.TooLarge(t.most()))
 	case t.body != nil && t.body.slow.Load():
-		return t.say(tooSlow)
+		return t.say(page.Of(http.StatusRequestTimeout, "", "the request's body came too slowly"))
 	}
 	_, unreached := errors.AsType[*dialError](t.outcome.Err)
 	return t.say(page.Failure(t.outcome.Class, t.exchange.Target().Labels().Module, unreached))
@@ -75,8 +68,8 @@ func (t *transit) say(p page.Page) ending {
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	if p.RetryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(p.RetryAfter.Seconds()))))
+	if seconds := p.RetrySeconds(); seconds > 0 {
+		h.Set("Retry-After", strconv.FormatInt(seconds, 10))
 	}
 	if t.body.unread() && t.in.ProtoMajor == 1 {
 		h.Set("Connection", "close") // the rest of the body must not be taken for a request

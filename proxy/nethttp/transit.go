@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/segue-run/segue/proxy"
+	"github.com/segue-run/segue/proxy/guard"
+	"github.com/segue-run/segue/proxy/page"
 )
 
 const (
@@ -38,7 +40,7 @@ type transit struct {
 	began  time.Time // the whole
 
 	request  proxy.Request
-	from     client
+	from     guard.Client
 	upgrade  string // the protocol that the client asks to change to
 	grpc     bool   // it is gRPC, and so are its answers
 	body     *clientBody
@@ -61,7 +63,7 @@ type transit struct {
 	first    signals  // of the first one
 	takes    rate     // of the client
 	idle     idle     // of the module
-	long     bool // the answer lasts
+	long     bool     // the answer lasts
 	away     away
 
 	// For the log.
@@ -96,7 +98,7 @@ func newTransit(e *Engine, w http.ResponseWriter, in *http.Request) *transit {
 	if conn := connOf(in); conn != nil {
 		peer = conn.Peer
 	}
-	t.from = readClient(peer, in)
+	t.from.Read(&peer, in.Host, in.Header)
 	t.request = proxy.Request{Method: in.Method, Authority: in.Host, Query: in.URL.RawQuery, Header: in.Header,
 		Remote: peer.Addr, Client: t.from.Addr, Secure: t.from.Secure, ID: t.from.ID, Cancel: t.cutOff, GoAway: t.away.ask}
 	return t
@@ -211,7 +213,7 @@ func (t *transit) carry() ending {
 		}
 		if attempt == 1 && !t.prepare() {
 			exchange.Done(proxy.Outcome{Class: proxy.ClassClientGone, Err: errTooLong})
-			return t.say(tooLong)
+			return t.say(page.TooLarge(t.most()))
 		}
 		end, next := t.try(exchange, attempt < attempts)
 		switch {
@@ -254,16 +256,13 @@ func (t *transit) prepare() bool {
 	}
 	t.timeouts = route.Timeouts.Or(t.e.cfg.Timeouts)
 	t.idle.limit = t.timeouts.Idle
-	most := route.MaxBody
-	if most == 0 {
-		most = t.e.cfg.Limits.Body
-	}
+	most := t.most()
 	if most > 0 && t.in.ContentLength > most {
 		return false
 	}
 	t.limitTotal()
 	header := forwardHeader(t.in)
-	t.from.tell(route, func(name, value string) { header[name] = []string{value} })
+	t.tell(header, route)
 	if t.upgrade != "" {
 		header["Connection"] = []string{"Upgrade"}
 		header["Upgrade"] = []string{t.upgrade}
@@ -279,6 +278,14 @@ func (t *transit) prepare() bool {
 		t.out.ContentLength, t.out.Trailer = t.in.ContentLength, t.body.trailer
 	}
 	return true
+}
+
+// most is how long the request's body may be; 0 for any.
+func (t *transit) most() int64 {
+	if route := t.request.Route; route != nil && route.MaxBody > 0 {
+		return route.MaxBody
+	}
+	return t.e.cfg.Limits.Body
 }
 
 // limitTotal bounds the whole. Where the client is waited for when it is over, that is

@@ -26,6 +26,7 @@ const (
 	maxStreams   = 128
 	streamWindow = 256 << 10
 	connWindow   = 4 * streamWindow
+	frameSize    = 16 << 10 // what each connection may have to hold at once
 )
 
 // Engine serves requests.
@@ -68,6 +69,7 @@ func New(cfg proxy.Config) *Engine {
 		MaxHeaderBytes:    cfg.Limits.HeadBytes,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams:          maxStreams,
+			MaxReadFrameSize:              frameSize,
 			MaxReceiveBufferPerStream:     streamWindow,
 			MaxReceiveBufferPerConnection: connWindow,
 			// Who is silent in the midst of a head cannot answer a ping, nor can the dead.

@@ -20,7 +20,7 @@ import (
 type limited struct {
 	*balance.Pool
 	group  *balance.Group
-	target *balance.Target
+	target *balance.Release
 }
 
 func newLimited(t *testing.T, limits limit.Limits, entries ...route.Entry) *limited {
@@ -168,7 +168,7 @@ func TestARequestThatFindsNoTargetIsUnderWayNoMore(t *testing.T) {
 func TestASecondAttemptIsNoSecondRequest(t *testing.T) {
 	p := newLimited(t, limit.Limits{Concurrent: 1, Pace: limit.Pace{Every: time.Hour, Burst: 1}}, route.Entry{Path: "/"})
 	other := newTarget("2")
-	apply(t, p.group, balance.Share{Target: p.target, Weight: 5000, Stable: true}, balance.Share{Target: other, Weight: 5000, Stable: true})
+	apply(t, p.group, balance.Share{Release: p.target, Weight: 5000, Stable: true}, balance.Share{Release: other, Weight: 5000, Stable: true})
 	r := asks("/", "")
 	first := p.come(t, r)
 	first.Done(proxy.Outcome{Class: proxy.ClassTransport})
@@ -187,7 +187,7 @@ func TestASecondAttemptIsNoSecondRequest(t *testing.T) {
 func TestAReplayIsUnderWayInPlaceOfWhatItReplaces(t *testing.T) {
 	p := newLimited(t, limit.Limits{Concurrent: 1}, route.Entry{Path: "/"})
 	candidate := newTarget("2")
-	err := p.group.Apply(balance.Split{Rollout: "r1", Shield: &balance.Shield{}, Shares: []balance.Share{{Target: p.target, Stable: true}, {Target: candidate, Weight: balance.Full}}})
+	err := p.group.Apply(balance.Split{Rollout: "r1", Shield: &balance.Shield{}, Shares: []balance.Share{{Release: p.target, Stable: true}, {Release: candidate, Weight: balance.Full}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,8 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
+
+	"github.com/segue-run/segue/proxy"
 )
 
 // Protocol is what the authority speaks in ALPN to prove a host; a TLS configuration must
@@ -90,7 +92,7 @@ func Open(cfg Config) (*Manager, error) {
 	m.auto = &autocert.Manager{
 		Prompt: autocert.AcceptTOS, Cache: autocert.DirCache(cfg.Dir), Email: cfg.Email,
 		HostPolicy: func(_ context.Context, host string) error {
-			if !m.hosts[host] {
+			if clean, err := proxy.CleanHost(host); err != nil || !m.hosts[clean] {
 				return errHost
 			}
 			return nil

@@ -74,10 +74,6 @@ func groupSampleOf(stats balance.GroupStats) telemetry.GroupSample {
 			"unkept": stats.Shield.Unkept, "uncovered": stats.Shield.Uncovered}}
 }
 
-func frontSampleOf(stats proxy.Stats) telemetry.FrontSample {
-	return telemetry.FrontSample{Own: stats.Own, Broken: stats.Broken, Retried: stats.Retried, Upgraded: stats.Tunnels, Kept: stats.Kept}
-}
-
 // retainLocked keeps the counts of a release that goes.
 func (t *traffic) retainLocked(made *balance.Release) {
 	s := sampleOf(made.Stats())

@@ -14,8 +14,11 @@ const ReleaseHeader = "Segue-Release"
 
 // appendLength appends a Content-Length line.
 func appendLength(out []byte, n int64) []byte {
-	out = append(out, "Content-Length: "...)
-	return append(strconv.AppendInt(out, n, 10), "\r\n"...)
+	return appendNumber(out, "Content-Length: ", n)
+}
+
+func appendNumber(out []byte, name string, n int64) []byte {
+	return append(strconv.AppendInt(append(out, name...), n, 10), "\r\n"...)
 }
 
 // answer passes on the module's answer, whose head has come.
@@ -34,7 +37,7 @@ func (t *transit) answer(res *wire.Response) ending {
 	}
 	t.letGo(!o.parted && !o.close)
 	t.settle()
-	if err := t.flush(nil); err != nil {
+	if err := t.flush(); err != nil {
 		return broken
 	}
 	if t.closes {
@@ -63,7 +66,7 @@ type outgoing struct {
 
 // outgoing finds how the body is to be passed on.
 func (t *transit) outgoing(res *wire.Response) *outgoing {
-	o := &t.body2
+	o := &t.answered
 	*o = outgoing{framing: res.Framing, left: res.Length, close: res.Close}
 	o.chunks.Limits = &t.e.answers
 	unbounded := res.Framing == wire.Chunked || res.Framing == wire.UntilClose
@@ -80,6 +83,9 @@ func (t *transit) appendAnswerHead(res *wire.Response, o *outgoing) {
 	t.long = contentType != "" && goaway.IsLong(contentType)
 	if t.long && o.framing != wire.Length && !encoded {
 		o.follower = goaway.ForBody(contentType)
+		t.mu.Lock()
+		t.follows = o.follower != nil
+		t.mu.Unlock()
 	}
 	if t.long {
 		t.totalDue.met()

@@ -3,6 +3,7 @@ package h1
 import (
 	"errors"
 	"io"
+	"net"
 	"time"
 
 	"github.com/segue-run/segue/proxy"
@@ -24,7 +25,7 @@ func (t *transit) copyBody(b *outgoing) error {
 			return nil
 		}
 		if headOnly := t.outcome.BytesOut == 0; !headOnly || b.framing != wire.Length || b.left >= headAlone {
-			if err := t.flush(b); err != nil {
+			if err := t.flush(); err != nil {
 				return errors.Join(errClientWrite, err)
 			}
 		}
@@ -36,6 +37,11 @@ func (t *transit) copyBody(b *outgoing) error {
 
 // moreAnswer waits for more of the body.
 func (t *transit) moreAnswer(b *outgoing) error {
+	if b.follower != nil && b.follower.AtBorder() && t.isLeaving() {
+		b.parted = true
+		t.endBody(b, nil)
+		return nil
+	}
 	t.answerDue.set(t.e.after(t.times.Idle))
 	err := t.readLink()
 	switch {
@@ -49,10 +55,6 @@ func (t *transit) moreAnswer(b *outgoing) error {
 	case err == io.EOF:
 		return io.ErrUnexpectedEOF
 	case b.follower != nil && t.turns(err):
-		if b.follower.AtBorder() {
-			b.parted = true
-			t.endBody(b, nil)
-		}
 		return nil
 	}
 	return err
@@ -61,7 +63,7 @@ func (t *transit) moreAnswer(b *outgoing) error {
 // gather takes what there is of the body to be written.
 func (t *transit) gather(b *outgoing) error {
 	for !b.ended {
-		have := t.in0()
+		have := t.came()
 		switch b.framing {
 		case wire.NoBody:
 			t.endBody(b, nil)
@@ -98,8 +100,8 @@ func (t *transit) gather(b *outgoing) error {
 	return nil
 }
 
-// in0 is what has come over the link and was not passed on.
-func (t *transit) in0() []byte {
+// came is what has come over the link and was not passed on.
+func (t *transit) came() []byte {
 	if t.in == nil {
 		return nil
 	}
@@ -148,7 +150,7 @@ func (t *transit) endBody(b *outgoing, trailer []wire.Field) {
 }
 
 // flush writes what is to be written to the client.
-func (t *transit) flush(_ *outgoing) error {
+func (t *transit) flush() error {
 	if len(t.o) == 0 {
 		return nil
 	}
@@ -157,17 +159,21 @@ func (t *transit) flush(_ *outgoing) error {
 	return err
 }
 
-// give writes to the client, who has no more time to take it than the rate gives.
+// give writes to the client, who has no more time to take it than the rate gives: the
+// sweeper looks how much it has earned when the grace is over.
 func (c *conn) give(p []byte, t *transit) error {
 	began := c.e.now()
-	if !t.long {
-		c.writeDue.set(t.taking.due(&c.e.cfg, began))
+	if !t.long && c.e.cfg.BodyRate >= 0 {
+		spent := t.taking.spent.Load()
+		t.taking.began.Store(began)
+		c.writeDue.set(began + max(int64(c.e.cfg.BodyGrace)-spent, 1))
 	}
 	_, err := c.Write(p)
 	if !c.writeDue.met() {
 		err = errLate
 	}
-	t.taking.went(c.e.now()-began, len(p))
+	t.taking.began.Store(0)
+	t.taking.spent.Add(c.e.now() - began)
 	return err
 }
 
@@ -181,7 +187,7 @@ func (t *transit) isLeaving() bool {
 // turns reports whether reading from the module was ended only to look at leaving; then it
 // may go on.
 func (t *transit) turns(err error) bool {
-	timeout, ok := errors.AsType[interface{ Timeout() bool }](err)
+	timeout, ok := errors.AsType[net.Error](err)
 	if !ok || !timeout.Timeout() {
 		return false
 	}

@@ -109,4 +109,3 @@ func (e *Engine) leave(c *conn) {
 		close(e.empty)
 	}
 }
-

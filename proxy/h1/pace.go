@@ -1,6 +1,7 @@
 package h1
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/segue-run/segue/proxy"
@@ -25,4 +26,11 @@ func (p *pace) due(cfg *proxy.Config, now int64) int64 {
 func (p *pace) went(spent int64, n int) {
 	p.spent += spent
 	p.bytes += int64(n)
+}
+
+// taking is how a client takes an answer. The sweeper reads it.
+type taking struct {
+	from  int64        // what had been written to the client before
+	spent atomic.Int64 // nanoseconds in which it was waited for
+	began atomic.Int64 // when the present wait did; 0 while there is none
 }

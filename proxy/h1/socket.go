@@ -133,9 +133,8 @@ func readSocket(fd int, p []byte) (n int, err error, again bool) {
 // Write writes all of p. What the other end's socket has taken is counted as it goes.
 func (s *socket) Write(p []byte) (int, error) {
 	if s.raw == nil {
-		n, err := s.Conn.Write(p)
-		s.written.Add(int64(n))
-		return n, err
+		s.written.Add(int64(len(p)))
+		return s.Conn.Write(p)
 	}
 	s.write.p, s.write.err = p, nil
 	err := s.raw.Write(s.write.try)

@@ -2,6 +2,7 @@ package h1
 
 import (
 	"errors"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,16 +53,19 @@ type transit struct {
 	sentAt   atomic.Int64 // when all was sent; 0 before
 	up       *upload      // nil where all of the body went with the head
 
-	link *link   // to the module; nil where there is none any more
-	in   *buffer // what came over it and is not passed on: in.b[r:w]
-	r, w int
-	out  *buffer // to be written
-	o    []byte  // its contents
+	link     *link   // to the module; nil where there is none any more
+	in       *buffer // what came over it and is not passed on: in.b[r:w]
+	r, w     int
+	out      *buffer // to be written
+	o        []byte  // its contents
+	answered outgoing
+	taking   taking
 
-	status   int  // that the client was told; 0 before
+	status   int // that the client was told; 0 before
 	refused  string
 	closes   bool // the connection ends with the answer
 	long     bool // the answer is
+	answers  bool // the answer of our own is on behalf of a release
 	retried  bool
 	replayed bool
 
@@ -74,17 +78,20 @@ type transit struct {
 	answerDue due // the module must have said something
 	takeDue   due // the module must have taken something
 	totalDue  due
-	watchDue  due // then the client is watched
+	watchDue  due         // then the client is watched
 	waiting   atomic.Bool // for the client's body: the module need not say anything
 
-	ctx     lazy
-	mu      sync.Mutex // never held while anything is read or written
-	over    bool       // too late to end it
-	cutting time.Time  // deadline of the client's connection; zero for none
-	gone    bool       // the client is
-	leaving bool       // a long answer is to come to its end
-	watch   *watch     // nil where nobody watches the client
-	watches bool       // somebody may
+	ctx       lazy
+	mu        sync.Mutex // never held while anything is read or written
+	over      bool       // too late to end it
+	cutting   time.Time  // deadline of the client's connection; zero for none
+	gone      bool       // the client is
+	leaving   bool       // a long answer is to come to its end
+	watch     *watch     // nil where nobody watches the client
+	watches   bool       // somebody may
+	follows   bool       // leaving is looked at while the module is waited for
+	turned    bool       // it was
+	tunnelled bool
 }
 
 // request carries the request whose head was read; it reports whether another one may
@@ -115,7 +122,8 @@ func newTransit(c *conn) *transit {
 	if head.Framing == wire.Chunked || head.Length > 0 {
 		t.body = newIncoming(t)
 	}
-	t.closes = head.Close || t.unread()
+	t.closes = head.Close
+	t.taking.from = c.written.Load()
 	t.watches = t.body == nil && c.watched != nil
 	t.watchDue.set(t.began + int64(watchAfter))
 	return t
@@ -131,8 +139,8 @@ func (t *transit) expects() bool { return t.head.Continue && !t.continued && !t.
 func (t *transit) carry() ending {
 	switch {
 	case isConnect(t.head.Method):
-		t.closes = true
-		return t.say(page.Page{Status: 501, Error: "no-tunnels", Message: "this server opens no tunnels"})
+		t.closes = true // what comes after it is no request
+		return t.say(page.NoTunnels())
 	case t.head.Path == "*":
 		return t.sayOptions()
 	}
@@ -347,7 +355,7 @@ func (t *transit) settle() {
 func (t *transit) failed(err error) {
 	t.outcome.Err = err
 	cause := t.attempt.why()
-	timeout, isNet := errors.AsType[interface{ Timeout() bool }](err)
+	timeout, isNet := errors.AsType[net.Error](err)
 	_, unreached := errors.AsType[*dialError](err)
 	switch {
 	case errors.Is(cause, proxy.ErrDraining), errors.Is(cause, proxy.ErrRecalled):

@@ -82,7 +82,7 @@ func (t *transit) appendPiece(out, piece []byte) []byte {
 	var head [chunkRoom]byte
 	n := copy(head[:], wire.AppendChunkHead(head[:0], len(piece)))
 	end := len(out) + n + len(piece)
-	moved := out[: end : cap(out)]
+	moved := out[:end:cap(out)]
 	copy(moved[len(out)+n:], piece)
 	copy(moved[len(out):], head[:n])
 	return append(moved, "\r\n"...)

@@ -1,6 +1,7 @@
 package h1
 
 import (
+	"math"
 	"strconv"
 	"time"
 
@@ -80,20 +81,22 @@ func (t *transit) outgoing(res *wire.Response) *outgoing {
 // appendAnswerHead makes the head that the client gets.
 func (t *transit) appendAnswerHead(res *wire.Response, o *outgoing) {
 	contentType, encoded := contentOf(res.Fields)
-	t.long = contentType != "" && goaway.IsLong(contentType)
-	if t.long && o.framing != wire.Length && !encoded {
+	long := contentType != "" && goaway.IsLong(contentType)
+	if long && o.framing != wire.Length && !encoded {
 		o.follower = goaway.ForBody(contentType)
 		t.mu.Lock()
 		t.follows = o.follower != nil
 		t.mu.Unlock()
 	}
-	if t.long {
+	if long {
+		t.long.Store(true)
 		t.totalDue.met()
+		t.c.readDue.move(math.MaxInt64)
 	}
 	t.o = wire.AppendStatus(t.out.b[:0], res.Status)
 	t.o = t.appendAnswer(t.o, res)
 	t.o = t.appendOwn(t.o, hasDate(res.Fields))
-	t.exchange.Answered(proxy.Answer{Status: res.Status, Wait: t.outcome.Wait, Long: t.long, Header: (*adder)(t)})
+	t.exchange.Answered(proxy.Answer{Status: res.Status, Wait: t.outcome.Wait, Long: long, Header: (*adder)(t)})
 	t.tap.head(res, t.unread())
 	switch {
 	case o.chunked:

@@ -157,7 +157,7 @@ func (b *incoming) more() error {
 func (b *incoming) read(p []byte) (int, error) {
 	t, c := b.t, b.t.c
 	began := t.e.now()
-	if due := b.pace.due(&t.e.cfg, began); due != 0 && !t.long {
+	if due := b.pace.due(&t.e.cfg, began); due != 0 && !t.long.Load() {
 		c.readDue.set(due)
 	}
 	t.waiting.Store(true)

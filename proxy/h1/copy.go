@@ -163,7 +163,7 @@ func (t *transit) flush() error {
 // sweeper looks how much it has earned when the grace is over.
 func (c *conn) give(p []byte, t *transit) error {
 	began := c.e.now()
-	if !t.long && c.e.cfg.BodyRate >= 0 {
+	if !t.long.Load() && c.e.cfg.BodyRate >= 0 {
 		spent := t.taking.spent.Load()
 		t.taking.began.Store(began)
 		c.writeDue.set(began + max(int64(c.e.cfg.BodyGrace)-spent, 1))

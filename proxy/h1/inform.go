@@ -54,11 +54,11 @@ func (t *transit) inform(res *wire.Response, n int) error {
 	return nil
 }
 
-// hush says that no more informational answers go out.
-func (t *transit) hush() {
+// hush says whether informational answers may go out.
+func (t *transit) hush(hushed bool) {
 	t.informing.Lock()
 	defer t.informing.Unlock()
-	t.hushed = true
+	t.hushed = hushed
 }
 
 // say1xx ends the head of an informational answer and sends it; t.informing is held.

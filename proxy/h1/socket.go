@@ -67,7 +67,7 @@ func (s *socket) Read(p []byte) (int, error) {
 	if s.raw == nil {
 		return s.Conn.Read(p)
 	}
-	s.read.p = p
+	s.read.p, s.read.n, s.read.err = p, 0, nil
 	err := s.raw.Read(s.read.try)
 	s.read.p = nil
 	if err == nil {

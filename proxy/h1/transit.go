@@ -64,7 +64,6 @@ type transit struct {
 	status   int // that the client was told; 0 before
 	refused  string
 	closes   bool // the connection ends with the answer
-	long     bool // the answer is
 	answers  bool // the answer of our own is on behalf of a release
 	retried  bool
 	replayed bool
@@ -80,6 +79,7 @@ type transit struct {
 	totalDue  due
 	watchDue  due         // then the client is watched
 	waiting   atomic.Bool // for the client's body: the module need not say anything
+	long      atomic.Bool // the answer is
 
 	ctx       lazy
 	mu        sync.Mutex // never held while anything is read or written
@@ -184,6 +184,7 @@ func (t *transit) begin(exchange proxy.Exchange, n int) {
 	t.mu.Lock()
 	t.attempt = a
 	t.mu.Unlock()
+	t.hush(false)
 	if t.asked { // a replay
 		t.tap = nil
 		if t.kept != nil {
@@ -247,7 +248,7 @@ func (t *transit) try(exchange proxy.Exchange, n int) (end ending, next proxy.Ex
 		t.outcome.Class, t.outcome.Err = proxy.ClassTransport, err
 		return goesOn, exchange
 	}
-	t.hush()
+	t.hush(true)
 	t.outcome.Wait = t.wait()
 	if err == nil {
 		if err = t.check(res); taken { // at the same moment

@@ -25,7 +25,8 @@ func (t *transit) tunnel(res *wire.Response) ending {
 	t.e.counters.tunnels.Add(1)
 	defer t.e.counters.tunnels.Add(-1)
 	t.stopWatch()
-	t.long, t.closes = true, true
+	t.long.Store(true)
+	t.closes = true
 	t.totalDue.met()
 	protocol := res.Upgrade
 	t.switchProtocols(res)

@@ -2,6 +2,8 @@ package conformance_test
 
 import (
 	"fmt"
+	"io"
+	"log"
 	"os"
 	"testing"
 
@@ -26,6 +28,7 @@ var engines = []struct {
 var engine = engines[0]
 
 func TestMain(m *testing.M) {
+	log.SetOutput(io.Discard) // net/http's transport speaks there
 	failed := 0
 	for _, engine = range engines {
 		fmt.Println("on the engine", engine.name)

@@ -51,7 +51,7 @@ func (t *transit) apologise() ending {
 			p = page.Of(408, "", "")
 		}
 	}
-	t.answers = class != proxy.ClassHost // which is not the release's answer in any sense
+	t.excuses = class != proxy.ClassHost // which is not the release's answer in any sense
 	return t.say(p)
 }
 
@@ -80,7 +80,7 @@ func (t *transit) say(p page.Page) ending {
 // appendPage appends the head of a page, but for its end, and gives the body.
 func (t *transit) appendPage(p page.Page) (body []byte) {
 	t.o = t.e.date.append(wire.AppendStatus(t.out.b[:0], p.Status), time.Now())
-	if t.answers {
+	if t.excuses {
 		t.o = t.appendRelease(t.o)
 	}
 	t.o = wire.AppendField(t.o, "X-Request-Id", t.request.ID)

@@ -64,7 +64,7 @@ type transit struct {
 	status   int // that the client was told; 0 before
 	refused  string
 	closes   bool // the connection ends with the answer
-	answers  bool // the answer of our own is on behalf of a release
+	excuses  bool // the answer of our own is for a release's
 	retried  bool
 	replayed bool
 
@@ -87,6 +87,8 @@ type transit struct {
 	cutting   time.Time  // deadline of the client's connection; zero for none
 	gone      bool       // the client is
 	leaving   bool       // a long answer is to come to its end
+	headed    bool       // the head of the final answer has come
+	severed   bool       // both ends of a tunnel were ended
 	watch     *watch     // nil where nobody watches the client
 	watches   bool       // somebody may
 	follows   bool       // leaving is looked at while the module is waited for
@@ -121,6 +123,7 @@ func newTransit(c *conn) *transit {
 		Remote: peer.Addr, Client: t.client.Addr, Secure: t.client.Secure, ID: t.client.ID, Cancel: t.cutOff, GoAway: t.goAway}
 	if head.Framing == wire.Chunked || head.Length > 0 {
 		t.body = newIncoming(t)
+		head.Upgrade = "" // who wants to change the protocol sends no body
 	}
 	t.closes = head.Close
 	t.taking.from = c.written.Load()
@@ -182,7 +185,7 @@ func (t *transit) begin(exchange proxy.Exchange, n int) {
 	}
 	a.t = t
 	t.mu.Lock()
-	t.attempt = a
+	t.attempt, t.headed = a, false
 	t.mu.Unlock()
 	t.hush(false)
 	if t.asked { // a replay
@@ -318,11 +321,35 @@ func (t *transit) replay(res *wire.Response, err error) proxy.Exchange {
 func (t *transit) sent() {
 	now := time.Now()
 	at := t.e.on(now)
-	if t.times.Answer > 0 {
-		t.answerDue.set(at + int64(t.times.Answer))
-	}
+	t.owes(at)
 	t.sentAt.Store(at)
 	t.exchange.Sent(now)
+}
+
+// owes says that the module has all it will get of the request: from now on it has its
+// time for the answer, unless that has come already.
+func (t *transit) owes(now int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.times.Answer > 0 && !t.headed {
+		t.answerDue.set(now + int64(t.times.Answer))
+	}
+}
+
+// answers notes that the head of the final answer has come; it reports whether that was in
+// time.
+func (t *transit) answers() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.headed = true
+	return t.answerDue.met()
+}
+
+// isHeaded reports whether an answer has come.
+func (t *transit) isHeaded() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.headed
 }
 
 // wait is the time since then; 0 before.

@@ -98,9 +98,9 @@ func (t *transit) splice(down, up *passage) {
 	if down.parted {
 		wait = farewellPatience
 	}
-	c.readDue.set(t.e.after(wait))
+	timer := time.AfterFunc(wait, t.sever)
 	<-over
-	c.readDue.met()
+	timer.Stop()
 	t.outcome.BytesIn, t.outcome.BytesOut = up.n, down.n
 	cause := t.attempt.why()
 	switch {
@@ -113,8 +113,14 @@ func (t *transit) splice(down, up *passage) {
 
 // sever ends both copies.
 func (t *transit) sever() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.attempt.link == nil {
+		return
+	}
+	t.severed = true
 	_ = t.c.SetDeadline(past)
-	_ = t.link.SetDeadline(past)
+	_ = t.attempt.link.SetDeadline(past)
 }
 
 // through copies until from ends, and then ends to.
@@ -189,7 +195,7 @@ func (t *transit) turn(p *passage, err error, limit func(time.Time) error) bool 
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.leaving || t.attempt.cause != nil || t.ctx.ended() != nil {
+	if !t.leaving || t.severed || t.attempt.cause != nil || t.ctx.ended() != nil {
 		return false
 	}
 	p.turned = true

@@ -142,7 +142,7 @@ func (t *transit) upload(up *upload, l *link, a *attempt) bool {
 			piece = t.appendEnd(piece)
 		}
 		if len(piece) > 0 && !t.give(l, piece) {
-			t.answerDue.set(t.e.after(t.times.Answer)) // it may have answered, and closed
+			t.owes(t.e.now()) // it may have answered, and closed
 			return false
 		}
 		if err == io.EOF {
@@ -164,9 +164,11 @@ func (t *transit) frame(b []byte, n int) []byte {
 	return append(b[at:chunkRoom+n], "\r\n"...)
 }
 
-// give writes to the module, which must take it in time.
+// give writes to the module, which must take it in time until it has answered.
 func (t *transit) give(l *link, p []byte) bool {
-	t.takeDue.set(t.e.after(t.times.Answer))
+	if !t.isHeaded() {
+		t.takeDue.set(t.e.after(t.times.Answer))
+	}
 	_, err := l.Write(p)
 	return t.takeDue.met() && err == nil
 }

@@ -79,9 +79,12 @@ func (t *transit) send(composed *bool) error {
 	case err != nil && n == 0 && t.link.used:
 		return errDead
 	case err != nil:
-		t.answerDue.set(t.e.after(t.times.Answer)) // it may have answered, and closed
+		t.owes(t.e.now()) // it may have answered, and closed
 	case whole:
 		t.sent()
+		if t.body != nil {
+			t.mayWatch()
+		}
 	default:
 		t.startUpload()
 	}
@@ -100,7 +103,7 @@ func (t *transit) awaitHead() (*wire.Response, error) {
 			t.r += n
 			switch {
 			case n > 0 && (res.Status >= 200 || res.Status == 101):
-				if !t.answerDue.met() {
+				if !t.answers() {
 					return nil, proxy.ErrTimeout
 				}
 				return res, nil
@@ -118,18 +121,20 @@ func (t *transit) awaitHead() (*wire.Response, error) {
 }
 
 // unanswered is what it means that the module's connection ended with err before its
-// answer. A unix socket that is closed with something unread is reset: then nobody has
-// read the whole of a head that came in one piece, and nobody has begun with it.
+// answer. A unix socket that is closed with something unread is reset, and so is one that
+// nobody has accepted: then nobody has read the whole of a request that is but a head, and
+// nobody has begun with it.
 func (t *transit) unanswered(err error) error {
-	unread := t.link.used && t.link.local && t.body == nil && t.w == 0 && t.informed == 0 &&
-		errors.Is(err, syscall.ECONNRESET)
+	nothing := t.link.local && t.body == nil && t.w == 0 && t.informed == 0
 	switch {
-	case unread && t.attempt.why() == nil:
-		return errDead
 	case err == io.EOF:
 		return io.ErrUnexpectedEOF
+	case !nothing || !errors.Is(err, syscall.ECONNRESET) || t.attempt.why() != nil:
+		return err
+	case t.link.used:
+		return errDead
 	}
-	return err
+	return &dialError{err}
 }
 
 // readLink reads more of what the module says; something, or an error.

@@ -120,7 +120,7 @@ func TestLimitOfAnAddressHoldsForTheClientBehindAProxy(t *testing.T) {
 func TestTLSFollowsAnIntroduction(t *testing.T) {
 	h := newHouse(t, front.Config{})
 	authority := newAuthority(t)
-	addr := h.listen(front.Options{Proxies: guard.NewTrust(loopback), TLS: &tls.Config{Certificates: []tls.Certificate{authority.issue("a.test")}}})
+	addr := h.listen(front.Options{Proxies: guard.NewTrust(loopback), TLS: serverTLS(authority)})
 	inner := dial(t, addr)
 	conn := tls.Client(&introducing{Conn: inner, header: v2(0x21, 0x11, client4)}, &tls.Config{RootCAs: authority.pool, ServerName: "a.test"})
 	if r := mustAsk(t, conn, "/"); r.Address != "203.0.113.7:4711" || !r.Secure || r.Name != "a.test" {

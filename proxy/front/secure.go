@@ -15,7 +15,8 @@ import (
 // handshakeRecord is the first byte that a client sends of TLS.
 const handshakeRecord = 0x16
 
-// secure does the TLS handshake; no engine where the connection is to be closed.
+// secure waits for a TLS handshake, and does it; no engine where the connection is to be
+// closed.
 func (a *arrival) secure() (net.Conn, interface{ Serve(*proxy.Conn) }) {
 	if len(a.early) == 0 {
 		if err := a.more(); err != nil {
@@ -23,13 +24,18 @@ func (a *arrival) secure() (net.Conn, interface{ Serve(*proxy.Conn) }) {
 			return nil, nil
 		}
 	}
-	if a.early[0] != handshakeRecord {
-		a.f.counters.noHandshake.Add(1)
-		if looksLikeHTTP(a.early) {
-			a.correct()
-		}
-		return nil, nil
+	if a.early[0] == handshakeRecord {
+		return a.shakeHands()
 	}
+	a.f.counters.noHandshake.Add(1)
+	if looksLikeHTTP(a.early) {
+		a.correct()
+	}
+	return nil, nil
+}
+
+// shakeHands is apart, so that who waits does it on a small stack.
+func (a *arrival) shakeHands() (net.Conn, interface{ Serve(*proxy.Conn) }) {
 	conn := tls.Server(&prefixed{Conn: a.conn, early: a.early}, a.door.secured)
 	a.early = nil
 	// For who is asked for a certificate, and may have to wait for it.

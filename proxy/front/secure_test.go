@@ -23,7 +23,7 @@ import (
 func TestProtocolIsChosenInTheHandshake(t *testing.T) {
 	h := newHouse(t, front.Config{})
 	authority := newAuthority(t)
-	addr := h.listen(front.Options{TLS: &tls.Config{Certificates: []tls.Certificate{authority.issue("a.test")}}})
+	addr := h.listen(front.Options{TLS: serverTLS(authority)})
 	for _, c := range []struct {
 		offered      []string
 		chosen, want string
@@ -52,7 +52,7 @@ func TestProtocolIsChosenInTheHandshake(t *testing.T) {
 func TestOldTLSAndWeakSuitesAreRefused(t *testing.T) {
 	h := newHouse(t, front.Config{})
 	authority := newAuthority(t)
-	addr := h.listen(front.Options{TLS: &tls.Config{Certificates: []tls.Certificate{authority.issue("a.test")}}})
+	addr := h.listen(front.Options{TLS: serverTLS(authority)})
 	for name, cfg := range map[string]*tls.Config{
 		"TLS 1.1":            {MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11},
 		"a CBC suite":        {MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}},
@@ -78,7 +78,7 @@ func TestOldTLSAndWeakSuitesAreRefused(t *testing.T) {
 func TestPlainHTTPOnATLSPortIsToldSo(t *testing.T) {
 	h := newHouse(t, front.Config{})
 	authority := newAuthority(t)
-	addr := h.listen(front.Options{TLS: &tls.Config{Certificates: []tls.Certificate{authority.issue("a.test")}}})
+	addr := h.listen(front.Options{TLS: serverTLS(authority)})
 	conn := dial(t, addr)
 	// With a body that is longer than anybody reads, and a client that ends after it.
 	if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20000\r\n\r\n"+strings.Repeat("x", 20_000)); err != nil {

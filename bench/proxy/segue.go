@@ -8,6 +8,7 @@ import (
 	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/balance"
 	"github.com/segue-run/segue/proxy/front"
+	"github.com/segue-run/segue/proxy/h1"
 	"github.com/segue-run/segue/proxy/nethttp"
 	"github.com/segue-run/segue/proxy/route"
 )
@@ -36,7 +37,7 @@ func serveSegue(ctx context.Context, address, socket string) error {
 		return err
 	}
 	cfg := proxy.Config{Director: pool}
-	f := front.New(front.Config{H1: nethttp.New(cfg), H2: nethttp.New(cfg)})
+	f := front.New(front.Config{H1: h1.New(cfg), H2: nethttp.New(cfg)})
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return err

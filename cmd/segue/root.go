@@ -66,6 +66,7 @@ func addGroups(root *cobra.Command) {
 		{"Look:", []*cobra.Command{lsCommand(), showCommand(), historyCommand(), eventsCommand(), auditCommand(), infoCommand()}},
 		{"Steer a rollout under way:", []*cobra.Command{promoteCommand(), pauseCommand(), resumeCommand(), approveCommand(), abortCommand()}},
 		{"Change what serves:", []*cobra.Command{rollbackCommand(), revokeCommand(), rmCommand()}},
+		{"Close and open a module:", []*cobra.Command{holdCommand(), maintenanceCommand(), openCommand()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
 		for _, cmd := range group.commands {

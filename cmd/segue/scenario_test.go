@@ -25,6 +25,7 @@ var scenarios = map[string]func(rt *apitest.Runtime){
 		rt.Put(takenBack("4 of 10 requests failed\x1b[2J"))
 	},
 	"in trouble":      inTrouble,
+	"of doors":        ofDoors,
 	"of noon":         ofNoon,
 	"waiting":         waiting,
 	"on trial":        onTrial,
@@ -91,6 +92,18 @@ func takenBack(reason string) module.Status {
 	return module.Status{
 		Name: "hello", State: module.Active, Stable: s, Rollout: r,
 		Releases: []module.ReleaseStatus{{Version: "2.0.0", Digest: digestOf("b"), State: module.Quarantined, Since: r.Ended, Reason: reason}, *s},
+	}
+}
+
+// ofDoors is a runtime with one module held, one in maintenance, and one open.
+func ofDoors(rt *apitest.Runtime) {
+	now := time.Now()
+	for name, door := range map[string]*module.Door{
+		"hello": nil,
+		"shop":  {State: module.DoorMaintenance, Since: now.Add(-2 * time.Hour), Actor: "user:ann", Message: "Back at noon.\x1b[2J", RetryAfter: manifest.Duration(5 * time.Minute)},
+		"mail":  {State: module.DoorHeld, Since: now.Add(-3*time.Minute - 5*time.Second), Until: now.Add(7 * time.Minute), Actor: "user:bob"},
+	} {
+		rt.Put(module.Status{Name: name, State: module.Active, Stable: stable(now.Add(-50 * time.Hour)), Door: door})
 	}
 }
 

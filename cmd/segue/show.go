@@ -53,6 +53,7 @@ func showModule(w io.Writer, m module.Status) {
 		fmt.Fprintf(w, "  %s", printable(routes(m, len(m.Routes))))
 	}
 	fmt.Fprint(w, "\n\n")
+	showDoor(w, m)
 	if text := trouble(m.Stable); text != "" {
 		fmt.Fprintf(w, "  stable %s %s\n", printable(m.Stable.Version), printable(text))
 		helps := fmt.Sprintf("segue rollback %s, or deploy another release", m.Name)

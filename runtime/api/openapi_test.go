@@ -100,7 +100,7 @@ func TestTheDocumentDescribesExactlyTheTypes(t *testing.T) {
 		module.Status{}, module.ReleaseStatus{}, module.Member{}, module.RolloutStatus{}, module.Sample{}, module.StepSample{}, module.PhaseTime{},
 		module.Waiting{}, module.Evidence{}, module.Sign{}, module.Preview{}, module.Comparison{}, module.Difference{}, module.Usage{}, module.Queued{}, module.Displaced{},
 		module.Event{}, module.AuditRecord{}, module.Actor{}, manifest.Route{},
-		module.Sandbox{}, module.Layer{}, module.Denial{}, module.Fall{}, module.Grants{}, manifest.Permissions{}, manifest.Quotas{},
+		module.Sandbox{}, module.Layer{}, module.Denial{}, module.Fall{}, module.Grants{}, module.Door{}, manifest.Permissions{}, manifest.Quotas{},
 	}
 	for _, v := range types {
 		typ := reflect.TypeOf(v)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -66,6 +65,7 @@ type host struct {
 	engine    *rollout.Engine
 	intake    *intake
 	traffic   *traffic
+	doors     *doors
 	entrance  *entrance
 	api       *api.Server
 
@@ -127,6 +127,9 @@ func (h *host) open(ctx context.Context) error {
 	if err := h.engine.Load(ctx); err != nil {
 		return &module.Error{Kind: module.Internal, Field: "state", Value: h.cfg.StateDir, Err: err,
 			Hint: "restore the state directory from a copy, or use another segue that can read it"}
+	}
+	if err := h.openDoors(ctx); err != nil {
+		return err
 	}
 	return h.refuseUnknown(ctx)
 }
@@ -234,15 +237,6 @@ func (h *host) openLogs(ctx context.Context, store *state.Store) (*state.Bucket,
 		Socket: h.socket(), Address: h.cfg.Admin, ConnContext: access.ConnContext,
 		Actor: actorOf})
 	return bucket, err
-}
-
-// actorOf says who asks for a change over the local socket.
-func actorOf(r *http.Request) (module.Actor, error) {
-	actor, ok := access.ActorFrom(r.Context())
-	if !ok {
-		return module.Actor{}, &module.Error{Kind: module.Denied, Msg: "nobody is known at the other end of this connection"}
-	}
-	return actor, nil
 }
 
 // openParts builds what runs modules and brings them traffic.

@@ -63,21 +63,23 @@ func (t *traffic) retainGroupLocked(name string, m *routed) {
 		return
 	}
 	s := groupSampleOf(m.group.Stats())
-	s.Waiting = 0
+	s.Waiting, s.Held, s.Door = 0, 0, ""
 	t.gone[name] = s.Plus(sum)
 }
 
 func groupSampleOf(stats balance.GroupStats) telemetry.GroupSample {
 	return telemetry.GroupSample{Module: stats.Module, Waiting: stats.Waiting, Waited: stats.Waited, Refused: stats.Refused,
-		Spilled: stats.Spilled, Previewed: stats.Previewed, Shield: map[string]uint64{
-			"replayed": stats.Shield.Replayed, "rescued": stats.Shield.Rescued, "over-budget": stats.Shield.OverBudget,
-			"unkept": stats.Shield.Unkept, "uncovered": stats.Shield.Uncovered}}
+		Spilled: stats.Spilled, Previewed: stats.Previewed, Door: string(stats.Door), Held: stats.Held, EverHeld: stats.EverHeld, Closed: stats.Closed,
+		Retry: map[string]uint64{"retried": stats.Retry.Retried, "rescued": stats.Retry.Rescued, "over-budget": stats.Retry.OverBudget},
+		Shield: map[string]uint64{
+			"replayed": stats.Shield.Replayed, "recalled": stats.Shield.Recalled, "rescued": stats.Shield.Rescued,
+			"over-budget": stats.Shield.OverBudget, "unkept": stats.Shield.Unkept, "uncovered": stats.Shield.Uncovered}}
 }
 
 // retainLocked keeps the counts of a release that goes.
 func (t *traffic) retainLocked(made *balance.Release) {
 	s := sampleOf(made.Stats())
-	s.InFlight = 0
+	s.InFlight, s.Targets = 0, nil
 	key := [2]string{s.Module, s.Version}
 	sum, known := t.totals[key]
 	if !known {
@@ -91,7 +93,15 @@ func (t *traffic) retainLocked(made *balance.Release) {
 
 func sampleOf(stats balance.ReleaseStats) telemetry.TargetSample {
 	s := telemetry.TargetSample{Module: stats.Labels.Module, Version: stats.Labels.Version, InFlight: int64(stats.InFlight),
-		Requests: map[string]uint64{}}
+		Requests: map[string]uint64{}, BytesIn: uint64(stats.BytesIn), BytesOut: uint64(stats.BytesOut), Rescued: stats.Rescued, Targets: map[string]int{}}
+	for _, one := range stats.Targets {
+		standing := string(one.Standing)
+		if one.State != balance.TargetReady {
+			standing = string(one.State)
+		}
+		s.Targets[standing]++
+		s.Ejected += one.Ejected
+	}
 	for class, n := range stats.Classes {
 		s.Requests[proxy.Class(class).String()] = n
 	}

@@ -37,6 +37,7 @@ type traffic struct {
 	releases map[*balance.Release]struct{}
 	totals   map[[2]string]telemetry.TargetSample // of targets that are gone, by module and version
 	gone     map[string]telemetry.GroupSample     // of modules that were taken out
+	doors    map[string]module.Door               // that are closed, of modules in the routes or not
 }
 
 // routed is a module that is in the routes.
@@ -54,7 +55,7 @@ var _ rollout.Traffic = (*traffic)(nil)
 
 func newTraffic(secret *sticky.Secret, log *zap.Logger) *traffic {
 	return &traffic{pool: &balance.Pool{}, secret: secret, log: log.Named("traffic"), modules: map[string]*routed{},
-		releases: map[*balance.Release]struct{}{}, totals: map[[2]string]telemetry.TargetSample{}, gone: map[string]telemetry.GroupSample{}}
+		releases: map[*balance.Release]struct{}{}, totals: map[[2]string]telemetry.TargetSample{}, gone: map[string]telemetry.GroupSample{}, doors: map[string]module.Door{}}
 }
 
 // target is a balance.Release of one instance, with what a rollout wants of it. A crew's
@@ -147,6 +148,9 @@ func (t *traffic) Split(name string, s rollout.Split) error {
 		now.group, now.ring = old.group, old.ring
 	} else {
 		now.group = balance.NewGroup(balance.GroupConfig{Module: name})
+		if door, closed := t.doors[name]; closed {
+			t.hangLocked(now.group, door)
+		}
 	}
 	split, err := t.splitOfLocked(name, s, now)
 	if err != nil {

@@ -63,6 +63,8 @@ type Status struct {
 	Rollout *RolloutStatus `json:"rollout"`
 	// Queued is the release that waits for the rollout's end.
 	Queued *Queued `json:"queued,omitempty"`
+	// Door is what keeps its requests out; nil where it is open.
+	Door *Door `json:"door,omitempty"`
 	// Grants are what operators have approved for it; nil where that is nothing.
 	Grants *Grants `json:"grants,omitempty"`
 	// Releases are all that is known, newest decision first.

@@ -149,6 +149,29 @@ func (c *Client) Remove(ctx context.Context, o api.Order) error {
 	return c.change(ctx, http.MethodDelete, o, "")
 }
 
+// SetDoor holds the module's requests, refuses them for maintenance, or lets them in again.
+func (c *Client) SetDoor(ctx context.Context, o api.DoorOrder) error {
+	path, err := modulePath(o.Module)
+	if err != nil {
+		return err
+	}
+	verb := map[module.DoorState]string{module.DoorHeld: "/hold", module.DoorMaintenance: "/maintenance", module.DoorOpen: "/open"}[o.State]
+	query := url.Values{}
+	for name, d := range map[string]time.Duration{"for": o.For, "retry_after": o.RetryAfter} {
+		if d != 0 {
+			query.Set(name, d.String())
+		}
+	}
+	if o.Message != "" {
+		query.Set("message", o.Message)
+	}
+	req, err := c.request(ctx, http.MethodPost, path+verb, query, nil)
+	if err != nil {
+		return err
+	}
+	return c.do(req, nil)
+}
+
 // Rollouts are the module's newest limit rollouts that are kept, newest first; 0 for
 // all of them.
 func (c *Client) Rollouts(ctx context.Context, name string, limit int) ([]module.RolloutStatus, error) {

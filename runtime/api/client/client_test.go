@@ -63,6 +63,31 @@ func TestReadsComeBackAsTheyWere(t *testing.T) {
 	}
 }
 
+func TestAnOrderForADoorArrivesAsItWasGiven(t *testing.T) {
+	var got api.DoorOrder
+	rt := &apitest.Runtime{OnDoor: func(o api.DoorOrder) error { got = o; return nil }}
+	rt.Put(module.Status{Name: "hello"})
+	c := connected(t, rt)
+	for _, want := range []api.DoorOrder{
+		{State: module.DoorHeld}, {State: module.DoorHeld, For: 1500 * time.Millisecond}, {State: module.DoorOpen},
+		{State: module.DoorMaintenance, For: time.Hour, Message: "a&b=c d", RetryAfter: time.Minute},
+	} {
+		want.Module = "hello"
+		if err := c.SetDoor(t.Context(), want); err != nil {
+			t.Errorf("%+v: %v", want, err)
+		}
+		want.Actor = apitest.Root
+		if got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+	for _, name := range []string{"nobody", "../hello"} {
+		if err := c.SetDoor(t.Context(), api.DoorOrder{Module: name, State: module.DoorOpen}); module.KindOf(err) != module.NotFound {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestVerbsReachTheirModule(t *testing.T) {
 	var asked []string
 	var orders []api.Order

@@ -63,7 +63,7 @@ func addGroups(root *cobra.Command) {
 		commands []*cobra.Command
 	}{
 		{"Start:", []*cobra.Command{runCommand(), deployCommand(), inspectCommand(), doctorCommand()}},
-		{"Look:", []*cobra.Command{lsCommand(), showCommand(), historyCommand(), eventsCommand(), auditCommand(), infoCommand()}},
+		{"Look:", []*cobra.Command{lsCommand(), showCommand(), routesCommand(), historyCommand(), eventsCommand(), auditCommand(), infoCommand()}},
 		{"Steer a rollout under way:", []*cobra.Command{promoteCommand(), pauseCommand(), resumeCommand(), approveCommand(), abortCommand()}},
 		{"Change what serves:", []*cobra.Command{rollbackCommand(), revokeCommand(), rmCommand()}},
 		{"Close and open a module:", []*cobra.Command{holdCommand(), maintenanceCommand(), openCommand()}},

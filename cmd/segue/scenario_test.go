@@ -21,6 +21,7 @@ var scenarios = map[string]func(rt *apitest.Runtime){
 	"without modules": func(*apitest.Runtime) {},
 	"shifting":        shifting,
 	"of several":      ofSeveral,
+	"with routes":     routed,
 	"after a rollback": func(rt *apitest.Runtime) {
 		rt.Put(takenBack("4 of 10 requests failed\x1b[2J"))
 	},
@@ -34,6 +35,16 @@ var scenarios = map[string]func(rt *apitest.Runtime){
 	"that queues":     func(rt *apitest.Runtime) { rt.OnDeploy = queue(rt) },
 	"that takes all":  func(rt *apitest.Runtime) { rt.OnDeploy = take(rt) },
 	"with quarantine": func(rt *apitest.Runtime) { rt.OnDeploy = quarantine },
+}
+
+func routed(rt *apitest.Runtime) {
+	rt.Served = []module.RouteStatus{
+		{Module: "shop", Host: "shop.example.com", Path: "/"},
+		{Module: "hello", Host: "*.example.com", Path: "/api", Methods: []string{"GET", "POST"}, Headers: map[string]string{"x-version": "2", "x-beta": manifest.AnyValue},
+			Strip: true, Timeouts: map[string]string{"answer": "30s", "idle": "none"}, MaxBody: 10 << 20, Limits: manifest.Limits{Rate: manifest.Rate{Requests: 100, Per: time.Second}, Concurrent: 20}},
+		{Module: "hello", Host: "next.example.com", Path: "/api", Preview: true},
+		{Module: "hello", Path: "/hello"},
+	}
 }
 
 func digestOf(c string) module.Digest { return module.Digest(strings.Repeat(c, 64)) }

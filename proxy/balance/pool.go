@@ -161,14 +161,6 @@ func (p *Pool) Groups() []*Group {
 	})
 }
 
-// Routes give each route that is served, in the order of route.Table.All.
-func (p *Pool) Routes() []route.Entry {
-	if now := p.current.Load(); now != nil {
-		return now.table.Entries()
-	}
-	return nil
-}
-
 // Limited counts what limits have refused of the module's requests, also of one that is
 // gone.
 func (p *Pool) Limited(module string) LimitStats {

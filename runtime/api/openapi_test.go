@@ -99,7 +99,8 @@ func TestTheDocumentDescribesExactlyTheTypes(t *testing.T) {
 		api.ModuleList{}, api.RolloutList{}, api.EventList{}, api.AuditList{}, api.Health{}, api.Info{}, api.Problem{},
 		module.Status{}, module.ReleaseStatus{}, module.Member{}, module.RolloutStatus{}, module.Sample{}, module.StepSample{}, module.PhaseTime{},
 		module.Waiting{}, module.Evidence{}, module.Sign{}, module.Preview{}, module.Comparison{}, module.Difference{}, module.Usage{}, module.Queued{}, module.Displaced{},
-		module.Event{}, module.AuditRecord{}, module.Actor{}, manifest.Route{},
+		module.Event{}, module.AuditRecord{}, module.Actor{}, manifest.Route{}, manifest.Timeouts{}, manifest.Limits{},
+		api.RouteList{}, module.RouteStatus{},
 		module.Sandbox{}, module.Layer{}, module.Denial{}, module.Fall{}, module.Grants{}, module.Door{}, manifest.Permissions{}, manifest.Quotas{},
 	}
 	for _, v := range types {

@@ -42,6 +42,7 @@ func (s *Server) Routes() []Route {
 		{http.MethodPost, "/v1/modules/{name}/open", true, s.door(module.DoorOpen)},
 		{http.MethodGet, "/v1/modules/{name}/rollouts", false, s.rollouts},
 		{http.MethodGet, "/v1/modules/{name}/rollouts/{id}", false, s.rollout},
+		{http.MethodGet, "/v1/routes", false, s.routes},
 		{http.MethodPost, "/v1/deploy", true, s.deploy},
 		{http.MethodGet, "/v1/events", false, s.events},
 		{http.MethodGet, "/v1/audit", false, s.audit},

@@ -19,6 +19,10 @@ type Runtime interface {
 	// Module is one module; module.NotFound if there is none of that name.
 	Module(ctx context.Context, name string) (module.Status, error)
 
+	// Routes are those that are served, by host, path, and the order in which they are
+	// asked; those of previews where the one who asks could change things.
+	Routes(ctx context.Context) ([]module.RouteStatus, error)
+
 	// Deploy offers an executable. It returns when the offer is accepted and its
 	// rollout has begun, or is refused. Where the same bytes already serve or are
 	// already on their way it answers the rollout that brought or brings them. Of a

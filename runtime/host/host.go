@@ -158,6 +158,7 @@ func (h *host) openTraffic() error {
 		return err
 	}
 	h.traffic = newTraffic(secret, h.opts.Logger)
+	h.traffic.terms = h.cfg
 	h.closes(func() error { h.traffic.close(); return nil })
 	return nil
 }

@@ -48,6 +48,12 @@ func (r runtime) Module(ctx context.Context, name string) (module.Status, error)
 	return status, nil
 }
 
+// Routes tells of previews to those alone who could change things.
+func (r runtime) Routes(ctx context.Context) ([]module.RouteStatus, error) {
+	_, known := access.ActorFrom(ctx)
+	return r.traffic.routes(known), nil
+}
+
 func (r runtime) Deploy(ctx context.Context, actor module.Actor, in api.DeployInput) (module.RolloutStatus, error) {
 	if err := access.Authorize(actor, "deploy"); err != nil {
 		return module.RolloutStatus{}, err

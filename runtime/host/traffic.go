@@ -3,7 +3,6 @@ package host
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -11,8 +10,8 @@ import (
 
 	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/balance"
-	"github.com/segue-run/segue/proxy/route"
 	"github.com/segue-run/segue/proxy/sticky"
+	"github.com/segue-run/segue/runtime/config"
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/policy"
 	"github.com/segue-run/segue/runtime/rollout"
@@ -31,6 +30,7 @@ type traffic struct {
 	secret  *sticky.Secret
 	log     *zap.Logger
 	copying sync.WaitGroup // mirrors that are being closed
+	terms   config.Config  // what routes are held to
 
 	mu       sync.Mutex // held while the pool is changed
 	modules  map[string]*routed
@@ -38,6 +38,7 @@ type traffic struct {
 	totals   map[[2]string]telemetry.TargetSample // of targets that are gone, by module and version
 	gone     map[string]telemetry.GroupSample     // of modules that were taken out
 	doors    map[string]module.Door               // that are closed, of modules in the routes or not
+	listed   []listed                             // the routes that are served
 }
 
 // routed is a module that is in the routes.
@@ -260,29 +261,4 @@ func (t *traffic) Remove(name string) {
 	}
 	delete(t.modules, name)
 	_ = t.publishLocked() // fewer routes never conflict
-}
-
-// publishLocked makes the modules' routes and groups what the pool serves.
-func (t *traffic) publishLocked() error {
-	var entries, previews []route.Entry
-	groups := make([]*balance.Group, 0, len(t.modules))
-	for name, m := range t.modules {
-		groups = append(groups, m.group)
-		for _, r := range m.routes {
-			entries = append(entries, route.Entry{Host: r.Host, Path: r.Path, Module: name})
-			if m.preview != "" {
-				previews = append(previews, route.Entry{Host: m.preview, Path: r.Path, Module: name})
-			}
-		}
-	}
-	table, err := route.Build(slices.Concat(entries, previews))
-	if _, conflict := errors.AsType[*route.ConflictError](err); conflict && len(previews) > 0 {
-		// A preview must not keep anything from its traffic.
-		t.log.Error("preview hosts lead nowhere until they differ", zap.Error(err))
-		table, err = route.Build(entries)
-	}
-	if err != nil {
-		return fmt.Errorf("build the route table: %w", err)
-	}
-	return t.pool.Set(table, groups...)
 }

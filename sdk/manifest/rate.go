@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -37,6 +38,12 @@ func (r Rate) Every() time.Duration {
 		return 0
 	}
 	return r.Per / time.Duration(r.Requests)
+}
+
+// Pace is the rate as the time between two requests, and how many may come at once: burst,
+// or as many as the rate names where that is 0.
+func (r Rate) Pace(burst int) (every time.Duration, most int) {
+	return r.Every(), cmp.Or(burst, r.Requests)
 }
 
 // String is "100/s"; empty where it is unset.

@@ -57,8 +57,10 @@ func TestARouteSaysWhichRequestsItTakesAndWhatHoldsForThem(t *testing.T) {
 			t.Errorf("it is written %q, want %q", got, text)
 		}
 	}
-	if got := m.Routes[2].Limits.Rate.Every(); got != 20*time.Second {
-		t.Errorf("3/m is one each %s", got)
+	for burst, want := range map[int]int{0: 3, 7: 7} {
+		if every, most := m.Routes[2].Limits.Rate.Pace(burst); every != 20*time.Second || most != want {
+			t.Errorf("3/m with a burst of %d is one each %s, and %d at once", burst, every, most)
+		}
 	}
 }
 

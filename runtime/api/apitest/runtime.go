@@ -36,6 +36,8 @@ type Runtime struct {
 	OnDoor func(o api.DoorOrder) error
 	// Past are the rollouts of every module that are over, newest first.
 	Past []module.RolloutStatus
+	// Served is what Routes answers.
+	Served []module.RouteStatus
 	// FollowErr ends every Follow after the history; nil follows on.
 	FollowErr error
 	// NotReady is what Ready answers.
@@ -85,6 +87,9 @@ func (r *Runtime) Modules(context.Context) ([]module.Status, error) {
 		return cmp.Compare(a.Name, b.Name)
 	}), nil
 }
+
+// Routes implements api.Runtime.
+func (r *Runtime) Routes(context.Context) ([]module.RouteStatus, error) { return r.Served, nil }
 
 // Module implements api.Runtime.
 func (r *Runtime) Module(_ context.Context, name string) (module.Status, error) {

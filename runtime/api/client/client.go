@@ -109,6 +109,12 @@ func (c *Client) Module(ctx context.Context, name string) (module.Status, error)
 	return get[module.Status](ctx, c, path, nil)
 }
 
+// Routes are all routes that are served, in the order in which they are asked.
+func (c *Client) Routes(ctx context.Context) ([]module.RouteStatus, error) {
+	list, err := get[api.RouteList](ctx, c, "/v1/routes", nil)
+	return list.Routes, err
+}
+
 // Promote finishes the module's rollout now.
 func (c *Client) Promote(ctx context.Context, o api.Order) error {
 	return c.change(ctx, http.MethodPost, o, "/promote")

@@ -63,12 +63,11 @@ func newProxy(t *testing.T, cfg front.Config) string {
 	module.Start()
 	t.Cleanup(module.Close)
 	var dialer net.Dialer
-	target := balance.NewTarget(balance.TargetConfig{
-		Labels: proxy.Labels{Module: "hello", Version: "1.0.0", Instance: "i"},
-		Dial:   func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "unix", l.Addr().String()) },
-	})
+	release := balance.NewRelease(balance.ReleaseConfig{Labels: proxy.Labels{Module: "hello", Version: "1.0.0"}})
+	release.Add(balance.TargetConfig{Instance: "i",
+		Dial: func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "unix", l.Addr().String()) }})
 	group := balance.NewGroup(balance.GroupConfig{Module: "hello"})
-	if err := group.Apply(balance.Split{Shares: []balance.Share{{Target: target, Weight: balance.Full, Stable: true}}}); err != nil {
+	if err := group.Apply(balance.Split{Shares: []balance.Share{{Release: release, Weight: balance.Full, Stable: true}}}); err != nil {
 		t.Fatal(err)
 	}
 	table, err := route.Build([]route.Entry{{Path: "/", Module: "hello"}})

@@ -222,3 +222,17 @@ func TestTheEndOfTheHostWaitsForNoLongAnswer(t *testing.T) {
 		}
 	})
 }
+
+func TestModulesAreToldOfTheEndOfTheHostBeforeItComes(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.activate("1.0.0")
+		w.activate("1.1.0")
+		w.engine.StopBy(time.Now().Add(time.Minute))
+		w.pass(0)
+		for _, version := range []string{"1.0.0", "1.1.0"} {
+			if inst := w.instance(version); inst == nil || !inst.isDrained() {
+				t.Errorf("%s is gone, or was not told", version)
+			}
+		}
+	})
+}

@@ -98,13 +98,17 @@ func (e *Engine) Run(ctx context.Context) error {
 	return nil
 }
 
-// StopBy says by when the processes must have gone once Run's context ends. Without it
-// each has its own grace.
+// StopBy says by when the processes must have gone once Run's context ends, which is
+// soon: the modules are told at once that no new request will come. Without it each has
+// its own grace. It does not block.
 func (e *Engine) StopBy(at time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, o := range e.owners {
 		o.stopBy.Store(&at)
+		if e.ctx != nil {
+			e.wg.Go(func() { o.post(parting{}) })
+		}
 	}
 }
 

@@ -46,7 +46,7 @@ type Instance interface {
 	// it takes to ask.
 	Probe(ctx context.Context) error
 	// Drain tells the module that no new request will come; it does not wait for
-	// those in flight.
+	// those in flight. It may be called again.
 	Drain(ctx context.Context) error
 	// Stop asks the module to exit, kills it after the grace, and reaps it. It
 	// reports whether it had to kill. It may be called on a dead process.

@@ -56,10 +56,7 @@ func (o *owner) shorten(p *process) {
 }
 
 func (o *owner) stop(ctx context.Context, p *process) {
-	// The module is told first: it knows best how its long answers end.
-	if err := p.inst.Drain(ctx); err != nil {
-		o.log.Debug("module did not take the drain call", zap.String("instance", p.id), zap.Error(err))
-	}
+	o.drain(ctx, p) // first: the module knows best how its long answers end
 	if p.target != nil {
 		if err := p.target.Drain(ctx, o.cfg.DrainTimeout, o.cfg.DrainLong); err != nil {
 			o.log.Warn("requests were cut off at the end of the drain", zap.String("instance", p.id), zap.Error(err))
@@ -79,6 +76,13 @@ func (o *owner) stop(ctx context.Context, p *process) {
 		ev.Message = p.plan.Release.String() + " " + ev.Reason
 	}
 	o.tell(ev, nil)
+}
+
+// drain tells the module that no new request will come.
+func (o *owner) drain(ctx context.Context, p *process) {
+	if err := p.inst.Drain(ctx); err != nil {
+		o.log.Debug("module did not take the drain call", zap.String("instance", p.id), zap.Error(err))
+	}
 }
 
 func isDone(inst Instance) bool {

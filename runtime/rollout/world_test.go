@@ -95,6 +95,7 @@ type fakeInstance struct {
 	denials    []module.Denial
 	members    []module.Member
 	settled    bool
+	drained    bool
 }
 
 type fakeTarget struct {
@@ -389,7 +390,17 @@ func (i *fakeInstance) sicken(err error) {
 	defer i.mu.Unlock()
 	i.probe = err
 }
-func (i *fakeInstance) Drain(context.Context) error { return nil }
+func (i *fakeInstance) Drain(context.Context) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.drained = true
+	return nil
+}
+func (i *fakeInstance) isDrained() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.drained
+}
 func (i *fakeInstance) Stop(context.Context) bool {
 	i.w.mu.Lock()
 	killed := i.w.behaviour[i.plan.Version].ignores

@@ -156,7 +156,7 @@ func newModule(t testing.TB, version string, handler http.Handler) *module {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.server = &httptest.Server{Listener: l, Config: &http.Server{Handler: handler, ConnState: func(_ net.Conn, s http.ConnState) {
+	m.server = &httptest.Server{Listener: l, Config: &http.Server{Handler: probed(handler), ConnState: func(_ net.Conn, s http.ConnState) {
 		switch s {
 		case http.StateNew:
 			m.opened.Add(1)
@@ -174,6 +174,17 @@ func newModule(t testing.TB, version string, handler http.Handler) *module {
 		}
 	})
 	return m
+}
+
+// probed is a handler that answers a request for /probe as a module should.
+func probed(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/probe" {
+			io.WriteString(w, "probe")
+			return
+		}
+		handler.ServeHTTP(w, r)
+	})
 }
 
 // newTarget is an instance of the module "hello" behind a socket.

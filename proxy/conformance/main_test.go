@@ -11,6 +11,7 @@ import (
 
 	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/front"
+	"github.com/segue-run/segue/proxy/h1"
 	"github.com/segue-run/segue/proxy/nethttp"
 )
 
@@ -20,6 +21,7 @@ var engines = []struct {
 	make func(proxy.Config) proxy.Engine
 }{
 	{"net/http", func(cfg proxy.Config) proxy.Engine { return nethttp.New(cfg) }},
+	{"h1", func(cfg proxy.Config) proxy.Engine { return h1.New(cfg) }},
 }
 
 // engine is the one that tests run on now.

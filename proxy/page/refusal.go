@@ -46,15 +46,21 @@ func ofNoTarget(e *proxy.NoTargetError) Page {
 		p.Message = fmt.Sprintf("module %s has no candidate to preview", e.Module)
 	case e.OverQuota:
 		p.Error, p.Message = "over-quota", fmt.Sprintf("module %s has as many requests in flight as it may", e.Module)
+	case e.QueueFull:
+		p.Error, p.Message = "queue-full", fmt.Sprintf("too many requests wait for module %s already", e.Module)
 	}
 	return p
 }
 
 func ofLimit(e *proxy.LimitError) Page {
-	p := Page{Status: http.StatusTooManyRequests, Error: "too-many-requests", Module: e.Module, RetryAfter: max(e.RetryAfter, time.Second),
-		Message: fmt.Sprintf("module %s gets more requests than it may", e.Module)}
+	p := Page{Status: http.StatusTooManyRequests, Error: "too-many-requests", Module: e.Module, RetryAfter: max(e.RetryAfter, time.Second)}
+	whose := "module " + e.Module
+	if e.Route != "" {
+		whose = "this address of " + whose
+	}
+	p.Message = whose + " gets more requests than it may"
 	if e.Concurrent {
-		p.Message = fmt.Sprintf("module %s has as many requests at a time as it may", e.Module)
+		p.Message = whose + " has as many requests at a time as it may"
 	}
 	return p
 }

@@ -1,4 +1,4 @@
-// Package telemetry is how the runtime is watched: its log, its events and its
+// Package telemetry is how the runtime is watched: its log, its events, its access log and its
 // metrics.
 //
 // # What always holds
@@ -17,12 +17,16 @@
 //     history when it can be written again.
 //   - A slow follower delays nobody. When his buffer overflows he goes on from the
 //     history by sequence.
+//   - A request is not held up by the line that the access log has for it: what cannot be
+//     written at once is lost and counted. Its lines are JSON, and like the log's in that
+//     each is one line that no terminal obeys.
 //   - Metrics of requests are read when they are asked for; counting them costs the
 //     traffic nothing here.
 //
 // # Goroutines and locks
 //
 // Events has one goroutine, which OpenEvents starts and Close joins, and at times a
-// timer, which Close stops. Follow runs on its caller's. Lock order: Events.emit, then
-// Events.mu; under neither is anything waited for.
+// timer, which Close stops. Follow runs on its caller's. AccessLog has one goroutine, which
+// OpenAccessLog starts and Close joins, and which alone has the file. Lock order:
+// Events.emit, then Events.mu; under neither is anything waited for.
 package telemetry

@@ -1,6 +1,10 @@
 package telemetry
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"cmp"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // GroupSample is what became of one module's requests beside their targets, since its
 // first.
@@ -11,6 +15,16 @@ type GroupSample struct {
 	Refused   uint64 // that no target came for
 	Spilled   uint64 // dealt to a candidate that could not take them, and given to stable
 	Previewed uint64 // that asked for the preview
+	// Limited counts requests that were refused with 429, by the limit: rate, concurrent,
+	// client, …
+	Limited map[string]uint64
+	// Door is whether the module is open, held or in maintenance; empty for open.
+	Door string
+	Held int    // requests that wait for the door to open, now
+	Shut uint64 // refused because of maintenance, or since no more may be held
+	// Retried are requests that were tried at another process, having reached nobody;
+	// Unretried, that were not, since the budget of that was used up.
+	Retried, Unretried uint64
 	// Shield counts failures of a candidate that the client had got nothing of, by what
 	// became of them: replayed, rescued (of those replayed), over-budget, unkept or
 	// uncovered.
@@ -24,13 +38,13 @@ func (s GroupSample) Plus(o GroupSample) GroupSample {
 	s.Refused += o.Refused
 	s.Spilled += o.Spilled
 	s.Previewed += o.Previewed
-	shield := make(map[string]uint64, len(s.Shield))
-	for _, part := range []map[string]uint64{s.Shield, o.Shield} {
-		for outcome, n := range part {
-			shield[outcome] += n
-		}
-	}
-	s.Shield = shield
+	s.Limited = sum(s.Limited, o.Limited)
+	s.Door = cmp.Or(s.Door, o.Door)
+	s.Held += o.Held
+	s.Shut += o.Shut
+	s.Retried += o.Retried
+	s.Unretried += o.Unretried
+	s.Shield = sum(s.Shield, o.Shield)
 	return s
 }
 
@@ -46,6 +60,17 @@ var (
 		"Requests dealt to a candidate that was down or had as many as it may, and given to stable.", moduleLabel, nil)
 	previewedDesc = prometheus.NewDesc("segue_requests_previewed_total",
 		"Requests that asked for the preview.", moduleLabel, nil)
+	limitedDesc = prometheus.NewDesc("segue_requests_limited_total",
+		"Requests refused with 429, by the limit that they met.", []string{"module", "limit"}, nil)
+	doorDesc = prometheus.NewDesc("segue_module_door",
+		"1 for the state of a module's door: open, held or maintenance.", []string{"module", "door"}, nil)
+	heldDesc = prometheus.NewDesc("segue_requests_held",
+		"Requests that wait for the door of their module to open, now.", moduleLabel, nil)
+	shutDesc = prometheus.NewDesc("segue_requests_shut_out_total",
+		"Requests refused at the door of their module: in maintenance, or since no more may be held.", moduleLabel, nil)
+	retriesDesc = prometheus.NewDesc("segue_requests_retries_total",
+		"Requests that had reached no process and were tried at another one (done), or not, since the budget for that was used up (over-budget).",
+		[]string{"module", "outcome"}, nil)
 	shieldDesc = prometheus.NewDesc("segue_shield_requests_total",
 		"Failures of a candidate that the client had got nothing of: replayed on stable, and of these rescued; or not replayed, since over-budget, unkept (the body was too long, or there was no memory for it) or uncovered (by method and route).",
 		[]string{"module", "outcome"}, nil)
@@ -56,7 +81,8 @@ type groupsCollector struct{ groups func() []GroupSample }
 
 // Describe gives what it collects.
 func (c *groupsCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{waitingDesc, waitedDesc, refusedDesc, spilledDesc, previewedDesc, shieldDesc} {
+	for _, d := range []*prometheus.Desc{waitingDesc, waitedDesc, refusedDesc, spilledDesc, previewedDesc, limitedDesc,
+		doorDesc, heldDesc, shutDesc, retriesDesc, shieldDesc} {
 		out <- d
 	}
 }
@@ -64,12 +90,27 @@ func (c *groupsCollector) Describe(out chan<- *prometheus.Desc) {
 // Collect gives the figures of each module.
 func (c *groupsCollector) Collect(out chan<- prometheus.Metric) {
 	for _, s := range c.groups() {
-		out <- prometheus.MustNewConstMetric(waitingDesc, prometheus.GaugeValue, float64(s.Waiting), s.Module)
-		for desc, n := range map[*prometheus.Desc]uint64{waitedDesc: s.Waited, refusedDesc: s.Refused, spilledDesc: s.Spilled, previewedDesc: s.Previewed} {
-			out <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n), s.Module)
+		gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
+			out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, append([]string{s.Module}, labels...)...)
 		}
+		counter := func(desc *prometheus.Desc, value uint64, labels ...string) {
+			out <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(value), append([]string{s.Module}, labels...)...)
+		}
+		gauge(waitingDesc, float64(s.Waiting))
+		counter(waitedDesc, s.Waited)
+		counter(refusedDesc, s.Refused)
+		counter(spilledDesc, s.Spilled)
+		counter(previewedDesc, s.Previewed)
+		for limit, n := range s.Limited {
+			counter(limitedDesc, n, limit)
+		}
+		gauge(doorDesc, 1, cmp.Or(s.Door, "open"))
+		gauge(heldDesc, float64(s.Held))
+		counter(shutDesc, s.Shut)
+		counter(retriesDesc, s.Retried, "done")
+		counter(retriesDesc, s.Unretried, "over-budget")
 		for outcome, n := range s.Shield {
-			out <- prometheus.MustNewConstMetric(shieldDesc, prometheus.CounterValue, float64(n), s.Module, outcome)
+			counter(shieldDesc, n, outcome)
 		}
 	}
 }

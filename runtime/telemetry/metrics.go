@@ -16,11 +16,12 @@ import (
 type MetricsConfig struct {
 	// Traffic gives the figures of requests; nil for none.
 	Traffic Traffic
-	// Groups, Modules and Front give further figures; nil for none. They are called at
+	// Groups, Modules, Front and Access give further figures; nil for none. They are called at
 	// each scrape, from any goroutine. Groups gives each module once.
 	Groups  func() []GroupSample
 	Modules func() []module.Status
 	Front   func() FrontSample
+	Access  func() AccessStats // of the access log
 	// Version is the runtime's.
 	Version string
 }
@@ -77,6 +78,9 @@ func NewMetrics(cfg MetricsConfig) *Metrics {
 	}
 	if cfg.Front != nil {
 		m.registry.MustRegister(&frontCollector{front: cfg.Front})
+	}
+	if cfg.Access != nil {
+		m.registry.MustRegister(&accessCollector{stats: cfg.Access})
 	}
 	return m
 }

@@ -1,7 +1,6 @@
 package telemetry
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,6 +25,14 @@ type TargetSample struct {
 	// ok, client-error, server-error, transport-error, …; and over-quota of those that it
 	// never got, as it had as many in flight as it may.
 	Requests map[string]uint64
+	// Bytes of bodies, from clients and to them.
+	BytesIn, BytesOut uint64
+	// Rescued is how many of its failures stable has made good.
+	Rescued uint64
+	// Targets are its processes by how the data plane sees them: ready, ejected, … Ejected
+	// is how often one was taken out for a while because it failed.
+	Targets map[string]int
+	Ejected uint64
 	// Latency is how long answers took.
 	Latency Latency
 }
@@ -52,6 +59,14 @@ var (
 		"Requests being answered now.", releaseLabels, nil)
 	weightDesc = prometheus.NewDesc("segue_module_weight",
 		"Share of a module's requests that a release gets, in basis points.", releaseLabels, nil)
+	bytesDesc = prometheus.NewDesc("segue_body_bytes_total",
+		"Bytes of the bodies of requests (in) and of answers (out).", []string{"module", "version", "direction"}, nil)
+	rescuedDesc = prometheus.NewDesc("segue_requests_rescued_total",
+		"Failures of a release that stable has made good.", releaseLabels, nil)
+	targetsDesc = prometheus.NewDesc("segue_targets",
+		"Processes of a release, by how the proxy sees them.", []string{"module", "version", "state"}, nil)
+	ejectedDesc = prometheus.NewDesc("segue_ejections_total",
+		"How often a process was taken out of the traffic for a while, because it failed.", releaseLabels, nil)
 )
 
 // trafficCollector reads the traffic's figures when it is scraped.
@@ -59,7 +74,7 @@ type trafficCollector struct{ traffic Traffic }
 
 // Describe gives what it collects.
 func (c *trafficCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{requestsDesc, durationDesc, inFlightDesc, weightDesc} {
+	for _, d := range []*prometheus.Desc{requestsDesc, durationDesc, inFlightDesc, weightDesc, bytesDesc, rescuedDesc, targetsDesc, ejectedDesc} {
 		out <- d
 	}
 }
@@ -67,22 +82,39 @@ func (c *trafficCollector) Describe(out chan<- *prometheus.Desc) {
 // Collect gives the figures of each release.
 func (c *trafficCollector) Collect(out chan<- prometheus.Metric) {
 	for _, s := range merge(c.traffic.Traffic()) {
+		tell := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
+			out <- prometheus.MustNewConstMetric(desc, kind, value, append([]string{s.Module, s.Version}, labels...)...)
+		}
 		for class, n := range s.Requests {
-			out <- prometheus.MustNewConstMetric(requestsDesc, prometheus.CounterValue, float64(n), s.Module, s.Version, class)
+			tell(requestsDesc, prometheus.CounterValue, float64(n), class)
 		}
-		out <- prometheus.MustNewConstMetric(inFlightDesc, prometheus.GaugeValue, float64(s.InFlight), s.Module, s.Version)
-		out <- prometheus.MustNewConstMetric(weightDesc, prometheus.GaugeValue, float64(s.Weight), s.Module, s.Version)
-		if len(s.Latency.Counts) != len(s.Latency.Bounds)+1 {
-			continue // no histogram was kept
+		tell(inFlightDesc, prometheus.GaugeValue, float64(s.InFlight))
+		tell(weightDesc, prometheus.GaugeValue, float64(s.Weight))
+		tell(bytesDesc, prometheus.CounterValue, float64(s.BytesIn), "in")
+		tell(bytesDesc, prometheus.CounterValue, float64(s.BytesOut), "out")
+		tell(rescuedDesc, prometheus.CounterValue, float64(s.Rescued))
+		for state, n := range s.Targets {
+			tell(targetsDesc, prometheus.GaugeValue, float64(n), state)
 		}
-		buckets, total := make(map[float64]uint64, len(s.Latency.Bounds)), uint64(0)
-		for i, bound := range s.Latency.Bounds {
-			total += s.Latency.Counts[i]
-			buckets[bound] = total
+		tell(ejectedDesc, prometheus.CounterValue, float64(s.Ejected))
+		if buckets, total, ok := s.Latency.cumulative(); ok {
+			out <- prometheus.MustNewConstHistogram(durationDesc, total, s.Latency.Sum, buckets, s.Module, s.Version)
 		}
-		total += s.Latency.Counts[len(s.Latency.Bounds)]
-		out <- prometheus.MustNewConstHistogram(durationDesc, total, s.Latency.Sum, buckets, s.Module, s.Version)
 	}
+}
+
+// cumulative gives the buckets as Prometheus counts them; ok is false where no histogram
+// was kept.
+func (l Latency) cumulative() (buckets map[float64]uint64, total uint64, ok bool) {
+	if len(l.Counts) != len(l.Bounds)+1 {
+		return nil, 0, false
+	}
+	buckets = make(map[float64]uint64, len(l.Bounds))
+	for i, bound := range l.Bounds {
+		total += l.Counts[i]
+		buckets[bound] = total
+	}
+	return buckets, total + l.Counts[len(l.Bounds)], true
 }
 
 // merge adds up the samples of each release, since a series may appear once only.
@@ -105,10 +137,12 @@ func merge(samples []TargetSample) []TargetSample {
 func (s TargetSample) Plus(o TargetSample) TargetSample {
 	s.Weight = max(s.Weight, o.Weight) // the release's share, told by each of its targets
 	s.InFlight += o.InFlight
-	s.Requests = maps.Clone(s.Requests)
-	for class, n := range o.Requests {
-		s.Requests[class] += n
-	}
+	s.Requests = sum(s.Requests, o.Requests)
+	s.BytesIn += o.BytesIn
+	s.BytesOut += o.BytesOut
+	s.Rescued += o.Rescued
+	s.Targets = sum(s.Targets, o.Targets)
+	s.Ejected += o.Ejected
 	if slices.Equal(s.Latency.Bounds, o.Latency.Bounds) && len(s.Latency.Counts) == len(o.Latency.Counts) {
 		s.Latency.Sum += o.Latency.Sum
 		s.Latency.Counts = slices.Clone(s.Latency.Counts)
@@ -117,4 +151,15 @@ func (s TargetSample) Plus(o TargetSample) TargetSample {
 		}
 	}
 	return s
+}
+
+// sum adds up what is counted under the same names; neither is changed.
+func sum[N int | uint64](a, b map[string]N) map[string]N {
+	both := make(map[string]N, max(len(a), len(b)))
+	for _, part := range []map[string]N{a, b} {
+		for name, n := range part {
+			both[name] += n
+		}
+	}
+	return both
 }

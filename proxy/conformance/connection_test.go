@@ -52,9 +52,8 @@ func TestRequestsOfOneConnectionAreAnsweredInTheirOrder(t *testing.T) {
 		{name: "one with a body first", rfc: "RFC 9112, 9.3.2", send: post("hello", "Content-Length: 5") + plainGet, methods: "POST GET", status: "200 200", saw: []string{"hello" + "GET /a"}},
 		{name: "a HEAD first", rfc: "RFC 9112, 9.3.2", send: strings.Replace(plainGet, "GET", "HEAD", 1) + plainGet, methods: "HEAD GET", status: "200 200", body: "ok"},
 		{name: "one that is refused behind", rfc: "RFC 9112, 9.3.2", send: plainGet + "GET /b HTTP/1.1\r\n\r\n" + behind, status: "200 400", closes: true, sawNot: []string{"/b", "smuggled"}},
-		{name: "a part of one behind", rfc: "RFC 9112, 9.3.2", send: plainGet + "GET /b HTT", status: "200", sawNot: []string{"/b"}, closes: true, cfg: proxy.Config{HeadTimeout: shortly}, ours: "net/http answers nothing to a head that does not come"},
-		{name: "a hundred", rfc: "RFC 9112, 9.3.2", send: strings.Repeat(plainGet, 100), status: strings.TrimSpace(strings.Repeat("200 ", 100))},
-	}[:5])
+		{name: "a part of one behind", rfc: "RFC 9112, 9.3.2", send: plainGet + "GET /b HTT", status: "200 408", sawNot: []string{"/b"}, closes: true, cfg: proxy.Config{HeadTimeout: shortly}, ours: "net/http answers nothing to a head that does not come"},
+	})
 }
 
 func TestAHundredRequestsAtOnceGetAHundredAnswers(t *testing.T) {

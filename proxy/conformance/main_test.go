@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"flag"
 	"fmt"
 	"io"
 	"log"
@@ -27,10 +28,16 @@ var engines = []struct {
 // engine is the one that tests run on now.
 var engine = engines[0]
 
+var only = flag.String("engine", "", "run on that engine alone")
+
 func TestMain(m *testing.M) {
+	flag.Parse()
 	log.SetOutput(io.Discard) // net/http's transport speaks there
 	failed := 0
 	for _, engine = range engines {
+		if *only != "" && *only != engine.name {
+			continue
+		}
 		fmt.Println("on the engine", engine.name)
 		failed |= m.Run()
 	}

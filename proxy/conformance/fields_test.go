@@ -13,9 +13,11 @@ const (
 	laxHost = "net/http takes it, and the connection goes on behind the refusal"
 )
 
-func TestHeaderLinesThatHaveTwoReadingsAreRefused(t *testing.T) {
+func TestHeaderLinesThatHaveTwoReadingsAreRefused(t *testing.T) { runRefusals(t, fieldRefusals()) }
+
+func fieldRefusals() []refusal {
 	line := func(s string) string { return "GET /a HTTP/1.1\r\nHost: x\r\n" + s + "\r\n\r\n" }
-	runRefusals(t, []refusal{
+	return []refusal{
 		{"bare LF everywhere", "RFC 9112, 2.2", "GET /a HTTP/1.1\nHost: x\n\n", 400, laxLF},
 		{"bare LF behind the request line", "RFC 9112, 2.2", "GET /a HTTP/1.1\nHost: x\r\n\r\n", 400, laxLF},
 		{"bare LF behind a header line", "RFC 9112, 2.2", line("X-A: b\nX-B: c"), 400, laxLF},
@@ -53,7 +55,7 @@ func TestHeaderLinesThatHaveTwoReadingsAreRefused(t *testing.T) {
 		{"a Host that is not ASCII", "RFC 9112, 3.2", "GET /a HTTP/1.1\r\nHost: \xc3\xa4\r\n\r\n", 400, ""},
 		{"a Host with a port that is none", "RFC 9112, 3.2", "GET /a HTTP/1.1\r\nHost: x:8o\r\n\r\n", 400, laxHost},
 		{"a Host with an open bracket", "RFC 9112, 3.2", "GET /a HTTP/1.1\r\nHost: [::1\r\n\r\n", 400, laxHost},
-	})
+	}
 }
 
 func TestHeaderLinesPassAsTheyAre(t *testing.T) {

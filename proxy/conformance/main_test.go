@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net/netip"
 	"os"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/front"
+	"github.com/segue-run/segue/proxy/guard"
 	"github.com/segue-run/segue/proxy/h1"
 	"github.com/segue-run/segue/proxy/nethttp"
 )
@@ -50,7 +52,7 @@ func TestMain(m *testing.M) {
 	os.Exit(failed)
 }
 
-// newFront is the engine that is tested, behind a front.
-func newFront(cfg proxy.Config) *front.Front {
-	return front.New(front.Config{H1: engine.make(cfg), H2: nethttp.New(cfg)})
+// newFront is the engine that is tested, behind a front that trusts some.
+func newFront(cfg proxy.Config, trusted ...netip.Prefix) *front.Front {
+	return front.New(front.Config{H1: engine.make(cfg), H2: nethttp.New(cfg), HeadTimeout: cfg.HeadTimeout, Trust: guard.NewTrust(trusted...)})
 }

@@ -2,9 +2,11 @@ package conformance_test
 
 import "testing"
 
-func TestTargetsThatHaveTwoReadingsAreRefused(t *testing.T) {
+func TestTargetsThatHaveTwoReadingsAreRefused(t *testing.T) { runRefusals(t, targetRefusals()) }
+
+func targetRefusals() []refusal {
 	line := func(s string) string { return s + "\r\nHost: x\r\n\r\n" }
-	runRefusals(t, []refusal{
+	return []refusal{
 		{"two spaces", "RFC 9112, 3", line("GET  /a HTTP/1.1"), 400, ""},
 		{"two spaces before the version", "RFC 9112, 3", line("GET /a  HTTP/1.1"), 400, ""},
 		{"a tab for a space", "RFC 9112, 3", line("GET\t/a\tHTTP/1.1"), 400, ""},
@@ -40,27 +42,31 @@ func TestTargetsThatHaveTwoReadingsAreRefused(t *testing.T) {
 		{"an address without a host", "RFC 9110, 4.2.1", line("GET http:///a HTTP/1.1"), 400, "net/http takes Host's"},
 		{"an address with user information", "RFC 9110, 4.2.4", line("GET http://me:pw@x/a HTTP/1.1"), 400, "net/http leaves it out"},
 		{"an address with a port that is none", "RFC 9110, 4.2.1", line("GET http://x:y/a HTTP/1.1"), 400, ""},
-	})
+	}
+}
+
+var twoPaths = []struct{ name, path string }{
+	{"an encoded slash", "/a%2Fb"}, {"an encoded backslash", "/a%5cb"}, {"a backslash", "/a\\b"}, {"an encoded NUL", "/a%00b"},
+	{"an encoded line end", "/a%0d%0ab"}, {"a path above the root", "/../a"}, {"an encoded path above the root", "/a/%2e%2e/%2E./b"},
+	{"an encoding that is none", "/a%zz"}, {"an encoding that breaks off", "/a%2"}, {"an encoded DEL", "/%7f"},
 }
 
 // A request that is understood, but whose path is not for routing, leaves the connection
 // as it is.
 func TestPathsThatHaveTwoReadingsAreRefused(t *testing.T) {
 	var cases []exchangeCase
-	for _, c := range []struct{ name, path string }{
-		{"an encoded slash", "/a%2Fb"}, {"an encoded backslash", "/a%5cb"}, {"a backslash", "/a\\b"}, {"an encoded NUL", "/a%00b"},
-		{"an encoded line end", "/a%0d%0ab"}, {"a path above the root", "/../a"}, {"an encoded path above the root", "/a/%2e%2e/%2E./b"},
-		{"an encoding that is none", "/a%zz"}, {"an encoding that breaks off", "/a%2"}, {"an encoded DEL", "/%7f"},
-	} {
+	for _, c := range twoPaths {
 		cases = append(cases, exchangeCase{name: c.name, rfc: "RFC 3986, 6.2.2", send: "GET " + c.path + " HTTP/1.1\r\nHost: x\r\n\r\n", status: "400", unseen: true, refused: true,
 			closes: c.name == "an encoding that is none" && engine.name == "net/http" || c.name == "an encoding that breaks off" && engine.name == "net/http"})
 	}
 	runCases(t, cases)
 }
 
-func TestTheModuleGetsTheTargetThatDecided(t *testing.T) {
+func TestTheModuleGetsTheTargetThatDecided(t *testing.T) { runCases(t, targetPassages()) }
+
+func targetPassages() []exchangeCase {
 	get := func(target, host string) string { return "GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n" }
-	runCases(t, []exchangeCase{
+	return []exchangeCase{
 		{name: "a path", rfc: "RFC 9112, 3.2.1", send: get("/a/b.c;d=e/~f/(g)!$&'*+,:@", "x"), status: "200", saw: []string{"GET /a/b.c;d=e/~f/(g)!$&'*+,:@ HTTP/1.1\r\n", "host: x\r\n"}},
 		{name: "segments of dots", rfc: "RFC 3986, 5.2.4", send: get("/a/./b/../c/.", "x"), status: "200", saw: []string{"GET /a/c/ HTTP/1.1\r\n"}},
 		{name: "slashes in a row", rfc: "RFC 3986, 6.2", send: get("//a///b", "x"), status: "200", saw: []string{"GET /a/b HTTP/1.1\r\n"}},
@@ -81,5 +87,5 @@ func TestTheModuleGetsTheTargetThatDecided(t *testing.T) {
 		{name: "a host with a port", rfc: "RFC 9110, 7.2", send: get("/a", "X.Example:8080"), status: "200", saw: []string{"host: x.example:8080\r\n"}},
 		{name: "an IPv6 host", rfc: "RFC 3986, 3.2.2", send: get("/a", "[2001:db8::1]:80"), status: "200", saw: []string{"host: [2001:db8::1]:80\r\n"}},
 		{name: "an IPv4 host", rfc: "RFC 3986, 3.2.2", send: get("/a", "192.0.2.1"), status: "200", saw: []string{"host: 192.0.2.1\r\n"}},
-	})
+	}
 }

@@ -23,7 +23,7 @@ func (t *transit) screen() *page.Page {
 		return refusal(http.StatusNotImplemented, "the request's method is too long")
 	case len(in.RequestURI) > limits.URLBytes:
 		return refusal(http.StatusRequestURITooLong, "")
-	case !isVisible(in.RequestURI):
+	case !isVisible(in.RequestURI), in.ProtoMajor == 2 && in.RequestURI[0] != '/' && in.Method != http.MethodConnect:
 		return refusal(http.StatusBadRequest, "the request's address has a character that may not stand in one")
 	case headerLines(in.Header) > limits.Headers || len(in.Trailer) > limits.Headers:
 		return refusal(http.StatusRequestHeaderFieldsTooLarge, "")

@@ -27,7 +27,9 @@ type Peer struct {
 	// Trusted peers are proxies of the operator's own: what they say of the client, in
 	// headers, is believed.
 	Trusted bool
-	Secure  bool // the connection is TLS
+	// Trusts tells the other ones; nil where there are none. It does not block.
+	Trusts func(netip.Addr) bool
+	Secure bool // the connection is TLS
 	// ServerName is the name that the client asked for in its TLS handshake; may be empty.
 	ServerName string
 }

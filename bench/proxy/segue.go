@@ -17,13 +17,14 @@ import (
 func serveSegue(ctx context.Context, address, socket string) error {
 	pool := new(balance.Pool)
 	group := balance.NewGroup(balance.GroupConfig{Module: "bench"})
-	target := func(version string) *balance.Target {
-		return balance.NewTarget(balance.TargetConfig{Labels: proxy.Labels{Module: "bench", Version: version, Instance: "i-" + version},
-			Dial:    func(ctx context.Context) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "unix", socket) },
-			Observe: func(balance.Observation) {}})
+	release := func(version string) *balance.Release {
+		r := balance.NewRelease(balance.ReleaseConfig{Labels: proxy.Labels{Module: "bench", Version: version}, Observe: func(balance.Observation) {}})
+		r.Add(balance.TargetConfig{Instance: "i-" + version,
+			Dial: func(ctx context.Context) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "unix", socket) }})
+		return r
 	}
 	err := group.Apply(balance.Split{Rollout: "r1", Shield: &balance.Shield{Budget: 100}, Shares: []balance.Share{
-		{Target: target("1.0.0"), Weight: 9500, Stable: true}, {Target: target("1.1.0"), Weight: 500}}})
+		{Release: release("1.0.0"), Weight: 9500, Stable: true}, {Release: release("1.1.0"), Weight: 500}}})
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 var scenarios = map[string]func(rt *apitest.Runtime){
 	"without modules": func(*apitest.Runtime) {},
 	"shifting":        shifting,
+	"of several":      ofSeveral,
 	"after a rollback": func(rt *apitest.Runtime) {
 		rt.Put(takenBack("4 of 10 requests failed\x1b[2J"))
 	},
@@ -66,6 +67,20 @@ func shifting(rt *apitest.Runtime) {
 		}
 		return nil
 	}
+}
+
+// ofSeveral is a release of three processes, one of which has just fallen again.
+func ofSeveral(rt *apitest.Runtime) {
+	now := time.Now()
+	s := stable(now.Add(-50 * time.Hour))
+	s.Weight = manifest.Full
+	since, took := now.Add(-50*time.Hour), module.Usage{Memory: 12 << 20}
+	s.Members = []module.Member{
+		{Instance: "hello-1-1-1", PID: 11, State: module.Serving, Since: since, Usage: took},
+		{Instance: "hello-1-1-5", State: module.Restarting, Since: now.Add(-4 * time.Minute), Restarts: 1, Fell: &module.Fall{At: now.Add(-4 * time.Minute), Reason: "killed by SIGKILL\x1b[2J"}},
+		{Instance: "hello-1-1-3", PID: 13, State: module.Serving, Since: since, Usage: took},
+	}
+	rt.Put(module.Status{Name: "hello", State: module.Active, Stable: s})
 }
 
 func takenBack(reason string) module.Status {

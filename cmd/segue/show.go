@@ -63,6 +63,7 @@ func showModule(w io.Writer, m module.Status) {
 		fmt.Fprintf(w, "  what helps: %s\n\n", printable(helps))
 	}
 	showRunning(w, m, colour)
+	showMembers(w, m, colour)
 	showSandboxes(w, m, colour)
 	if m.Rollout != nil {
 		showRollout(w, m.Rollout, m.Stable, colour)

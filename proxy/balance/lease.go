@@ -19,6 +19,7 @@ type Lease struct {
 	stable     bool        // target's share is
 	long       atomic.Bool // see proxy.Answer.Long
 	cut        bool        // under target.mu; a drain has cancelled it
+	entered    entered     // the limits among whose requests it counts
 	done       atomic.Bool
 }
 
@@ -118,6 +119,7 @@ func (l *Lease) Replay(o proxy.Outcome) proxy.Exchange {
 	if second == nil {
 		return nil
 	}
+	second.entered = l.entered.again()
 	return second
 }
 
@@ -174,6 +176,7 @@ func (l *Lease) Done(o proxy.Outcome) {
 		observe(Observation{Outcome: o, Target: t, Dealt: l.dealt, Key: l.key()})
 	}
 	t.leave(l)
+	l.entered.leave()
 }
 
 // replay reports whether the request is one.

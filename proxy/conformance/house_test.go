@@ -50,6 +50,22 @@ func newHouse(t testing.TB, cfg proxy.Config, groups ...*balance.Group) *house {
 		t.Fatal(err)
 	}
 	cfg.Director = h.pool
+	h.open(cfg)
+	return h
+}
+
+// newDirected is a house with a director of the test's own, and nothing behind.
+func newDirected(t testing.TB, cfg proxy.Config) *house {
+	t.Helper()
+	h := &house{t: t}
+	h.open(cfg)
+	return h
+}
+
+// open starts the engine, and ends it with the test.
+func (h *house) open(cfg proxy.Config) {
+	t := h.t
+	t.Helper()
 	h.engine = newFront(cfg)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -71,7 +87,6 @@ func newHouse(t testing.TB, cfg proxy.Config, groups ...*balance.Group) *house {
 			t.Errorf("serve: %v", err)
 		}
 	})
-	return h
 }
 
 func (h *house) url(path string) string { return "http://" + h.addr + path }

@@ -2,6 +2,8 @@ package conformance_test
 
 import (
 	"fmt"
+	"io"
+	"log"
 	"os"
 	"testing"
 
@@ -9,6 +11,7 @@ import (
 
 	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/front"
+	"github.com/segue-run/segue/proxy/h1"
 	"github.com/segue-run/segue/proxy/nethttp"
 )
 
@@ -18,12 +21,14 @@ var engines = []struct {
 	make func(proxy.Config) proxy.Engine
 }{
 	{"net/http", func(cfg proxy.Config) proxy.Engine { return nethttp.New(cfg) }},
+	{"h1", func(cfg proxy.Config) proxy.Engine { return h1.New(cfg) }},
 }
 
 // engine is the one that tests run on now.
 var engine = engines[0]
 
 func TestMain(m *testing.M) {
+	log.SetOutput(io.Discard) // net/http's transport speaks there
 	failed := 0
 	for _, engine = range engines {
 		fmt.Println("on the engine", engine.name)

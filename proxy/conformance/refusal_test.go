@@ -7,8 +7,8 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -152,31 +152,48 @@ func TestAStatusThatEndsNoAnswerIs502(t *testing.T) {
 	}
 }
 
-// ended is an exchange that keeps its outcome.
-type ended struct{ outcome proxy.Outcome }
+// panicking is an exchange that panics as soon as it is asked for its target.
+type panicking struct{ outcome chan proxy.Outcome }
 
-func (e *ended) Target() proxy.Target { panic("no target") }
-func (e *ended) Done(o proxy.Outcome) { e.outcome = o }
+func (x *panicking) Target() proxy.Target { panic("no target") }
+func (x *panicking) Done(o proxy.Outcome) { x.outcome <- o }
 
-func (*ended) Keep() int64                         { return 0 }
-func (*ended) Tap() proxy.Tap                      { return nil }
-func (*ended) Sent(time.Time)                      {}
-func (*ended) Answered(proxy.Answer)               {}
-func (*ended) OnRecall(func() bool)                {}
-func (*ended) Replay(proxy.Outcome) proxy.Exchange { return nil }
+func (*panicking) Keep() int64                         { return 0 }
+func (*panicking) Tap() proxy.Tap                      { return nil }
+func (*panicking) Sent(time.Time)                      {}
+func (*panicking) Answered(proxy.Answer)               {}
+func (*panicking) OnRecall(func() bool)                {}
+func (*panicking) Replay(proxy.Outcome) proxy.Exchange { return nil }
 
-func TestAnExchangeThatEndsInAPanicCountsAsFailed(t *testing.T) {
-	x := new(ended)
-	e := newFront(proxy.Config{Director: director(func(context.Context, *proxy.Request) (proxy.Exchange, error) {
-		return x, nil
+func TestAnExchangeThatEndsInAPanicCountsAsFailedAndEndsItsConnectionAlone(t *testing.T) {
+	x := &panicking{make(chan proxy.Outcome, 1)}
+	var panics atomic.Bool
+	panics.Store(true)
+	h := newDirected(t, proxy.Config{Director: director(func(context.Context, *proxy.Request) (proxy.Exchange, error) {
+		if panics.Load() {
+			return x, nil
+		}
+		return nil, proxy.ErrNoRoute
 	})})
-	func() {
-		defer func() { _ = recover() }()
-		e.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
-		t.Error("no panic")
-	}()
-	if x.outcome.Class != proxy.ClassUnknown || !x.outcome.Class.Failed() {
-		t.Errorf("outcome %+v", x.outcome)
+	conn, r := h.raw()
+	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	if res, err := http.ReadResponse(r, nil); err == nil && (res.StatusCode != 500 || !res.Close) {
+		t.Errorf("got %v", res)
+	}
+	if _, err := r.ReadByte(); err == nil {
+		t.Error("the connection goes on")
+	}
+	select {
+	case o := <-x.outcome:
+		if o.Class != proxy.ClassUnknown || !o.Class.Failed() {
+			t.Errorf("outcome %+v", o)
+		}
+	case <-time.After(patience):
+		t.Error("no outcome")
+	}
+	panics.Store(false)
+	if res := h.exchange("GET / HTTP/1.1\r\nHost: x\r\n\r\n"); res.StatusCode != 404 {
+		t.Errorf("the next connection: got %v", res.Status)
 	}
 }
 
@@ -263,27 +280,16 @@ func TestWhatADirectorSaysIsTold(t *testing.T) {
 		{context.DeadlineExceeded, 504, "timeout"},
 		{errors.New("secret internals"), 500, "internal"},
 	} {
-		e := newFront(proxy.Config{Director: director(func(context.Context, *proxy.Request) (proxy.Exchange, error) {
+		h := newDirected(t, proxy.Config{Director: director(func(context.Context, *proxy.Request) (proxy.Exchange, error) {
 			return nil, c.err
 		})})
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		served := make(chan error)
-		go func() { served <- e.Serve(l) }()
-		h := &house{t: t, addr: l.Addr().String()}
 		res := h.exchange("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nAccept: application/problem+json\r\n\r\n12345")
 		body := read(t, res)
 		if res.StatusCode != c.status || !strings.Contains(body, `"`+c.kind+`"`) || strings.Contains(body, "secret") {
 			t.Errorf("%v: got %v %q", c.err, res.Status, body)
 		}
-		if n := e.Stats().Own[c.status]; n != 1 {
+		if n := h.engine.Stats().Own[c.status]; n != 1 {
 			t.Errorf("%v: %d own answers counted", c.err, n)
 		}
-		if err := e.Shutdown(t.Context()); err != nil {
-			t.Error(err)
-		}
-		<-served
 	}
 }

@@ -492,7 +492,6 @@ func (w *world) Remove(string) {
 	w.note("unroute")
 }
 
-
 // Drain blocks while the target has a long answer, which never ends by itself.
 func (t *fakeTarget) Drain(ctx context.Context, plain, long time.Duration) error {
 	t.w.mu.Lock()
@@ -509,8 +508,8 @@ func (t *fakeTarget) Drain(ctx context.Context, plain, long time.Duration) error
 		return errors.New("cut off")
 	}
 }
-func (t *fakeTarget) Close()                                                    {}
-func (t *fakeTarget) Usual() time.Duration                                      { return t.slow }
+func (t *fakeTarget) Close()               {}
+func (t *fakeTarget) Usual() time.Duration { return t.slow }
 func (t *fakeTarget) Overdue(than time.Duration) int {
 	t.w.mu.Lock()
 	defer t.w.mu.Unlock()

@@ -43,10 +43,13 @@ func (t *traffic) Groups() []telemetry.GroupSample {
 	defer t.mu.Unlock()
 	samples := make([]telemetry.GroupSample, 0, len(t.modules)+len(t.gone))
 	for name, m := range t.modules {
-		samples = append(samples, groupSampleOf(m.group.Stats()).Plus(t.gone[name]))
+		s := groupSampleOf(m.group.Stats()).Plus(t.gone[name])
+		s.Limited = limitedOf(t.pool.Limited(name))
+		samples = append(samples, s)
 	}
 	for name, s := range t.gone {
 		if t.modules[name] == nil {
+			s.Limited = limitedOf(t.pool.Limited(name))
 			samples = append(samples, s)
 		}
 	}
@@ -74,6 +77,10 @@ func groupSampleOf(stats balance.GroupStats) telemetry.GroupSample {
 		Shield: map[string]uint64{
 			"replayed": stats.Shield.Replayed, "recalled": stats.Shield.Recalled, "rescued": stats.Shield.Rescued,
 			"over-budget": stats.Shield.OverBudget, "unkept": stats.Shield.Unkept, "uncovered": stats.Shield.Uncovered}}
+}
+
+func limitedOf(stats balance.LimitStats) map[string]uint64 {
+	return map[string]uint64{"rate": stats.Rate, "concurrent": stats.Concurrent, "client": stats.Client}
 }
 
 // retainLocked keeps the counts of a release that goes.

@@ -294,7 +294,7 @@ func TestCallsShareAConnectionThatEndsWithItsTarget(t *testing.T) {
 func TestASlowClientOfOneCallHoldsUpNoOther(t *testing.T) {
 	m := newModule(t, "calls", func(w http.ResponseWriter, r *http.Request) {
 		begin(w)
-		for n := 64; n > 0 && r.Context().Err() == nil; n-- {
+		for n := 16; n > 0 && r.Context().Err() == nil; n-- {
 			tell(w, strings.Repeat("x", 1<<20))
 		}
 		end(w, "0", "")
@@ -306,7 +306,7 @@ func TestASlowClientOfOneCallHoldsUpNoOther(t *testing.T) {
 	}
 	defer slow.Body.Close()
 	res, body := h.do(h.client(), h.call("/", http.NoBody))
-	if len(body) != 64*(1<<20+5) || res.Trailer.Get("Grpc-Status") != "0" {
+	if len(body) != 16*(1<<20+5) || res.Trailer.Get("Grpc-Status") != "0" {
 		t.Errorf("%d bytes, %v", len(body), res.Trailer)
 	}
 	if opened, _ := m.connections(); opened != 1 {

@@ -73,9 +73,6 @@ func (c Config) defaults() Config {
 	return c
 }
 
-// protocols are what ALPN offers; the front knows no others.
-var protocols = []string{"h2", "http/1.1"}
-
 // secured is a listener's TLS configuration with its defaults in place.
 func (o Options) secured() *tls.Config {
 	if o.TLS == nil {
@@ -92,12 +89,11 @@ func (o Options) secured() *tls.Config {
 			tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 		}
 	}
-	offered := protocols
-	if o.Handler != nil {
-		offered = protocols[1:]
-	}
 	if !slices.Contains(cfg.NextProtos, "h2") && !slices.Contains(cfg.NextProtos, "http/1.1") {
-		cfg.NextProtos = append(slices.Clone(offered), cfg.NextProtos...)
+		cfg.NextProtos = append([]string{"h2", "http/1.1"}, cfg.NextProtos...)
+	}
+	if o.Handler != nil {
+		cfg.NextProtos = slices.DeleteFunc(slices.Clone(cfg.NextProtos), func(p string) bool { return p == "h2" })
 	}
 	return cfg
 }

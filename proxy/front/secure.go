@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-
-	"github.com/segue-run/segue/proxy"
 )
 
 // handshakeRecord is the first byte that a client sends of TLS.
@@ -17,7 +15,7 @@ const handshakeRecord = 0x16
 
 // secure waits for a TLS handshake, and does it; no engine where the connection is to be
 // closed.
-func (a *arrival) secure() (net.Conn, interface{ Serve(*proxy.Conn) }) {
+func (a *arrival) secure() (net.Conn, carrier) {
 	if len(a.early) == 0 {
 		if err := a.more(); err != nil {
 			a.f.counters.silent.Add(1)
@@ -35,7 +33,7 @@ func (a *arrival) secure() (net.Conn, interface{ Serve(*proxy.Conn) }) {
 }
 
 // shakeHands is apart, so that who waits does it on a small stack.
-func (a *arrival) shakeHands() (net.Conn, interface{ Serve(*proxy.Conn) }) {
+func (a *arrival) shakeHands() (net.Conn, carrier) {
 	conn := tls.Server(&prefixed{Conn: a.conn, early: a.early}, a.door.secured)
 	a.early = nil
 	// For who is asked for a certificate, and may have to wait for it.

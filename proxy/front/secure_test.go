@@ -165,3 +165,44 @@ func TestNewCertificateIsTakenOverUnderTrafficWithoutOneFailedHandshake(t *testi
 	stop.Store(true)
 	clients.Wait()
 }
+
+func TestClientThatComesAgainResumesItsSession(t *testing.T) {
+	h := newHouse(t, front.Config{})
+	authority := newAuthority(t)
+	addr := h.listen(front.Options{TLS: serverTLS(authority)})
+	cfg := &tls.Config{RootCAs: authority.pool, ServerName: "a.test", ClientSessionCache: tls.NewLRUClientSessionCache(4)}
+	for i := range 2 {
+		conn, err := tls.Dial("tcp", addr, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustAsk(t, conn, "/") // its ticket comes with the answer
+		if resumed := conn.ConnectionState().DidResume; resumed != (i == 1) {
+			t.Errorf("%d: resumed %v", i, resumed)
+		}
+		conn.Close()
+	}
+}
+
+func TestHandlerOverTLSSpeaksHTTP1Alone(t *testing.T) {
+	h := newHouse(t, front.Config{})
+	authority := newAuthority(t)
+	cfg := serverTLS(authority)
+	cfg.NextProtos = []string{"h2", "http/1.1"}
+	addr := h.listen(front.Options{TLS: cfg, Handler: front.Redirect("")})
+	conn, err := tls.Dial("tcp", addr, &tls.Config{RootCAs: authority.pool, ServerName: "a.test", NextProtos: []string{"h2", "http/1.1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if got := conn.ConnectionState().NegotiatedProtocol; got != "http/1.1" {
+		t.Errorf("chosen %q", got)
+	}
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	line := make([]byte, len("HTTP/1.1 308 "))
+	if _, err := io.ReadFull(conn, line); err != nil || string(line) != "HTTP/1.1 308 " {
+		t.Errorf("%q %v", line, err)
+	}
+}

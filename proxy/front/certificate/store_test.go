@@ -40,7 +40,12 @@ func newKey(t testing.TB) crypto.Signer {
 
 func issue(t testing.TB, key crypto.Signer, serial int64, hosts ...string) made {
 	t.Helper()
-	template := &x509.Certificate{SerialNumber: big.NewInt(serial), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), DNSNames: hosts}
+	return issueUntil(t, key, serial, time.Now().Add(time.Hour), hosts...)
+}
+
+func issueUntil(t testing.TB, key crypto.Signer, serial int64, until time.Time, hosts ...string) made {
+	t.Helper()
+	template := &x509.Certificate{SerialNumber: big.NewInt(serial), NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: until, DNSNames: hosts}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -233,4 +238,19 @@ func TestCertificateBehindALinkIsFollowed(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the other folder is served", func() bool { return serial(t, s, hello("a.test")) == 2 })
+}
+
+func TestExpiredCertificateIsServedAndLogged(t *testing.T) {
+	logs, seen := observer.New(zap.WarnLevel)
+	p := files(t, issueUntil(t, newKey(t), 1, time.Now().Add(-time.Hour), "a.test"))
+	s, err := certificate.Open(certificate.Config{Pairs: []certificate.Pair{p}, Logger: zap.New(logs)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if serial(t, s, hello("a.test")) != 1 {
+		t.Error("another certificate is served")
+	}
+	if all := seen.FilterMessage("certificate has expired").All(); len(all) != 1 || all[0].ContextMap()["file"] != p.Certificate {
+		t.Errorf("logged %v", seen.All())
+	}
 }

@@ -3,6 +3,7 @@ package h1_test
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -27,7 +28,7 @@ const (
 func farewell(r io.Reader) string {
 	frame := make([]byte, 2+4+12)
 	if _, err := io.ReadFull(r, frame); err != nil || frame[0] != 0x88 || frame[1] != 0x8c {
-		return err.Error()
+		return fmt.Sprintf("%q, %v", frame, err)
 	}
 	for i := range 12 {
 		frame[6+i] ^= frame[2+i%4]
@@ -40,10 +41,10 @@ func TestAWebSocketIsToldToGoAwayBetweenTwoMessages(t *testing.T) {
 	m := newModule(t, func(conn net.Conn, r *bufio.Reader) {
 		head(r)
 		io.WriteString(conn, agreed+hello[:4])
-		<-rest
-		io.WriteString(conn, hello[4:]+hello)
 		_, _ = io.CopyN(io.Discard, r, int64(len(maskedHello)))
 		told <- farewell(r)
+		receive(t, rest)
+		io.WriteString(conn, hello[4:]+hello)
 		_, _ = io.Copy(io.Discard, r)
 	})
 	h := newHouse(t, proxy.Config{}, m, proxy.Route{})

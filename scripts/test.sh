@@ -6,4 +6,9 @@ cd "$(dirname "$0")/.."
 # Without this the end-to-end tests build these for themselves.
 export SEGUE_E2E_BUILD=$PWD/build/e2e
 export CGO_ENABLED=1
-exec go test -race -timeout 15m "$@" ./...
+go test -race -timeout 15m "$@" ./...
+
+# Modules of their own, for what nothing but these tests needs.
+for module in proxy/conformance/h2spec proxy/conformance/interop; do
+  (cd "$module" && go vet ./... && go test -race -timeout 5m "$@" ./...)
+done

@@ -16,6 +16,8 @@ type exchangeCase struct {
 	name string
 	rfc  string // the section that says so
 	cfg  proxy.Config
+	// trusted says that the client is a proxy of the operator's.
+	trusted bool
 
 	send    string // on one connection
 	methods string // of the requests in it; GET where they are not named
@@ -69,7 +71,11 @@ func (c *exchangeCase) run(t *testing.T) {
 		c.answer = okAnswer
 	}
 	m := newRawModule(t, c.answer)
-	h := newHouse(t, c.cfg, stable(t, m.target))
+	open := newHouse
+	if c.trusted {
+		open = newTrustingHouse
+	}
+	h := open(t, c.cfg, stable(t, m.target))
 	client := h.client1(c.methods)
 	go func() { _, _ = io.WriteString(client.conn, c.send) }()
 	var last message

@@ -8,9 +8,11 @@ import (
 
 const laxLength = "net/http takes equal lengths for one"
 
-func TestFramingThatHasTwoReadingsIsRefused(t *testing.T) {
+func TestFramingThatHasTwoReadingsIsRefused(t *testing.T) { runRefusals(t, framingRefusals()) }
+
+func framingRefusals() []refusal {
 	body := "5\r\nhello\r\n0\r\n\r\n"
-	runRefusals(t, []refusal{
+	return []refusal{
 		{"both lengths", "RFC 9112, 6.1", post(body, "Content-Length: 5", "Transfer-Encoding: chunked"), 400, "net/http drops the Content-Length"},
 		{"both lengths, turned round", "RFC 9112, 6.1", post(body, "Transfer-Encoding: chunked", "Content-Length: 5"), 400, "net/http drops the Content-Length"},
 		{"two lengths", "RFC 9112, 6.3", post("hello", "Content-Length: 5", "Content-Length: 6"), 400, ""},
@@ -45,7 +47,7 @@ func TestFramingThatHasTwoReadingsIsRefused(t *testing.T) {
 		{"chunked in HTTP/1.0", "RFC 9112, 6.1", "POST /a HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + body, 400, "net/http takes it for a request without a body"},
 		{"a space before the colon of Transfer-Encoding", "RFC 9112, 5.1", post(body, "Transfer-Encoding : chunked"), 400, ""},
 		{"a space before the colon of Content-Length", "RFC 9112, 5.1", post("hello", "Content-Length : 5"), 400, ""},
-	})
+	}
 }
 
 func TestABodyEndsWhereItsFramingSays(t *testing.T) {

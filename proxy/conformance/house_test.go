@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -25,6 +26,7 @@ const patience = 20 * time.Second
 // house is an engine on a real port before modules on unix sockets.
 type house struct {
 	t      testing.TB
+	trusts []netip.Prefix // peers
 	pool   *balance.Pool
 	engine *front.Front
 	addr   string
@@ -33,7 +35,24 @@ type house struct {
 
 func newHouse(t testing.TB, cfg proxy.Config, groups ...*balance.Group) *house {
 	t.Helper()
-	h := &house{t: t, pool: new(balance.Pool)}
+	h := &house{t: t}
+	h.settle(cfg, groups...)
+	return h
+}
+
+// newTrustingHouse is one that believes what this machine says of clients.
+func newTrustingHouse(t testing.TB, cfg proxy.Config, groups ...*balance.Group) *house {
+	t.Helper()
+	h := &house{t: t, trusts: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+	h.settle(cfg, groups...)
+	return h
+}
+
+// settle opens a house before modules.
+func (h *house) settle(cfg proxy.Config, groups ...*balance.Group) {
+	t := h.t
+	t.Helper()
+	h.pool = new(balance.Pool)
 	var entries []route.Entry
 	for _, g := range groups {
 		path := "/" + g.Module()
@@ -51,7 +70,6 @@ func newHouse(t testing.TB, cfg proxy.Config, groups ...*balance.Group) *house {
 	}
 	cfg.Director = h.pool
 	h.open(cfg)
-	return h
 }
 
 // newDirected is a house with a director of the test's own, and nothing behind.
@@ -66,7 +84,7 @@ func newDirected(t testing.TB, cfg proxy.Config) *house {
 func (h *house) open(cfg proxy.Config) {
 	t := h.t
 	t.Helper()
-	h.engine = newFront(cfg)
+	h.engine = newFront(cfg, h.trusts...)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -156,7 +174,7 @@ func newModule(t testing.TB, version string, handler http.Handler) *module {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.server = &httptest.Server{Listener: l, Config: &http.Server{Handler: handler, ConnState: func(_ net.Conn, s http.ConnState) {
+	m.server = &httptest.Server{Listener: l, Config: &http.Server{Handler: probed(handler), ConnState: func(_ net.Conn, s http.ConnState) {
 		switch s {
 		case http.StateNew:
 			m.opened.Add(1)
@@ -174,6 +192,17 @@ func newModule(t testing.TB, version string, handler http.Handler) *module {
 		}
 	})
 	return m
+}
+
+// probed is a handler that answers a request for /probe as a module should.
+func probed(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/probe" {
+			io.WriteString(w, "probe")
+			return
+		}
+		handler.ServeHTTP(w, r)
+	})
 }
 
 // newTarget is an instance of the module "hello" behind a socket.

@@ -1,9 +1,11 @@
 package conformance_test
 
 import (
+	"flag"
 	"fmt"
 	"io"
 	"log"
+	"net/netip"
 	"os"
 	"testing"
 
@@ -11,6 +13,7 @@ import (
 
 	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/front"
+	"github.com/segue-run/segue/proxy/guard"
 	"github.com/segue-run/segue/proxy/h1"
 	"github.com/segue-run/segue/proxy/nethttp"
 )
@@ -27,10 +30,16 @@ var engines = []struct {
 // engine is the one that tests run on now.
 var engine = engines[0]
 
+var only = flag.String("engine", "", "run on that engine alone")
+
 func TestMain(m *testing.M) {
+	flag.Parse()
 	log.SetOutput(io.Discard) // net/http's transport speaks there
 	failed := 0
 	for _, engine = range engines {
+		if *only != "" && *only != engine.name {
+			continue
+		}
 		fmt.Println("on the engine", engine.name)
 		failed |= m.Run()
 	}
@@ -43,7 +52,7 @@ func TestMain(m *testing.M) {
 	os.Exit(failed)
 }
 
-// newFront is the engine that is tested, behind a front.
-func newFront(cfg proxy.Config) *front.Front {
-	return front.New(front.Config{H1: engine.make(cfg), H2: nethttp.New(cfg)})
+// newFront is the engine that is tested, behind a front that trusts some.
+func newFront(cfg proxy.Config, trusted ...netip.Prefix) *front.Front {
+	return front.New(front.Config{H1: engine.make(cfg), H2: nethttp.New(cfg), HeadTimeout: cfg.HeadTimeout, Trust: guard.NewTrust(trusted...)})
 }

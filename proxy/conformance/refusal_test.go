@@ -69,10 +69,13 @@ func TestAnAddressWithTwoReadingsIs400(t *testing.T) {
 
 func TestNoTunnelIsOpened(t *testing.T) {
 	h, m := usual(t, func(w http.ResponseWriter, r *http.Request) {})
-	for _, target := range []string{"CONNECT x:80", "CONNECT /a", "CONNECT http://x/", "connect /a", "connect x:80"} {
-		res := refused(t, h, target+" HTTP/1.1\r\nHost: x:80", 501, "no-tunnels", "", "no tunnels")
-		if !res.Close {
-			t.Errorf("%s: the connection goes on", target)
+	if res := refused(t, h, "CONNECT x:80 HTTP/1.1\r\nHost: x:80", 501, "no-tunnels", "", "no tunnels"); !res.Close {
+		t.Error("the connection goes on")
+	}
+	// What is none of the protocol's CONNECTs is refused too, if not always for that.
+	for _, target := range []string{"CONNECT /a", "CONNECT http://x/", "connect /a", "connect x:80"} {
+		if res := h.exchange(target + " HTTP/1.1\r\nHost: x:80\r\n\r\n"); !refuses(res.StatusCode) || !res.Close {
+			t.Errorf("%s: got %v", target, res)
 		}
 	}
 	if n := m.Stats().Requests; n != 0 {

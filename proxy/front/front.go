@@ -4,87 +4,112 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"sync"
-	"time"
 
 	"github.com/segue-run/segue/proxy"
+	"github.com/segue-run/segue/proxy/guard"
 )
-
-// Config says what a front is in front of.
-type Config struct {
-	H1 proxy.Engine // for HTTP/1.0 and HTTP/1.1
-	H2 proxy.Engine // for HTTP/2
-}
 
 // Front accepts connections.
 type Front struct {
-	cfg Config
+	cfg       Config
+	addresses *guard.Addresses
+	trusts    func(netip.Addr) bool // nil where nobody is trusted
+	counters  counters
+	notices   struct{ overLimit, overAddress, unproven, lack notice }
 
-	mu        sync.Mutex
-	listeners map[net.Listener]struct{}
-	closed    bool
+	closing context.Context // ends when Shutdown begins
+	begin   context.CancelFunc
+	running sync.WaitGroup // accept loops, and connections
+
+	mu       sync.Mutex
+	closed   bool
+	doors    map[*door]struct{}
+	arriving map[net.Conn]struct{} // with the front still
 }
 
-// New makes a front.
-func New(cfg Config) *Front { return &Front{cfg: cfg, listeners: map[net.Listener]struct{}{}} }
+// New makes a front. It panics if cfg lacks an engine.
+func New(cfg Config) *Front {
+	cfg = cfg.defaults()
+	f := &Front{cfg: cfg, addresses: guard.NewAddresses(cfg.MaxPerAddress), doors: map[*door]struct{}{}, arriving: map[net.Conn]struct{}{}}
+	if cfg.Trust != nil {
+		f.trusts = cfg.Trust.Trusts
+	}
+	f.closing, f.begin = context.WithCancel(context.Background())
+	return f
+}
 
-// Serve accepts connections from l, which it owns from here on, until Shutdown; it
-// may be called for several listeners. It returns nil as soon as Shutdown begins, and
-// otherwise the error that ended accepting; a lack of descriptors or memory does not
-// end it.
-func (f *Front) Serve(l net.Listener) error {
-	if !f.add(l) {
+// Serve is ServeWith in clear text and without options.
+func (f *Front) Serve(l net.Listener) error { return f.ServeWith(l, Options{}) }
+
+// ServeWith accepts connections from l, which it owns from here on, until Shutdown; it may
+// be called for several listeners. It returns nil as soon as Shutdown begins, and
+// otherwise the error that ended accepting; a lack of descriptors or memory, or trouble of
+// the network's, does not end it.
+func (f *Front) ServeWith(l net.Listener, o Options) error {
+	d := &door{listener: l, options: o, secured: o.secured()}
+	if o.Handler != nil {
+		d.handler = newHandler(o.Handler, f.cfg)
+	}
+	if !f.add(d) {
 		return l.Close()
 	}
-	l = enduring{l}
-	for {
-		conn, err := l.Accept()
-		if err != nil {
-			if again, ok := errors.AsType[temporary](err); ok && again.Temporary() {
-				time.Sleep(5 * time.Millisecond)
-				continue
-			}
-			if f.isClosed() {
-				return nil
-			}
-			return err
-		}
-		peer := proxy.Peer{}
-		if tcp, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
-			peer.Addr = tcp.AddrPort()
-		}
-		go f.cfg.H1.Serve(proxy.NewConn(conn, peer, nil, nil))
+	defer f.running.Done()
+	err := f.accept(d)
+	l.Close()
+	if d.handler != nil {
+		d.handler.close()
 	}
-}
-
-func (f *Front) add(l net.Listener) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.closed {
-		f.listeners[l] = struct{}{}
+	delete(f.doors, d)
+	if f.closed {
+		return nil
 	}
-	return !f.closed
+	return err
 }
 
-func (f *Front) isClosed() bool {
+func (f *Front) add(d *door) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.closed
+	if f.closed {
+		return false
+	}
+	f.doors[d] = struct{}{}
+	f.running.Add(1)
+	return true
 }
 
-// Shutdown stops accepting and shuts the engines down; see proxy.Engine.
+// Shutdown stops accepting, closes the connections that have not said yet what they are,
+// and shuts the engines down; see proxy.Engine. Nothing of the front runs any more when it
+// returns.
 func (f *Front) Shutdown(ctx context.Context) error {
+	f.begin()
 	f.mu.Lock()
 	f.closed = true
-	for l := range f.listeners {
-		_ = l.Close()
+	for d := range f.doors {
+		d.listener.Close()
+	}
+	for conn := range f.arriving {
+		conn.Close()
 	}
 	f.mu.Unlock()
-	errs := make(chan error, 2)
-	go func() { errs <- f.cfg.H2.Shutdown(ctx) }()
+	errs := make(chan error, 1)
 	go func() { errs <- f.cfg.H1.Shutdown(ctx) }()
-	return errors.Join(<-errs, <-errs)
+	var h2 error
+	if f.cfg.H2 != f.cfg.H1 {
+		h2 = f.cfg.H2.Shutdown(ctx)
+	}
+	err := errors.Join(<-errs, h2)
+	f.running.Wait()
+	return err
 }
 
 // Stats are the sum of the engines' counters.
-func (f *Front) Stats() proxy.Stats { return f.cfg.H1.Stats().Add(f.cfg.H2.Stats()) }
+func (f *Front) Stats() proxy.Stats {
+	if f.cfg.H2 == f.cfg.H1 {
+		return f.cfg.H1.Stats()
+	}
+	return f.cfg.H1.Stats().Add(f.cfg.H2.Stats())
+}

@@ -1,15 +1,15 @@
 package nethttp
 
 import (
-	"context"
 	"errors"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"sync"
 
 	"github.com/segue-run/segue/proxy"
+	"github.com/segue-run/segue/proxy/goaway"
+	"github.com/segue-run/segue/proxy/page"
 )
 
 const (
@@ -32,18 +32,18 @@ var errClientWrite = errors.New("client does not take the answer")
 func (t *transit) answer(res *http.Response) ending {
 	defer res.Body.Close()
 	announced := t.head(res)
-	t.w.WriteHeader(res.StatusCode)
+	t.writeHead(res.StatusCode)
 	t.outcome.Reached = true
 	if headFirst(res) {
-		if err := t.client.Flush(); err != nil {
-			return t.breaks(errClientWrite)
+		if err := t.flush(); err != nil {
+			return t.breaks(err)
 		}
 	}
 	if err := t.copyBody(res); err != nil {
 		return t.breaks(err)
 	}
 	t.copyTrailer(res, announced)
-	t.outcome.Class = proxy.ClassOf(res.StatusCode)
+	t.outcome.Class = classOf(res)
 	return whole
 }
 
@@ -52,12 +52,17 @@ func (t *transit) head(res *http.Response) (announced int) {
 	h := t.w.Header()
 	copyAnswerHeader(h, res.Header)
 	t.setRelease(h)
-	t.exchange.Answered(proxy.Answer{Status: res.StatusCode, Wait: t.outcome.Wait, Header: h})
+	h[requestIDHeader] = []string{t.request.ID}
+	long := isGRPC(res.Header) || goaway.IsLong(res.Header.Get("Content-Type"))
+	t.exchange.Answered(proxy.Answer{Status: res.StatusCode, Wait: t.outcome.Wait, Long: long, Header: h})
+	if long {
+		t.lasts(res)
+	}
 	t.tap.head(res, t.body.unread())
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // or net/http guesses one
 	}
-	if t.body.unread() {
+	if t.body.unread() && t.in.ProtoMajor == 1 {
 		// What is left of the body must not be taken for the next request.
 		h["Connection"] = []string{"close"}
 	}
@@ -68,6 +73,24 @@ func (t *transit) head(res *http.Response) (announced int) {
 		}
 	}
 	return announced
+}
+
+// lasts lets an answer last, and makes ready to end it where that can be asked for.
+func (t *transit) lasts(res *http.Response) {
+	t.long = true
+	t.takes.lift()
+	if t.body != nil {
+		t.body.rate.lift()
+	}
+	if t.total != nil {
+		t.total.Stop()
+	}
+	if res.ContentLength >= 0 || res.Header["Content-Encoding"] != nil {
+		return // it has no other end than its own, or hides where it may end
+	}
+	if f := goaway.ForBody(res.Header.Get("Content-Type")); f != nil {
+		t.away.follow(f, func() { t.cancel(errAway) })
+	}
 }
 
 // setRelease puts the release that answers into a header.
@@ -89,28 +112,64 @@ func (t *transit) copyBody(res *http.Response) error {
 	}
 	buf := buffers.Get().(*[copyBuffer]byte)
 	defer buffers.Put(buf)
+	defer t.idle.end()
 	for {
+		t.away.wait()
+		t.idle.start(t.timeouts.Idle)
 		n, err := res.Body.Read(buf[:])
-		if n > 0 {
-			if _, err := t.w.Write(buf[:n]); err != nil {
-				return errors.Join(errClientWrite, err)
-			}
-			t.outcome.BytesOut += int64(n)
-			t.tap.body(buf[:n])
+		t.idle.stop()
+		part, last := t.away.came(buf[:n])
+		if len(part) > 0 {
 			// The last piece is flushed by net/http together with the end.
-			if err == nil && t.outcome.BytesOut != res.ContentLength {
-				if err := t.client.Flush(); err != nil {
-					return errors.Join(errClientWrite, err)
-				}
+			flush := err == nil && t.outcome.BytesOut+int64(len(part)) != res.ContentLength
+			if err := t.pass(part, flush); err != nil {
+				return err
 			}
 		}
-		if err == io.EOF {
+		switch {
+		case last:
+			return errAway
+		case err == io.EOF:
 			return nil
-		}
-		if err != nil {
+		case err != nil:
 			return err
 		}
 	}
+}
+
+// pass gives the client a piece, and sees to it that it is taken.
+func (t *transit) pass(part []byte, flush bool) error {
+	began := t.takes.wait()
+	_, err := t.w.Write(part)
+	if err == nil {
+		t.outcome.BytesOut += int64(len(part))
+		t.tap.body(part)
+		if flush {
+			err = t.client.Flush()
+		}
+	}
+	t.takes.came(began, len(part))
+	if err != nil {
+		return errors.Join(errClientWrite, err)
+	}
+	return nil
+}
+
+// flush sends what was written.
+func (t *transit) flush() error {
+	began := t.takes.wait()
+	err := t.client.Flush()
+	t.takes.came(began, 0)
+	if err != nil {
+		return errors.Join(errClientWrite, err)
+	}
+	return nil
+}
+
+// writeHead answers the client with a status.
+func (t *transit) writeHead(status int) {
+	t.status = status
+	t.w.WriteHeader(status)
 }
 
 // copyTrailer passes on the trailers, which are known now that the body has ended.
@@ -126,29 +185,29 @@ func (t *transit) copyTrailer(res *http.Response, announced int) {
 	}
 }
 
-// breaks notes why an answer that has begun does not come to its end.
+// breaks notes why an answer that has begun does not come to its end. One that may end
+// here ends in its protocol's own words, and gRPC has words for an end anywhere.
 func (t *transit) breaks(err error) ending {
 	t.failed(err)
-	return broken
-}
-
-type connKey struct{}
-
-// withConn keeps a connection at hand for resetIfUnframed.
-func withConn(ctx context.Context, conn net.Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, conn)
-}
-
-// resetIfUnframed has the connection of a client that knows the end of an answer only
-// by the connection's end closed with a reset: an orderly end would say that the
-// answer was whole.
-func resetIfUnframed(in *http.Request) {
-	if in.ProtoAtLeast(1, 1) {
-		return
-	}
-	if conn, ok := in.Context().Value(connKey{}).(*proxy.Conn); ok {
-		if tcp, ok := conn.Conn.(*net.TCPConn); ok {
-			_ = tcp.SetLinger(0)
+	gone := t.outcome.Class == proxy.ClassClientGone
+	switch {
+	case gone:
+		return broken
+	case t.grpc:
+		if t.outcome.Class != proxy.ClassDrained {
+			t.e.counters.broken.Add(1)
 		}
+		class := t.outcome.Class
+		if errors.Is(t.outcome.Err, proxy.ErrTimeout) {
+			class = proxy.ClassTimeout
+		}
+		t.endGRPC(page.Failure(class, t.exchange.Target().Labels().Module, false))
+		return whole
+	case errors.Is(t.outcome.Err, errAway) && t.away.mayEnd():
+		if farewell := t.away.follower.Farewell(); len(farewell) > 0 && t.pass(farewell, false) != nil {
+			return broken
+		}
+		return whole
 	}
+	return broken
 }

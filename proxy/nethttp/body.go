@@ -1,6 +1,7 @@
 package nethttp
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"sync/atomic"
@@ -8,14 +9,22 @@ import (
 	"github.com/segue-run/segue/proxy"
 )
 
+// errTooLong ends a body that is longer than a request's may be.
+var errTooLong = errors.New("the request's body is too long")
+
 // clientBody is a request's body on its way to a module. The transport may read it
 // after the answer has come, until the server closes it.
 type clientBody struct {
 	in       *http.Request
 	trailer  http.Header // announced and allowed; filled when the body has ended
+	most     int64       // bytes; 0 for any
+	rate     rate
+	idle     *idle // of the answer, which need not come while this does
 	n        atomic.Int64
 	finished atomic.Bool // read to its end
 	failed   atomic.Bool // the client broke off, or broke its own framing
+	tooLong  atomic.Bool // so it failed
+	slow     atomic.Bool // so it failed
 	tap      *tapped     // nil for none
 }
 
@@ -39,13 +48,23 @@ func newClientBody(in *http.Request) *clientBody {
 // Read reads on, for a module that nobody will take the place of.
 func (b *clientBody) Read(p []byte) (int, error) { return b.next(p) }
 
-// next reads on from the client. At the end it hands on the trailers that were
-// announced: unannounced ones would pass by the check of their names.
+// next reads on from the client, for one reader at a time. At the end it hands on the
+// trailers that were announced: unannounced ones would pass by the check of their names.
 func (b *clientBody) next(p []byte) (int, error) {
+	if b.tooLong.Load() {
+		return 0, errTooLong
+	}
+	began := b.rate.wait()
 	n, err := b.in.Body.Read(p)
+	b.rate.came(began, n)
+	if total := b.n.Add(int64(n)); b.most > 0 && total > b.most {
+		b.failed.Store(true)
+		b.tooLong.Store(true)
+		return 0, errTooLong
+	}
 	if n > 0 {
-		b.n.Add(int64(n))
 		b.tap.sent(p[:n])
+		b.idle.extend(b.idle.limit)
 	}
 	switch {
 	case err == io.EOF && !b.finished.Load():
@@ -58,10 +77,6 @@ func (b *clientBody) next(p []byte) (int, error) {
 	}
 	return n, err
 }
-
-// Close does nothing: the server closes its body, and a transport that was not
-// reached must leave it whole for the next one.
-func (b *clientBody) Close() error { return nil }
 
 // unread reports whether some of the body is still to come.
 func (b *clientBody) unread() bool { return b != nil && !b.finished.Load() }

@@ -20,15 +20,25 @@ const (
 	closePatience = 5 * time.Second
 )
 
+// What a client's HTTP/2 connection may have. Its streams share what is received and not
+// yet passed on: one whose module takes nothing holds back a quarter of that.
+const (
+	maxStreams   = 128
+	streamWindow = 256 << 10
+	connWindow   = 4 * streamWindow
+	frameSize    = 16 << 10 // what each connection may have to hold at once
+)
+
 // Engine serves requests.
 type Engine struct {
-	cfg        proxy.Config
-	server     *http.Server
-	feed       *feed
-	serving    sync.Once
-	served     chan struct{}           // closed when the server has ended, if it ever began
-	cutOff     context.CancelCauseFunc // ends every request
-	transports sync.Map                // proxy.Target → *http.Transport
+	cfg       proxy.Config
+	server    *http.Server
+	feed      *feed
+	serving   sync.Once
+	served    chan struct{}           // closed when the server has ended, if it ever began
+	cutOff    context.CancelCauseFunc // ends every request
+	http1     *http.Transport         // of all connections to modules that speak HTTP/1.1
+	upstreams sync.Map                // proxy.Target → *upstream
 
 	inFlight atomic.Int64
 	closing  atomic.Bool
@@ -45,16 +55,33 @@ var _ proxy.Engine = (*Engine)(nil)
 func New(cfg proxy.Config) *Engine {
 	cfg = cfg.Defaults()
 	e := &Engine{cfg: cfg, feed: newFeed(), served: make(chan struct{}), idle: make(chan struct{}, 1), memory: memory{limit: cfg.ReplayMemory}}
+	e.http1 = newHTTP1(cfg)
 	base, cutOff := context.WithCancelCause(context.Background())
 	e.cutOff = cutOff
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true) // whoever gives us connections has taken TLS off
 	e.server = &http.Server{
 		Handler:           e,
+		Protocols:         &protocols,
 		ReadHeaderTimeout: cfg.HeadTimeout,
 		IdleTimeout:       cfg.IdleTimeout,
 		MaxHeaderBytes:    cfg.Limits.HeadBytes,
-		ErrorLog:          zap.NewStdLog(cfg.Logger),
-		BaseContext:       func(net.Listener) context.Context { return base },
-		ConnContext:       withConn,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams:          maxStreams,
+			MaxReadFrameSize:              frameSize,
+			MaxReceiveBufferPerStream:     streamWindow,
+			MaxReceiveBufferPerConnection: connWindow,
+			// Who is silent in the midst of a head cannot answer a ping, nor can the dead.
+			SendPingTimeout: cfg.HeadTimeout,
+			PingTimeout:     cfg.HeadTimeout,
+			// A connection that takes nothing at all; a stream's own patience is paced.
+			WriteByteTimeout: max(cfg.HeadTimeout, cfg.BodyGrace),
+		},
+		ErrorLog:    zap.NewStdLog(cfg.Logger),
+		BaseContext: func(net.Listener) context.Context { return base },
+		ConnContext: withConn,
+		ConnState:   e.counters.connState,
 	}
 	return e
 }
@@ -95,8 +122,8 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 		_ = e.wait(patience)
 		cancel()
 	}
-	e.transports.Range(func(_, tr any) bool {
-		tr.(*http.Transport).CloseIdleConnections()
+	e.upstreams.Range(func(_, u any) bool {
+		u.(*upstream).close()
 		return true
 	})
 	return err
@@ -122,6 +149,7 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 		if t.kept != nil {
 			t.kept.end()
 		}
+		t.log()
 		if e.inFlight.Add(-1) == 0 && e.closing.Load() {
 			select {
 			case e.idle <- struct{}{}:
@@ -132,7 +160,7 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 	e.counters.requests.Add(1)
 	if t.carry() == broken {
 		t.breakOff()
-		panic(http.ErrAbortHandler) // net/http closes the connection as it is
+		panic(http.ErrAbortHandler) // net/http closes the connection as it is, or resets the stream
 	}
 	t.finish()
 }

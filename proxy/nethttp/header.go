@@ -11,6 +11,9 @@ import (
 // ReleaseHeader names the release that answered.
 const ReleaseHeader = "Segue-Release"
 
+// requestIDHeader tells requests apart.
+const requestIDHeader = "X-Request-Id"
+
 // forwardHeader copies what of a client's header goes to a module.
 func forwardHeader(in *http.Request) http.Header {
 	out := proxy.ForwardHeader(in.Header)
@@ -37,19 +40,6 @@ func answerValues(name string, values []string) []string {
 		return values
 	}
 	return slices.DeleteFunc(slices.Clone(values), proxy.SetsInternalCookie)
-}
-
-// setForwarded tells the module whom and what the engine has seen.
-func setForwarded(out http.Header, in *http.Request, remoteIP string) {
-	values := []string{remoteIP, in.Host, "http"}
-	if in.TLS != nil {
-		values[2] = "https"
-	}
-	for i, name := range [...]string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
-		if values[i] != "" {
-			out[name] = values[i : i+1 : i+1]
-		}
-	}
 }
 
 // copyAnswerHeader copies what of a module's header goes to the client.

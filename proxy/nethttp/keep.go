@@ -82,9 +82,6 @@ func (r *reading) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close does nothing, as that of clientBody.
-func (r *reading) Close() error { return nil }
-
 // again reads what is kept; nothing where all of that has been read.
 func (r *reading) again(p []byte) (int, error) {
 	k := r.keeper

@@ -2,7 +2,6 @@ package nethttp
 
 import (
 	"errors"
-	"math"
 	"net/http"
 	"strconv"
 
@@ -29,8 +28,10 @@ func (t *transit) refuse(err error) ending {
 // refuseTunnel answers a CONNECT: what a client sends after it is no request, so the
 // connection ends.
 func (t *transit) refuseTunnel() ending {
-	t.w.Header().Set("Connection", "close")
-	return t.say(page.Page{Status: http.StatusNotImplemented, Error: "no-tunnels", Message: "this server opens no tunnels"})
+	if t.in.ProtoMajor == 1 {
+		t.w.Header().Set("Connection", "close")
+	}
+	return t.say(page.NoTunnels())
 }
 
 // apologise answers for a module that did not.
@@ -42,6 +43,12 @@ func (t *transit) apologise() ending {
 	if t.outcome.Class != proxy.ClassHost { // not the release's answer in any sense
 		t.setRelease(t.w.Header())
 	}
+	switch {
+	case t.body != nil && t.body.tooLong.Load():
+		return t.say(page.TooLarge(t.most()))
+	case t.body != nil && t.body.slow.Load():
+		return t.say(page.Of(http.StatusRequestTimeout, "", "the request's body came too slowly"))
+	}
 	_, unreached := errors.AsType[*dialError](t.outcome.Err)
 	return t.say(page.Failure(t.outcome.Class, t.exchange.Target().Labels().Module, unreached))
 }
@@ -49,25 +56,30 @@ func (t *transit) apologise() ending {
 // say answers by ourselves.
 func (t *transit) say(p page.Page) ending {
 	t.e.counters.answered(p.Status)
+	t.refused = p.Error
 	p.Request = t.request.ID
 	h := t.w.Header()
+	h[requestIDHeader] = []string{t.request.ID}
+	if t.grpc {
+		return t.sayGRPC(p)
+	}
 	contentType, body := p.Render(t.in.Header["Accept"]...)
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	if p.RetryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(p.RetryAfter.Seconds()))))
+	if seconds := p.RetrySeconds(); seconds > 0 {
+		h.Set("Retry-After", strconv.FormatInt(seconds, 10))
 	}
-	if t.body.unread() {
+	if t.body.unread() && t.in.ProtoMajor == 1 {
 		h.Set("Connection", "close") // the rest of the body must not be taken for a request
 	}
-	t.w.WriteHeader(p.Status)
+	t.writeHead(p.Status)
 	if _, err := t.w.Write(body); err != nil && !errors.Is(err, http.ErrBodyNotAllowed) {
 		return broken
 	}
 	// Out before the end: a shutdown closes the connection right after it.
-	if t.client.Flush() != nil {
+	if t.flush() != nil {
 		return broken
 	}
 	return whole

@@ -16,7 +16,7 @@ type signals struct {
 	trace    httptrace.ClientTrace
 	exchange proxy.Exchange
 	began    time.Time
-	paced    *paced       // nil for none
+	paced    *paced
 	sentAt   atomic.Int64 // nanoseconds after began, plus one; 0 until all was sent
 	hushed   bool         // under transit.informing: nobody listens any more
 }
@@ -30,16 +30,16 @@ func (s *signals) listen(t *transit) context.Context {
 
 // begin comes before anything is told of the attempt.
 func (s *signals) begin(exchange proxy.Exchange) {
-	s.exchange, s.began, s.paced = exchange, s.transit.began, nil
+	s.exchange, s.began, s.paced = exchange, s.transit.tried, nil
 	s.sentAt.Store(0)
 }
 
 // wrote notes that the request has been sent.
 func (s *signals) wrote(info httptrace.WroteRequestInfo) {
-	s.paced.stop(true)
 	if info.Err != nil {
 		return
 	}
+	s.paced.sent()
 	now := time.Now()
 	s.sentAt.Store(int64(now.Sub(s.began)) + 1)
 	s.exchange.Sent(now)

@@ -1,6 +1,7 @@
 package nethttp
 
 import (
+	"net"
 	"net/http"
 	"sync/atomic"
 
@@ -14,6 +15,7 @@ type counters struct {
 	replayed atomic.Uint64
 	broken   atomic.Uint64
 	tunnels  atomic.Int64
+	conns    atomic.Int64 // but for tunnels
 	own      [len(ownStatuses)]atomic.Uint64
 }
 
@@ -21,6 +23,11 @@ type counters struct {
 var ownStatuses = [...]int{
 	http.StatusBadRequest,
 	http.StatusNotFound,
+	http.StatusRequestTimeout,
+	http.StatusRequestEntityTooLarge,
+	http.StatusRequestURITooLong,
+	http.StatusTooManyRequests,
+	http.StatusRequestHeaderFieldsTooLarge,
 	http.StatusInternalServerError,
 	http.StatusNotImplemented,
 	http.StatusBadGateway,
@@ -36,10 +43,21 @@ func (c *counters) answered(status int) {
 	}
 }
 
+// connState counts connections. A hijacked one is a tunnel, or was never one of ours.
+func (c *counters) connState(_ net.Conn, s http.ConnState) {
+	switch s {
+	case http.StateNew:
+		c.conns.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		c.conns.Add(-1)
+	}
+}
+
 // Stats reads the counters.
 func (e *Engine) Stats() proxy.Stats {
 	c := &e.counters
-	s := proxy.Stats{Requests: c.requests.Load(), InFlight: int(e.inFlight.Load()), Tunnels: int(c.tunnels.Load()),
+	tunnels := int(c.tunnels.Load())
+	s := proxy.Stats{Connections: int(c.conns.Load()) + tunnels, Requests: c.requests.Load(), InFlight: int(e.inFlight.Load()), Tunnels: tunnels,
 		Retried: c.retried.Load(), Replayed: c.replayed.Load(), Kept: e.memory.used.Load(), Broken: c.broken.Load(), Own: make(map[int]uint64, len(ownStatuses))}
 	for i, status := range ownStatuses {
 		s.Own[status] = c.own[i].Load()

@@ -2,19 +2,15 @@ package nethttp
 
 import (
 	"context"
-	"errors"
-	"io"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/segue-run/segue/proxy"
+	"github.com/segue-run/segue/proxy/guard"
+	"github.com/segue-run/segue/proxy/page"
 )
 
 const (
@@ -25,7 +21,7 @@ const (
 	attempts = 2
 )
 
-// ending is what is to become of the client's connection.
+// ending is what is to become of the client's connection, or of its stream.
 type ending bool
 
 const (
@@ -41,24 +37,40 @@ type transit struct {
 	in     *http.Request
 	ctx    context.Context
 	cancel context.CancelCauseFunc
+	began  time.Time // the whole
 
-	request proxy.Request
-	remote  string // the peer's IP address, may be empty
-	upgrade string // the protocol that the client asks to change to
-	body    *clientBody
-	kept    *keeper       // nil where the body is not kept
-	reading *reading      // of kept, this attempt's
-	out     *http.Request // to the module
+	request  proxy.Request
+	from     guard.Client
+	upgrade  string // the protocol that the client asks to change to
+	grpc     bool   // it is gRPC, and so are its answers
+	body     *clientBody
+	timeouts proxy.Timeouts // that hold on its route
+	total    *time.Timer    // nil for no limit
+	kept     *keeper        // nil where the body is not kept
+	reading  *reading       // of kept, this attempt's
+	start    int64          // bytes of the body that were read before this attempt
+	out      *http.Request  // to the module
 
 	exchange proxy.Exchange
-	began    time.Time
+	tried    time.Time // this attempt began
 	outcome  proxy.Outcome
 	settled  bool     // the exchange is done
 	asked    bool     // whether the request may be replayed
 	tap      *tapped  // nil for none
 	attempt  *attempt // nil where it cannot be ended by itself
+	link     *link    // that the answer comes over; nil where it is gRPC
 	signals  *signals // of this attempt
 	first    signals  // of the first one
+	takes    rate     // of the client
+	idle     idle     // of the module
+	long     bool     // the answer lasts
+	away     away
+
+	// For the log.
+	status   int // that the client was answered
+	refused  string
+	retried  bool
+	replayed bool
 
 	informing sync.Mutex // held while an informational answer is written
 	informed  int        // how many came
@@ -70,20 +82,25 @@ type transit struct {
 }
 
 func newTransit(e *Engine, w http.ResponseWriter, in *http.Request) *transit {
-	t := &transit{e: e, w: w, client: *http.NewResponseController(w), in: in,
-		upgrade: upgradeOf(in.Header), body: newClientBody(in)}
+	t := &transit{e: e, w: w, client: *http.NewResponseController(w), in: in, began: time.Now(),
+		upgrade: upgradeOf(in.Header), grpc: in.ProtoMajor == 2 && isGRPC(in.Header), body: newClientBody(in)}
+	t.takes.late, t.takes.perSecond, t.takes.grace = t.shutOut, e.cfg.BodyRate, e.cfg.BodyGrace
+	t.idle.late = func() { t.cancel(proxy.ErrTimeout) }
 	if t.body != nil {
 		// The module may answer before it has read everything; not every
 		// ResponseWriter has the choice.
 		_ = t.client.EnableFullDuplex()
+		t.body.idle = &t.idle
+		t.body.rate.late, t.body.rate.perSecond, t.body.rate.grace = t.stopSending, e.cfg.BodyRate, e.cfg.BodyGrace
 	}
 	t.ctx, t.cancel = context.WithCancelCause(in.Context())
-	t.request = proxy.Request{Method: in.Method, Authority: in.Host, Query: in.URL.RawQuery, Header: in.Header,
-		Secure: in.TLS != nil, ID: "-", Cancel: t.cutOff, GoAway: func() {}}
-	if addr, err := netip.ParseAddrPort(in.RemoteAddr); err == nil {
-		t.request.Remote = addr
-		t.remote, _, _ = net.SplitHostPort(in.RemoteAddr)
+	peer := proxy.Peer{}
+	if conn := connOf(in); conn != nil {
+		peer = conn.Peer
 	}
+	t.from.Read(&peer, in.Host, in.Header)
+	t.request = proxy.Request{Method: in.Method, Authority: in.Host, Query: in.URL.RawQuery, Header: in.Header,
+		Remote: peer.Addr, Client: t.from.Addr, Secure: t.from.Secure, ID: t.from.ID, Cancel: t.cutOff, GoAway: t.away.ask}
 	return t
 }
 
@@ -91,22 +108,43 @@ func newTransit(e *Engine, w http.ResponseWriter, in *http.Request) *transit {
 // read, or does not send, must not keep it alive: its connection gets a deadline.
 func (t *transit) cutOff(cause error) {
 	t.cancel(cause)
+	t.deadline(time.Now().Add(lastWords), true, true)
+}
+
+// shutOut ends the request of a client that does not take its answer.
+func (t *transit) shutOut() {
+	t.cancel(errSlow)
+	t.deadline(time.Now().Add(-time.Second), false, true)
+}
+
+// stopSending ends the body of a client that does not send it.
+func (t *transit) stopSending() {
+	t.body.slow.Store(true)
+	t.deadline(time.Now().Add(-time.Second), true, false)
+}
+
+// deadline sets deadlines on the client's connection, or its stream.
+func (t *transit) deadline(at time.Time, read, write bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.over {
-		t.cutting = true
-		deadline := time.Now().Add(lastWords)
-		_ = t.client.SetWriteDeadline(deadline)
-		_ = t.client.SetReadDeadline(deadline)
+	if t.over {
+		return
+	}
+	t.cutting = true
+	if write {
+		_ = t.client.SetWriteDeadline(at)
+	}
+	if read {
+		_ = t.client.SetReadDeadline(at)
 	}
 }
 
 // finish ends a whole answer. What the client still sends of its body is waited for
 // briefly, so that it comes to read the answer; a client that waits to be asked for
-// its body is not.
+// its body is not. A stream of HTTP/2 ends by itself.
 func (t *transit) finish() {
 	wait := lastWords
-	if t.body.unread() {
+	if t.body.unread() && t.in.ProtoMajor == 1 {
 		_ = t.client.Flush()
 		if t.body.bytes() == 0 && t.in.Header.Get("Expect") != "" {
 			wait = 0
@@ -130,6 +168,13 @@ func (t *transit) breakOff() {
 // transport may have been reading still.
 func (t *transit) end(wait time.Duration) {
 	t.cancel(nil)
+	t.takes.end()
+	if t.total != nil {
+		t.total.Stop()
+	}
+	if t.body != nil {
+		t.body.rate.end()
+	}
 	unread := t.body.unread()
 	t.mu.Lock()
 	t.over = true
@@ -138,14 +183,20 @@ func (t *transit) end(wait time.Duration) {
 		_ = t.client.SetWriteDeadline(time.Time{})
 	}
 	t.mu.Unlock()
-	if unread {
-		_ = t.client.SetReadDeadline(time.Now().Add(wait))
-		_ = t.in.Body.Close()
+	if !unread {
+		return
 	}
+	if t.in.ProtoMajor == 1 {
+		_ = t.client.SetReadDeadline(time.Now().Add(wait))
+	}
+	_ = t.in.Body.Close()
 }
 
 // carry takes the request to a module and its answer back.
 func (t *transit) carry() ending {
+	if p := t.screen(); p != nil {
+		return t.say(*p)
+	}
 	if strings.EqualFold(t.in.Method, http.MethodConnect) {
 		return t.refuseTunnel()
 	}
@@ -160,8 +211,9 @@ func (t *transit) carry() ending {
 				return t.refuse(err)
 			}
 		}
-		if attempt == 1 {
-			t.prepare()
+		if attempt == 1 && !t.prepare() {
+			exchange.Done(proxy.Outcome{Class: proxy.ClassClientGone, Err: errTooLong})
+			return t.say(page.TooLarge(t.most()))
 		}
 		end, next := t.try(exchange, attempt < attempts)
 		switch {
@@ -169,9 +221,11 @@ func (t *transit) carry() ending {
 			return end
 		case next == exchange:
 			t.request.Failed = exchange.Target()
+			t.retried = true
 			t.e.counters.retried.Add(1)
 			exchange = nil
 		default:
+			t.replayed = true
 			t.e.counters.replayed.Add(1)
 			exchange = next
 		}
@@ -193,203 +247,58 @@ func (t *transit) address() (err error) {
 	return err
 }
 
-// prepare makes the request to the module.
-func (t *transit) prepare() {
+// prepare makes the request to the module by what holds on its route; false where its body
+// is too long for it.
+func (t *transit) prepare() bool {
+	route := t.request.Route
+	if route == nil {
+		route = new(proxy.Route) // a director that sets none, of an exchange of its own
+	}
+	t.timeouts = route.Timeouts.Or(t.e.cfg.Timeouts)
+	t.idle.limit = t.timeouts.Idle
+	most := t.most()
+	if most > 0 && t.in.ContentLength > most {
+		return false
+	}
+	t.limitTotal()
 	header := forwardHeader(t.in)
-	setForwarded(header, t.in, t.remote)
+	t.tell(header, route)
 	if t.upgrade != "" {
 		header["Connection"] = []string{"Upgrade"}
 		header["Upgrade"] = []string{t.upgrade}
 	}
 	// Opaque goes out as it stands.
-	to := &url.URL{Scheme: "http", Host: upstreamHost, Opaque: t.request.Path,
+	to := &url.URL{Scheme: "http", Host: upstreamHost, Opaque: route.Forwarded(t.request.Path),
 		RawQuery: t.in.URL.RawQuery, ForceQuery: t.in.URL.ForceQuery}
 	t.signals = &t.first
 	t.out = (&http.Request{Method: t.in.Method, URL: to, Host: t.in.Host, Header: header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(t.signals.listen(t))
 	if t.body != nil {
-		t.out.Body, t.out.ContentLength, t.out.Trailer = t.body, t.in.ContentLength, t.body.trailer
+		t.body.most = most
+		t.out.ContentLength, t.out.Trailer = t.in.ContentLength, t.body.trailer
 	}
+	return true
 }
 
-// begin begins an attempt.
-func (t *transit) begin(exchange proxy.Exchange) {
-	t.exchange, t.began, t.outcome, t.settled = exchange, time.Now(), proxy.Outcome{}, false
-	t.signals.begin(exchange)
-	t.attempt = nil
-	if t.asked { // a replay, while the first module's transport may be reading still
-		t.tap = nil
-		if t.kept != nil {
-			t.reading = t.kept.restart()
-		}
-	} else {
-		t.tap = tapOf(exchange.Tap())
-		t.keep(exchange.Keep())
+// most is how long the request's body may be; 0 for any.
+func (t *transit) most() int64 {
+	if route := t.request.Route; route != nil && route.MaxBody > 0 {
+		return route.MaxBody
 	}
-	t.pace()
+	return t.e.cfg.Limits.Body
 }
 
-// keep keeps most bytes of the body, if that is enough, so that the request can be sent
-// again, and taken back.
-func (t *transit) keep(most int64) {
-	t.kept, t.reading = nil, nil
-	if t.body != nil {
-		t.body.tap = t.tap
-	}
-	if most == 0 || t.in.ContentLength > most {
+// limitTotal bounds the whole. Where the client is waited for when it is over, that is
+// not the module's fault.
+func (t *transit) limitTotal() {
+	if t.timeouts.Total < 0 {
 		return
 	}
-	if t.body != nil {
-		t.kept = newKeeper(t.body, &t.e.memory, most)
-		t.reading = t.kept.current
-	}
-	t.attempt = t.newAttempt()
-	t.exchange.OnRecall(t.attempt.back)
-}
-
-// pace bounds how long the module may take for each piece of the body.
-func (t *transit) pace() {
-	if t.body == nil {
-		return
-	}
-	body, stop := io.ReadCloser(t.body), t.cancel
-	if t.reading != nil {
-		body = t.reading
-	}
-	if t.attempt != nil {
-		stop = t.attempt.cancel
-	}
-	t.signals.paced = &paced{body: body, limit: t.e.cfg.Timeouts.Answer, late: func() { stop(proxy.ErrTimeout) }}
-	t.out.Body = t.signals.paced
-}
-
-// try makes one attempt. Where that is not the end it gives the exchange to go on with:
-// the same one, if nothing was sent to its target, may is true and another is to be
-// asked for; or the one that takes the place of a failure.
-func (t *transit) try(exchange proxy.Exchange, may bool) (end ending, next proxy.Exchange) {
-	defer t.settle() // whatever happens, also a panic of ours
-	t.begin(exchange)
-	res, err := t.e.transport(exchange.Target()).RoundTrip(t.out)
-	t.signals.paced.stop(true)
-	taken := t.attempt.end()
-	if _, unreached := errors.AsType[*dialError](err); unreached && !taken && !proxy.HostLacks(err) && may && t.ctx.Err() == nil {
-		t.outcome.Class, t.outcome.Err = proxy.ClassTransport, err
-		return whole, exchange
-	}
-	t.hush()
-	t.outcome.Wait = t.signals.wait()
-	switch {
-	case err == nil && taken: // at the same moment
-		res.Body.Close()
-		err = proxy.ErrRecalled
-	case err == nil:
-		err = t.check(res)
-	}
-	if err != nil {
-		t.failed(err)
-	}
-	if next = t.replay(res, err); next != nil {
-		return whole, next
-	}
-	if t.kept != nil {
-		t.kept.settle()
-	}
-	switch {
-	case err != nil:
-		return t.apologise(), nil
-	case res.StatusCode == http.StatusSwitchingProtocols:
-		return t.tunnel(res), nil
-	}
-	return t.answer(res), nil
-}
-
-// check refuses an answer that is none. A refused one is closed.
-func (t *transit) check(res *http.Response) error {
-	err := error(nil)
-	switch {
-	case res.StatusCode == http.StatusSwitchingProtocols:
-		t.outcome.Status = res.StatusCode
-		if _, ok := res.Body.(io.ReadWriteCloser); !ok || t.upgrade == "" || upgradeOf(res.Header) != t.upgrade {
-			err = errUpgrade
+	t.total = time.AfterFunc(t.timeouts.Total-time.Since(t.began), func() {
+		if t.takes.waits() || t.body != nil && t.body.rate.waits() {
+			t.cutOff(errSlow)
+			return
 		}
-	case res.StatusCode < http.StatusOK:
-		err = errStatus
-	default:
-		t.outcome.Status = res.StatusCode
-	}
-	if err != nil {
-		res.Body.Close()
-	}
-	return err
-}
-
-// replay asks for an exchange in place of a failure, or of what was taken back, of
-// which the client has got nothing. Where there is one, the module's answer is thrown away unread, and its
-// connection with it: to wait for the rest could take as long as the module likes.
-func (t *transit) replay(res *http.Response, err error) proxy.Exchange {
-	o := t.outcome
-	if err == nil && res.StatusCode >= http.StatusInternalServerError {
-		o.Class = proxy.ClassServerError
-	}
-	failed := o.Class.Failed() || errors.Is(o.Err, proxy.ErrRecalled)
-	if t.asked || err == nil && o.Class != proxy.ClassServerError || !failed || t.ctx.Err() != nil {
-		return nil
-	}
-	t.asked = true
-	o.Unkept = t.body != nil && (t.kept == nil || !t.kept.hold())
-	next := t.exchange.Replay(o)
-	if next == nil || o.Unkept {
-		return nil
-	}
-	t.outcome = o
-	if err == nil {
-		res.Body.Close()
-	}
-	return next
-}
-
-// settle reports the outcome, once, and before the client sees the end of its answer:
-// what it has got has been counted.
-func (t *transit) settle() {
-	if t.settled {
-		return
-	}
-	t.settled = true
-	t.outcome.Duration = time.Since(t.began)
-	if t.reading != nil {
-		t.outcome.BytesIn += t.reading.at.Load()
-	} else {
-		t.outcome.BytesIn += t.body.bytes()
-	}
-	t.tap.end(t.outcome.Reached && t.outcome.Class != proxy.ClassUnknown && t.outcome.Err == nil)
-	t.exchange.Done(t.outcome)
-}
-
-// failed notes why the module's answer did not come, or not wholly.
-func (t *transit) failed(err error) {
-	t.outcome.Err = err
-	cause := context.Cause(t.out.Context()) // the attempt's own, or the request's
-	timeout, isNet := errors.AsType[net.Error](err)
-	_, unreached := errors.AsType[*dialError](err)
-	switch {
-	case errors.Is(cause, proxy.ErrDraining), errors.Is(cause, proxy.ErrRecalled):
-		t.outcome.Class, t.outcome.Err = proxy.ClassDrained, cause
-	case errors.Is(cause, proxy.ErrTimeout):
-		t.outcome.Class, t.outcome.Err = proxy.ClassTimeout, cause
-	case t.ctx.Err() != nil, t.body.broken(), errors.Is(err, errClientWrite):
-		t.outcome.Class = proxy.ClassClientGone
-	case unreached && proxy.HostLacks(err):
-		t.outcome.Class = proxy.ClassHost
-		if t.e.lack.due(lackEvery) {
-			t.e.cfg.Logger.Error("host lacks the means to reach modules", zap.Error(err))
-		}
-	case isNet && timeout.Timeout() && !unreached:
-		t.outcome.Class = proxy.ClassTimeout
-	default:
-		t.outcome.Class = proxy.ClassTransport
-	}
-	labels := t.exchange.Target().Labels()
-	t.e.cfg.Logger.Debug("request failed", zap.String("module", labels.Module),
-		zap.String("release", labels.Release()), zap.String("instance", labels.Instance),
-		zap.Stringer("class", t.outcome.Class), zap.Error(t.outcome.Err))
+		t.cutOff(proxy.ErrTimeout)
+	})
 }

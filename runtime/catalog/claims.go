@@ -79,7 +79,10 @@ func (c *Claims) Claim(rel module.Release, routes []manifest.Route) error {
 func (c *Claims) refusedLocked(name string, routes []manifest.Route, entries []route.Entry) error {
 	preview := c.previewHost(name)
 	held := slices.SortedFunc(maps.Values(c.holders), func(a, b *holder) int {
-		return cmp.Or(cmp.Compare(a.module, b.module), cmp.Compare(a.entry.String(), b.entry.String()))
+		if by := cmp.Or(cmp.Compare(a.module, b.module), cmp.Compare(a.entry.Host, b.entry.Host), cmp.Compare(a.entry.Path, b.entry.Path)); by != 0 {
+			return by
+		}
+		return cmp.Compare(a.entry.String(), b.entry.String())
 	})
 	for i, r := range routes {
 		for _, h := range held {

@@ -166,33 +166,15 @@ func TestADoorThatCannotBeIsRefused(t *testing.T) {
 	}
 }
 
-// The door is turned while requests come: all are served, held or refused, and none is
-// left before an open one.
-func TestNoRequestIsLeftBeforeAnOpenDoor(t *testing.T) {
+func TestADoorThatOpensMeanwhileHoldsNobody(t *testing.T) {
 	g := newGroup(t, all(newTarget("1")))
-	stop := make(chan struct{})
-	turned := make(chan struct{})
-	go func() {
-		defer close(turned)
-		for {
-			for _, state := range []balance.DoorState{balance.DoorHeld, balance.DoorOpen} {
-				_ = g.SetDoor(balance.Door{State: state, MaxWait: time.Hour})
-			}
-			select {
-			case <-stop:
-				return
-			default:
-			}
+	for range 5000 {
+		setDoor(t, g, balance.Door{State: balance.DoorHeld, MaxWait: 10 * time.Second})
+		opened := make(chan error)
+		go func() { opened <- g.SetDoor(balance.Door{}) }()
+		pick(t, g)
+		if err := <-opened; err != nil {
+			t.Fatal(err)
 		}
-	}()
-	for range 4 {
-		for range 5000 {
-			pick(t, g)
-		}
-	}
-	close(stop)
-	<-turned
-	if s := g.Stats(); s.Held != 0 || s.Refused != 0 {
-		t.Errorf("%+v", s)
 	}
 }

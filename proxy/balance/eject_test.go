@@ -258,6 +258,23 @@ func TestATargetThatFailsFarMoreThanItsSiblingsIsTakenOut(t *testing.T) {
 	}
 }
 
+func TestWhatWasBeforeATargetWasOutIsForgottenWhenItReturns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		own := proxy.Outcome{Class: proxy.ClassServerError, Status: 500}
+		w := newWard(t, 2, balance.Ejection{Window: time.Hour, First: time.Second})
+		w.bad["i0"] = own
+		w.ask(100)
+		w.want("i0", balance.StandingOut)
+		delete(w.bad, "i0")
+		time.Sleep(time.Second)
+		w.ask(1)
+		time.Sleep(time.Minute)
+		w.ask(60)
+		w.end("i0", own)
+		w.want("i0", balance.StandingTrusted)
+	})
+}
+
 func TestFewRequestsAreNoMeasure(t *testing.T) {
 	w := newWard(t, 2, balance.Ejection{})
 	w.bad["i0"] = proxy.Outcome{Class: proxy.ClassServerError, Status: 500}

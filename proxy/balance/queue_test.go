@@ -280,3 +280,61 @@ func TestNoPlaceIsGivenTwiceAndNoneIsForgotten(t *testing.T) {
 		t.Errorf("%d served, %d left, %d waited, %d wait", served.Load(), left.Load(), s.Waited, s.Waiting)
 	}
 }
+
+// There is room at the very moment at which one begins to wait for it: it is not forgotten.
+func TestRoomThatIsMadeMeanwhileIsNotOverlooked(t *testing.T) {
+	r := queued("1", 1, balance.Queue{Length: 1, Wait: 10 * time.Second})
+	g := newGroup(t, all(r))
+	for range 5000 {
+		held := take(t, g, request())
+		var wg sync.WaitGroup
+		wg.Go(func() { held.Done(ok) })
+		pick(t, g)
+		wg.Wait()
+	}
+}
+
+// Whoever asks at the very moment at which there is room does not get it while others wait.
+func TestRoomIsForThoseThatWaitedFirst(t *testing.T) {
+	const rounds = 3000
+	r := queued("1", 1, balance.Queue{Length: rounds + 100, Wait: time.Minute})
+	g := newGroup(t, all(r))
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	current := take(t, g, request())
+	in := make(chan *balance.Lease, 1)
+	var wg sync.WaitGroup
+	for i := range rounds { // one after the other
+		wg.Go(func() {
+			l, err := g.Pick(t.Context(), request())
+			if err != nil {
+				t.Error(err)
+			}
+			in <- l
+		})
+		for r.Stats().Waiting <= i {
+			runtime.Gosched()
+		}
+	}
+	var stop atomic.Bool
+	var late sync.WaitGroup
+	for range 8 { // they contend for the line, so that it takes a while until room is given
+		late.Go(func() {
+			for !stop.Load() {
+				if l, err := g.Pick(gone, request()); err == nil {
+					t.Error("one that came late was let in")
+					l.Done(ok)
+				}
+			}
+		})
+	}
+	for range rounds - 1 { // the last goes on waiting, so that nobody who is late may come in
+		current.Done(ok)
+		current = <-in
+	}
+	stop.Store(true)
+	late.Wait()
+	current.Done(ok)
+	(<-in).Done(ok)
+	wg.Wait()
+}

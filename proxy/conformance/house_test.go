@@ -221,8 +221,8 @@ func newTarget(version, socket string, observe func(balance.Observation)) *balan
 	})
 }
 
-// only is the release's one instance.
-func only(r *balance.Release) *balance.Target { return r.Targets()[0] }
+// soleOf is the release's one instance.
+func soleOf(r *balance.Release) *balance.Target { return r.Targets()[0] }
 
 // outcome is the next one that the module's observer was told.
 func (m *module) outcome(t testing.TB) balance.Observation {

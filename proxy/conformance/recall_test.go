@@ -135,7 +135,7 @@ func TestAHealthyCandidateFinishesItsOwn(t *testing.T) {
 		<-release
 		io.WriteString(w, "mine")
 	})
-	slow, err := g.Pick(t.Context(), &proxy.Request{Failed: only(candidate.Release), Header: http.Header{}})
+	slow, err := g.Pick(t.Context(), &proxy.Request{Failed: soleOf(candidate.Release), Header: http.Header{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -104,7 +104,7 @@ func (r *Release) choose(targets []*Target, l *Lease, tried []*Target) (best, fu
 	for _, out := range [...]bool{false, true} {
 		var f field
 		for _, t := range targets {
-			if !t.ready.Load() || l.barred(t) || t.away.Load() != out {
+			if !t.ready.Load() || l.barred(t) || t.conduct.away.Load() != out {
 				continue
 			}
 			if t.full() || slices.Contains(tried, t) {
@@ -154,7 +154,7 @@ func (f *field) pick(turn *atomic.Uint32) *Target {
 
 // open reports whether the release could get a request, with most as in admit.
 func (r *Release) open(most int) bool {
-	if most > 0 && r.unanswered.Load() >= int64(most) {
+	if most > 0 && r.unanswered.Load() >= int64(most) || r.queue.n.Load() > 0 {
 		return false
 	}
 	for _, t := range *r.targets.Load() {

@@ -21,20 +21,32 @@
 //     place, gave it to a target that could have got it otherwise: what is inherited,
 //     spilled over a cap, replayed or previewed is not.
 //   - A target has no more requests in flight than it may (TargetConfig.Most). What finds
-//     no room is answered by the host: it is no outcome of the target, and no evidence.
+//     no room waits in its release's queue, where nobody overtakes it, or is answered by the
+//     host: it is no outcome of the target. What has waited is no evidence.
+//   - A target that was taken out (see Ejection) gets requests only where no other of its
+//     release is up. At most a share of a release's targets is out, and never the last.
+//   - What a request has failed on does not get it again.
 //   - A user who can be told apart stays on one side of a rollout, but for the requests
 //     that its side could not take or failed.
 //   - A request is taken back only where a stable target is up and its replay is paid for.
 //     It is no evidence: its target has been judged, or given up, already.
-//   - A replay is asked for by a target that is not stable's, answered by one that is, and
-//     never replayed again.
+//   - A replay goes to stable, from a target that is not stable's, under a Shield; or to a
+//     sibling of the same release, under a Retry. It is never replayed again.
+//   - What is long (proxy.Answer.Long) is cut by a drain at its own limit alone, or at the
+//     end of the drain's context, and is asked to go away before.
+//   - The door (see Door) is looked at before a request is dealt, and never again.
 //
-// Without a rollout, a shield, a preview and a tap, none of them costs a request more
-// than a look at whether they are there.
+// Without a rollout, a shield, a retry, a preview, a tap, a door and a queue, none of them
+// costs a request more than a look at whether they are there; nor do ejection and slow
+// starts where every target is trusted and warm. A release of one target costs the one
+// lock of that target, twice.
 //
-// The package starts no goroutine, but that a drain which has no more time cancels
-// each request in one of its own, which ends as soon as Request.Cancel returns, and that
-// requests are taken back in one, seconds after an Apply, which waits for nothing.
-// The lock order is Group.mu, Release.mu, Target.mu, and nothing of the caller's is called
-// under any.
+// The package starts no goroutine, but that a drain whose limit has come cancels
+// each request in one of its own, which ends as soon as Request.Cancel returns; that a drain
+// of a release, while it lasts, has one for each target; and that requests are taken back
+// in one, seconds after an Apply, which waits for nothing and which Group.Close ends.
+//
+// The lock order is Group.mu, Release.mu, the line of a release's queue, Target.mu; that of
+// outliers and the line before a door are held alone or last. Nothing of the caller's is
+// called under any.
 package balance

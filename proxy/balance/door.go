@@ -99,15 +99,14 @@ func (g *Group) hold(ctx context.Context, d *Door, limit <-chan time.Time) error
 	}
 	w := g.held.addLocked(nil, d.MaxHeld)
 	g.held.mu.Unlock()
-	why := proxy.NoTargetError{RetryAfter: d.retryAfter(), QueueFull: w == nil}
 	if w == nil {
-		return g.refuse(why)
+		return g.refuse(proxy.NoTargetError{RetryAfter: d.retryAfter(), QueueFull: true})
 	}
 	select {
 	case <-w.turn:
 	case <-limit:
 		if g.held.quit(w) {
-			return g.refuse(why)
+			return g.refuse(proxy.NoTargetError{RetryAfter: d.retryAfter()})
 		}
 	case <-ctx.Done():
 		if g.held.quit(w) {

@@ -53,7 +53,7 @@ func (r *Release) judge(t *Target, o proxy.Outcome) {
 	switch {
 	case o.Class.Failed():
 		change = r.suspect(t, o)
-	case t.wary.Load():
+	case t.conduct.wary.Load():
 		change = r.outliers.clear(t)
 	}
 	if change.Target != nil && r.cfg.Changed != nil {
@@ -78,11 +78,11 @@ func gateway(o proxy.Outcome) bool {
 func (s *outliers) clear(t *Target) (change Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t.succeeded(&s.cfg, sinceEpoch()) {
+	if t.conduct.succeeded(&s.cfg, sinceEpoch()) {
 		change.Target = t
 	}
-	if t.now != StandingReturning {
-		t.wary.Store(false)
+	if t.conduct.now != StandingReturning {
+		t.conduct.wary.Store(false)
 	}
 	return change
 }
@@ -93,38 +93,38 @@ func (r *Release) suspect(t *Target, o proxy.Outcome) (change Change) {
 	targets := *r.targets.Load()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t.removed || len(targets) < 2 {
+	if t.conduct.removed || len(targets) < 2 {
 		return change
 	}
 	now := sinceEpoch()
 	s.windowLocked(targets, now)
 	reason := ""
 	if !s.cfg.Any && !gateway(o) {
-		t.row = 0
+		t.conduct.row = 0
 	} else {
-		returning := t.now == StandingReturning
-		t.wary.Store(true)
-		if t.failed(&s.cfg) {
+		returning := t.conduct.now == StandingReturning
+		t.conduct.wary.Store(true)
+		if t.conduct.failed(&s.cfg) {
 			reason = EjectedFailures
 			if returning {
 				reason = EjectedReturn
 			}
 		}
 	}
-	if reason == "" && t.now != StandingOut && s.worseLocked(targets, t) {
+	if reason == "" && t.conduct.now != StandingOut && s.worseLocked(targets, t) {
 		reason = EjectedShare
 	}
 	if reason == "" || !s.mayLocked(targets, t, now) {
 		return change
 	}
-	t.eject(&s.cfg, now)
-	t.awayUntil.Store(t.until)
-	t.wary.Store(false)
-	t.ejected++
-	if !t.away.Swap(true) {
+	t.conduct.eject(&s.cfg, now)
+	t.conduct.awayUntil.Store(t.conduct.until)
+	t.conduct.wary.Store(false)
+	t.conduct.ejected++
+	if !t.conduct.away.Swap(true) {
 		r.special.Add(1)
 	}
-	return Change{Target: t, Out: true, For: t.last, Reason: reason}
+	return Change{Target: t, Out: true, For: t.conduct.last, Reason: reason}
 }
 
 // windowLocked begins another window if the last one is over.
@@ -134,7 +134,7 @@ func (s *outliers) windowLocked(targets []*Target, now int64) {
 	}
 	s.open, s.began = true, now
 	for _, t := range targets {
-		t.base = t.attributable()
+		t.conduct.base = t.attributable()
 	}
 }
 
@@ -144,10 +144,10 @@ func (s *outliers) worseLocked(targets []*Target, t *Target) bool {
 	for _, o := range targets {
 		seen := o.attributable()
 		if o == t {
-			own = [2]uint64{seen[0] - o.base[0], seen[1] - o.base[1]}
-		} else if o.now != StandingOut {
-			others[0] += seen[0] - o.base[0]
-			others[1] += seen[1] - o.base[1]
+			own = [2]uint64{seen[0] - o.conduct.base[0], seen[1] - o.conduct.base[1]}
+		} else if o.conduct.now != StandingOut {
+			others[0] += seen[0] - o.conduct.base[0]
+			others[1] += seen[1] - o.conduct.base[1]
 		}
 	}
 	if least := uint64(s.cfg.Least); own[0] < least || others[0] < least {
@@ -164,7 +164,7 @@ func (s *outliers) mayLocked(targets []*Target, t *Target, now int64) bool {
 			continue
 		}
 		up++
-		if o != t && o.now == StandingOut && now < o.until {
+		if o != t && o.conduct.now == StandingOut && now < o.conduct.until {
 			out++
 		}
 	}
@@ -176,13 +176,13 @@ func (r *Release) readmit(t *Target, now int64) {
 	s := &r.outliers
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t.removed || !t.back(now) {
+	if t.conduct.removed || !t.conduct.back(now) {
 		return
 	}
-	t.base = t.attributable()
-	t.wary.Store(true)
+	t.conduct.base = t.attributable()
+	t.conduct.wary.Store(true)
 	r.warm(t, now)
-	t.away.Store(false)
+	t.conduct.away.Store(false)
 	r.special.Add(-1)
 }
 
@@ -191,8 +191,8 @@ func (r *Release) dismiss(t *Target) {
 	s := &r.outliers
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t.removed = true
-	if t.away.Swap(false) {
+	t.conduct.removed = true
+	if t.conduct.away.Swap(false) {
 		r.special.Add(-1)
 	}
 	if t.slow.Swap(false) {
@@ -204,7 +204,7 @@ func (r *Release) dismiss(t *Target) {
 func (s *outliers) of(t *Target) (Standing, uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return t.now, t.ejected
+	return t.conduct.now, t.conduct.ejected
 }
 
 // attributable are t's requests that say anything of it, and those of them that failed.

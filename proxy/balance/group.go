@@ -47,15 +47,9 @@ type Group struct {
 
 // NewGroup makes a group without targets: its requests wait for the first Apply.
 func NewGroup(cfg GroupConfig) *Group {
-	if cfg.MaxWait == 0 {
-		cfg.MaxWait = 2 * time.Second
-	}
-	if cfg.MaxQueue == 0 {
-		cfg.MaxQueue = 1000
-	}
-	if cfg.RetryAfter == 0 {
-		cfg.RetryAfter = time.Second
-	}
+	unless(&cfg.MaxWait, 2*time.Second)
+	unless(&cfg.MaxQueue, 1000)
+	unless(&cfg.RetryAfter, time.Second)
 	g := &Group{cfg: cfg}
 	g.budget.begin(time.Now())
 	g.retries.begin(time.Now())

@@ -167,3 +167,20 @@ func TestTakingBackHasTheBudgetOfReplays(t *testing.T) {
 		}
 	})
 }
+
+func TestAClosedGroupTakesNothingBackAnyMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, stable, _ := shielded(t, balance.Shield{})
+		l := wait(t, g)
+		split(t, g, rolledBack(stable))
+		g.Close()
+		split(t, g, rolledBack(newTarget("3")))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := l.recalls.Load(); n != 0 {
+			t.Errorf("taken back %d times", n)
+		}
+		l.Done(ok)
+		g.Close()
+	})
+}

@@ -44,7 +44,7 @@ func (w *warmth) weight(now int64, window time.Duration) float64 {
 func (r *Release) settle(targets []*Target) (now int64, slow bool) {
 	now = sinceEpoch()
 	for _, t := range targets {
-		if t.away.Load() && now >= t.awayUntil.Load() {
+		if t.conduct.away.Load() && now >= t.conduct.awayUntil.Load() {
 			r.readmit(t, now)
 		}
 		if !t.slow.Load() {

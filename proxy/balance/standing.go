@@ -23,7 +23,7 @@ type Ejection struct {
 	// Any counts every answer of 5xx as such a failure.
 	Any bool
 	// Above, in basis points, is by how much its share of failures, of any kind, may exceed
-	// that of its siblings together, within a Window in which either has answered Least.
+	// that of its siblings together, within a Window in which it, and they, have answered Least.
 	// Default 3000, 20 requests and 10 s.
 	Above  int
 	Least  int

@@ -55,15 +55,15 @@ type Target struct {
 	inFlight atomic.Int64
 	long     atomic.Int64 // of these, how many have a long answer
 
-	tally
-	conduct
+	conduct conduct
 	warmth
+	tally
 }
 
 // newTarget makes a target that is ready.
 func newTarget(r *Release, cfg TargetConfig) *Target {
 	t := &Target{cfg: cfg, labels: r.cfg.Labels, release: r, state: TargetReady, retired: make(chan struct{})}
-	t.now = StandingTrusted
+	t.conduct.now = StandingTrusted
 	t.labels.Instance = cfg.Instance
 	t.live.prev, t.live.next = &t.live, &t.live
 	t.due.prev, t.due.next = &t.due, &t.due

@@ -324,16 +324,51 @@ func TestRequestsGoOnWhileAMemberIsAway(t *testing.T) {
 func TestAMemberThatIsUnwellIsReplacedWhileTheOthersServe(t *testing.T) {
 	c := newCrewed(t)
 	pids := c.all("at first")
-	_, text, _ := c.ask("GET", "/a/fall-ill", nil)
-	if text != "" {
-		t.Fatal(text)
-	}
+	c.ask("GET", "/a/fall-ill", nil)
 	eventually(t, "one is unwell", func() bool { return c.told(module.InstanceUnwell, "a-1-1-") == 1 })
 	now := c.all("again")
 	if kept := slices.DeleteFunc(slices.Clone(pids), func(pid int) bool { return !slices.Contains(now, pid) }); len(kept) != manned-1 {
 		t.Errorf("of %v there are %v in %v", pids, kept, now)
 	}
 	eventually(t, "it was stopped", func() bool { return c.told(module.InstanceStopped, "a-1-1-") == 1 })
+}
+
+func TestAMemberThatHangsIsReplacedAndKilled(t *testing.T) {
+	c := newCrewed(t)
+	pids := c.all("at first")
+	if err := syscall.Kill(pids[2], syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is unwell", func() bool { return c.told(module.InstanceUnwell, "a-1-1-3") == 1 })
+	for range 20 {
+		if pid := c.who(); pid == pids[2] {
+			t.Fatal("it answers")
+		}
+	}
+	c.all("again")
+	eventually(t, "it was killed", func() bool { return c.told(module.InstanceStopped, "a-1-1-3") == 1 })
+}
+
+func TestWhereEveryMemberIsUnwellTheyServeUntilAnotherCrewDoes(t *testing.T) {
+	c := newCrewed(t)
+	ill := c.all("at first")
+	for seen := map[string]bool{}; len(seen) < manned; {
+		_, pid, _ := c.ask("GET", "/a/fall-ill", nil)
+		seen[pid] = true
+	}
+	end := c.load(2)
+	c.await("another crew", func(s module.Status) bool {
+		return s.Stable.Instance != "a-1-1" && s.Stable.State == module.Serving
+	})
+	good, failed := end()
+	if len(failed) > 0 {
+		t.Errorf("%d of %d requests failed: %v", len(failed), good, failed)
+	}
+	for _, pid := range c.all("again") {
+		if slices.Contains(ill, pid) {
+			t.Errorf("process %d serves", pid)
+		}
+	}
 }
 
 func TestACrewOfWhichNobodyServesIsStartedAnew(t *testing.T) {

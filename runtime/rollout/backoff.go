@@ -7,11 +7,14 @@ import (
 	"github.com/segue-run/segue/runtime/module"
 )
 
-const (
-	// CrashLimit failures within CrashSpan are a loop.
-	CrashLimit = 5
-	CrashSpan  = time.Minute
+// CrashLimit failures within CrashSpan are a loop.
+const CrashLimit = 5
 
+// CrashSpan is as well how long a process must live for the failures before it to be
+// forgotten.
+const CrashSpan = time.Minute
+
+const (
 	firstPause = 100 * time.Millisecond
 	lastPause  = 30 * time.Second
 )

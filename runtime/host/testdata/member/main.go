@@ -24,7 +24,10 @@ func main() {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/a", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, os.Getpid()) })
 	mux.HandleFunc("/a/end", func(http.ResponseWriter, *http.Request) { os.Exit(3) })
-	mux.HandleFunc("/a/fall-ill", func(http.ResponseWriter, *http.Request) { ill.Store(true) })
+	mux.HandleFunc("/a/fall-ill", func(w http.ResponseWriter, _ *http.Request) {
+		ill.Store(true)
+		fmt.Fprint(w, os.Getpid())
+	})
 	drained := make(chan struct{})
 	mux.HandleFunc("/a/upgrade", func(w http.ResponseWriter, r *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()

@@ -58,14 +58,14 @@ func TestAReleaseIsSettledAgainAfterARestartOfTheHost(t *testing.T) {
 	})
 }
 
-// inLoop is what a probe answers of members that fall in a loop.
-var inLoop = fmt.Errorf("%w: five within a minute", rollout.ErrLoop)
+// errInLoop is what a probe answers of members that fall in a loop.
+var errInLoop = fmt.Errorf("%w: five within a minute", rollout.ErrLoop)
 
 func TestAReleaseWhoseMembersFallInALoopGivesWayToItsPredecessor(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.activate("1.0.0")
 		w.activate("1.1.0")
-		w.instance("1.1.0").sicken(inLoop)
+		w.instance("1.1.0").sicken(errInLoop)
 		w.pass(2 * time.Second)
 		s := w.status()
 		if s.Stable.Version != "1.0.0" || !strings.Contains(s.Rollout.Reason, "in a loop") {
@@ -79,7 +79,7 @@ func TestAReleaseWithoutAPredecessorServesOnWithTheMembersThatDoNotFall(t *testi
 	inWorld(t, func(t *testing.T, w *world) {
 		w.activate("1.0.0")
 		only := w.instance("1.0.0")
-		only.sicken(inLoop)
+		only.sicken(errInLoop)
 		w.pass(time.Second)
 		only.sicken(nil)
 		w.pass(10 * time.Second)

@@ -29,8 +29,8 @@ type traffic struct {
 	pool    *balance.Pool
 	secret  *sticky.Secret
 	log     *zap.Logger
-	copying sync.WaitGroup // mirrors that are being closed
-	terms   config.Config  // what the operator sets for routes and releases
+	copying sync.WaitGroup     // mirrors that are being closed
+	terms   config.Config      // what the operator sets for routes and releases
 	emit    func(module.Event) // never blocks
 
 	mu       sync.Mutex // held while the pool is changed

@@ -14,19 +14,23 @@ func TestOnlyTheRequestsOwnHeadersReachTheModule(t *testing.T) {
 		var lines []string
 		for name, values := range r.Header {
 			for _, v := range values {
+				if name == "X-Request-Id" && len(values) == 1 && v != "" {
+					v = "an id"
+				}
 				lines = append(lines, name+": "+v)
 			}
 		}
 		slices.Sort(lines)
 		io.WriteString(w, strings.Join(lines, "\n"))
 	})
-	forwarded := []string{"X-Forwarded-For: 127.0.0.1", "X-Forwarded-Host: x", "X-Forwarded-Proto: http"}
+	forwarded := []string{"Forwarded: for=127.0.0.1;host=x;proto=http", "X-Forwarded-For: 127.0.0.1", "X-Forwarded-Host: x",
+		"X-Forwarded-Port: 80", "X-Forwarded-Proto: http", "X-Real-Ip: 127.0.0.1", "X-Request-Id: an id"}
 	for _, c := range []struct {
 		name string
 		sent []string
 		want []string
 	}{
-		{"nothing is added of our own", nil, nil},
+		{"nothing is added but whom it is from", nil, nil},
 		{"ordinary headers pass", []string{"Accept: a", "X-Two: 1", "X-Two: 2", "User-Agent: me", "Accept-Encoding: br"},
 			[]string{"Accept: a", "X-Two: 1", "X-Two: 2", "User-Agent: me", "Accept-Encoding: br"}},
 		{"hop-by-hop headers stay", []string{"Keep-Alive: 5", "Proxy-Connection: keep-alive", "Proxy-Authorization: secret",
@@ -78,6 +82,7 @@ func TestOnlyTheAnswersOwnHeadersReachTheClient(t *testing.T) {
 	})
 	res, _ := h.get("/")
 	res.Header.Del("Date")
+	res.Header.Del("X-Request-Id")
 	want := http.Header{"X-Mine": {"1", "2"}, "Set-Cookie": {"a=1", "b=2"}, "Content-Length": {"0"}, "Segue-Release": {"hello@1.0.0"}}
 	if fmt.Sprint(res.Header) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", res.Header, want)
@@ -87,13 +92,12 @@ func TestOnlyTheAnswersOwnHeadersReachTheClient(t *testing.T) {
 func TestWhatDecidesIsWhatTheModuleGets(t *testing.T) {
 	h, _ := usual(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Host+" "+r.RequestURI) })
 	for target, want := range map[string]string{
-		"/a/../b":                          "x /b",
-		"//a//%2e%2e//b":                   "x /b",
-		"/%61?q=%61&;=//../":               "x /a?q=%61&;=//../",
-		"/a?":                              "x /a?",
-		"http://other.example":             "other.example /",
-		"http://other.example:81/a/./b?c":  "other.example:81 /a/b?c",
-		"http://user:pw@other.example//x/": "other.example /x/",
+		"/a/../b":                         "x /b",
+		"//a//%2e%2e//b":                  "x /b",
+		"/%61?q=%61&;=//../":              "x /a?q=%61&;=//../",
+		"/a?":                             "x /a?",
+		"http://other.example":            "other.example /",
+		"http://other.example:81/a/./b?c": "other.example:81 /a/b?c",
 	} {
 		res := h.exchange("GET " + target + " HTTP/1.1\r\nHost: x\r\n\r\n")
 		if got := read(t, res); got != want {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -25,6 +26,7 @@ const patience = 20 * time.Second
 // house is an engine on a real port before modules on unix sockets.
 type house struct {
 	t      testing.TB
+	trusts []netip.Prefix // peers
 	pool   *balance.Pool
 	engine *front.Front
 	addr   string
@@ -33,7 +35,24 @@ type house struct {
 
 func newHouse(t testing.TB, cfg proxy.Config, groups ...*balance.Group) *house {
 	t.Helper()
-	h := &house{t: t, pool: new(balance.Pool)}
+	h := &house{t: t}
+	h.settle(cfg, groups...)
+	return h
+}
+
+// newTrustingHouse is one that believes what this machine says of clients.
+func newTrustingHouse(t testing.TB, cfg proxy.Config, groups ...*balance.Group) *house {
+	t.Helper()
+	h := &house{t: t, trusts: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+	h.settle(cfg, groups...)
+	return h
+}
+
+// settle opens a house before modules.
+func (h *house) settle(cfg proxy.Config, groups ...*balance.Group) {
+	t := h.t
+	t.Helper()
+	h.pool = new(balance.Pool)
 	var entries []route.Entry
 	for _, g := range groups {
 		path := "/" + g.Module()
@@ -51,7 +70,6 @@ func newHouse(t testing.TB, cfg proxy.Config, groups ...*balance.Group) *house {
 	}
 	cfg.Director = h.pool
 	h.open(cfg)
-	return h
 }
 
 // newDirected is a house with a director of the test's own, and nothing behind.
@@ -66,7 +84,7 @@ func newDirected(t testing.TB, cfg proxy.Config) *house {
 func (h *house) open(cfg proxy.Config) {
 	t := h.t
 	t.Helper()
-	h.engine = newFront(cfg)
+	h.engine = newFront(cfg, h.trusts...)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -138,7 +156,7 @@ func (h *house) exchange(request string) *http.Response {
 
 // module is a running instance: a real HTTP server on a unix socket.
 type module struct {
-	*balance.Target
+	*balance.Release
 	server *httptest.Server
 	socket string
 	seen   chan balance.Observation
@@ -156,7 +174,7 @@ func newModule(t testing.TB, version string, handler http.Handler) *module {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.server = &httptest.Server{Listener: l, Config: &http.Server{Handler: handler, ConnState: func(_ net.Conn, s http.ConnState) {
+	m.server = &httptest.Server{Listener: l, Config: &http.Server{Handler: probed(handler), ConnState: func(_ net.Conn, s http.ConnState) {
 		switch s {
 		case http.StateNew:
 			m.opened.Add(1)
@@ -167,7 +185,7 @@ func newModule(t testing.TB, version string, handler http.Handler) *module {
 	}}}
 	m.server.Start()
 	t.Cleanup(m.server.Close)
-	m.Target = newTarget(version, m.socket, func(o balance.Observation) {
+	m.Release = newTarget(version, m.socket, func(o balance.Observation) {
 		select {
 		case m.seen <- o:
 		default:
@@ -176,15 +194,35 @@ func newModule(t testing.TB, version string, handler http.Handler) *module {
 	return m
 }
 
-// newTarget is an instance of the module "hello" behind a socket.
-func newTarget(version, socket string, observe func(balance.Observation)) *balance.Target {
-	var dialer net.Dialer
-	return balance.NewTarget(balance.TargetConfig{
-		Labels:  proxy.Labels{Module: "hello", Version: version, Instance: fmt.Sprint("i", instances.Add(1))},
-		Dial:    func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "unix", socket) },
-		Observe: observe,
+// single is a release of the module "hello" with one instance.
+func single(version string, observe func(balance.Observation), only balance.TargetConfig) *balance.Release {
+	only.Instance = fmt.Sprint("i", instances.Add(1))
+	r := balance.NewRelease(balance.ReleaseConfig{Labels: proxy.Labels{Module: "hello", Version: version}, Observe: observe})
+	r.Add(only)
+	return r
+}
+
+// probed is a handler that answers a request for /probe as a module should.
+func probed(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/probe" {
+			io.WriteString(w, "probe")
+			return
+		}
+		handler.ServeHTTP(w, r)
 	})
 }
+
+// newTarget is an instance of the module "hello" behind a socket.
+func newTarget(version, socket string, observe func(balance.Observation)) *balance.Release {
+	var dialer net.Dialer
+	return single(version, observe, balance.TargetConfig{
+		Dial: func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "unix", socket) },
+	})
+}
+
+// soleOf is the release's one instance.
+func soleOf(r *balance.Release) *balance.Target { return r.Targets()[0] }
 
 // outcome is the next one that the module's observer was told.
 func (m *module) outcome(t testing.TB) balance.Observation {
@@ -198,11 +236,11 @@ func (m *module) outcome(t testing.TB) balance.Observation {
 	}
 }
 
-func stable(t testing.TB, targets ...*balance.Target) *balance.Group {
+func stable(t testing.TB, targets ...*balance.Release) *balance.Group {
 	t.Helper()
 	g := balance.NewGroup(balance.GroupConfig{Module: "hello", MaxWait: 100 * time.Millisecond})
 	if len(targets) > 0 {
-		apply(t, g, balance.Share{Target: targets[0], Weight: balance.Full, Stable: true})
+		apply(t, g, balance.Share{Release: targets[0], Weight: balance.Full, Stable: true})
 	}
 	return g
 }
@@ -218,5 +256,5 @@ func apply(t testing.TB, g *balance.Group, shares ...balance.Share) {
 func usual(t testing.TB, handler http.HandlerFunc) (*house, *module) {
 	t.Helper()
 	m := newModule(t, "1.0.0", handler)
-	return newHouse(t, proxy.Config{}, stable(t, m.Target)), m
+	return newHouse(t, proxy.Config{}, stable(t, m.Release)), m
 }

@@ -148,7 +148,7 @@ func (r *Request) understand() error {
 		}
 		switch len(f.Name) {
 		case len("te"):
-			r.TETrailers = r.TETrailers || lowerEqual(f.Name, "te") && hasToken(f.Value, "trailers")
+			r.TETrailers = r.TETrailers || lowerEqual(f.Name, "te") && hasTrailers(f.Value)
 		case len("host"):
 			if lowerEqual(f.Name, "host") {
 				r.Host = f.Value
@@ -179,6 +179,19 @@ func (r *Request) understand() error {
 	// HTTP/1.0 knows no 100, and who sends no body waits for none.
 	r.Continue = expects && r.Minor == 1 && (r.Framing == Chunked || r.Length > 0)
 	return nil
+}
+
+// hasTrailers reports whether a list of transfer codings has "trailers", which has no
+// parameters: who gives it some means it nevertheless.
+func hasTrailers(list string) bool {
+	for rest, more := list, true; more; {
+		var item string
+		item, rest, more = strings.Cut(rest, ",")
+		if item, _, _ = strings.Cut(item, ";"); lowerEqual(trim(item), "trailers") {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *Request) checkHost(lines int) error {

@@ -29,7 +29,7 @@ func TestARequestIsReadWithWhatFollowsFromIt(t *testing.T) {
 			wire.Request{Method: "POST", Target: "/", Path: "/", Host: "x", Minor: 1, Framing: wire.Length}},
 		{"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9223372036854775807\r\nExpect: 100-Continue\r\n\r\n",
 			wire.Request{Method: "POST", Target: "/", Path: "/", Host: "x", Minor: 1, Framing: wire.Length, Length: 1<<63 - 1, Continue: true}},
-		{"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\nTE: gzip;q=0.5, trailers\r\n\r\n",
+		{"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\nTE: gzip;q=0.5, trailers;q=1\r\n\r\n",
 			wire.Request{Method: "POST", Target: "/", Path: "/", Host: "x", Minor: 1, Framing: wire.Chunked, Length: -1, TETrailers: true}},
 		{"GET HTTP://Shop.Example:80/a?b HTTP/1.1\r\nHost: other\r\n\r\n",
 			wire.Request{Method: "GET", Target: "HTTP://Shop.Example:80/a?b", Path: "/a", Query: "b", HasQuery: true, Host: "Shop.Example:80", Minor: 1, Length: -1}},

@@ -1,0 +1,22 @@
+package conformance_test
+
+import "testing"
+
+func TestTrailersPassWhereTheyMay(t *testing.T) {
+	const coded = "Transfer-Encoding: chunked"
+	answer := func(head, trailer string) string {
+		return "HTTP/1.1 200 OK\r\n" + head + coded + "\r\n\r\n2\r\nok\r\n0\r\n" + trailer + "\r\n"
+	}
+	runCases(t, []exchangeCase{
+		{name: "announced, of a request", rfc: "RFC 9110, 6.6.2", send: post("2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n", coded, "Trailer: X-Sum"), status: "200", saw: []string{"ok0\r\nx-sum: 1\r\n\r\n"}},
+		{name: "of nothing but trailers", rfc: "RFC 9112, 7.1.2", send: post("0\r\nX-Sum: 1\r\n\r\n", coded, "Trailer: X-Sum"), status: "200", saw: []string{"0\r\nx-sum: 1\r\n\r\n"}},
+		{name: "forwarded headers, of a request", rfc: "RFC 9110, 6.5.1", send: post("2\r\nok\r\n0\r\nX-Forwarded-For: 6.6.6.6\r\nX-Sum: 1\r\nSegue-Release: x\r\n\r\n", coded, "Trailer: X-Sum, X-Forwarded-For, Segue-Release"), status: "200",
+			saw: []string{"x-sum: 1\r\n"}, sawNot: []string{"6.6.6.6", "segue-release"}},
+		{name: "announced, of an answer", rfc: "RFC 9110, 6.6.2", send: request("TE: trailers"), answer: answer("Trailer: X-Sum\r\n", "X-Sum: 1\r\n"), status: "200", body: "ok", got: []string{"trailer: x-sum\r\n", "0\r\nx-sum: 1\r\n\r\n"}, saw: []string{"te: trailers\r\n"}},
+		{name: "not announced, of an answer", rfc: "RFC 9110, 6.5.1", send: request("TE: trailers"), answer: answer("", "X-Sum: 1\r\n"), status: "200", body: "ok", got: []string{"0\r\nx-sum: 1\r\n\r\n"}},
+		{name: "several, of an answer", rfc: "RFC 9110, 6.5", send: plainGet, answer: answer("Trailer: X-A, X-B\r\n", "X-A: 1\r\nX-B: 2\r\n"), status: "200", body: "ok", got: []string{"x-a: 1\r\n", "x-b: 2\r\n"}},
+		{name: "announced and never sent", rfc: "RFC 9110, 6.6.2", send: plainGet, answer: answer("Trailer: X-Sum\r\n", ""), status: "200", body: "ok"},
+		{name: "internal, of an answer", rfc: "RFC 9110, 6.5.1", send: plainGet, answer: answer("", "Segue-Release: forged@1\r\nX-A: 1\r\n"), status: "200", body: "ok", got: []string{"x-a: 1\r\n"}, gotNot: []string{"forged"}},
+		{name: "with a length", rfc: "RFC 9110, 6.5", send: plainGet, answer: "HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nContent-Length: 2\r\n\r\nok", status: "200", body: "ok"},
+	})
+}

@@ -260,7 +260,7 @@ func (h *host) openParts(bucket *state.Bucket) error {
 	h.closes(func() error { h.instances.close(); return nil })
 	h.engine, err = rollout.New(rollout.Config{Instances: h.instances, Traffic: h.traffic, Records: records{bucket}, History: h.history, Claims: catalog.New(catalog.Config{PreviewHost: h.cfg.PreviewHost}),
 		Checks: checks{hooks: hook.New(hook.Config{Logger: h.opts.Logger, UserAgent: "segue/" + h.opts.Version}), traffic: h.traffic},
-		Log:    h.journal, Logger: h.opts.Logger, DrainTimeout: h.cfg.DrainTimeout, Configured: h.cfg.Grants, Finished: func() { h.instances.forget(h.engine.Uses) }})
+		Log:    h.journal, Logger: h.opts.Logger, DrainTimeout: h.cfg.DrainTimeout, DrainLong: h.cfg.DrainLong, Configured: h.cfg.Grants, Finished: func() { h.instances.forget(h.engine.Uses) }})
 	if err != nil {
 		return err
 	}

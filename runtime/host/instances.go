@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
 	"sync"
@@ -120,8 +121,11 @@ func (s *instances) Start(ctx context.Context, id string, plan rollout.Plan) (ro
 	return made, nil
 }
 
-// replicas is as how many processes a release runs.
-func (s *instances) replicas(plan rollout.Plan) int { return max(plan.Replicas, 1) }
+// replicas is as how many processes a release runs: what the operator says goes before
+// what its manifest wishes.
+func (s *instances) replicas(plan rollout.Plan) int {
+	return min(cmp.Or(s.cfg.Module(plan.Module).Replicas, plan.Replicas, 1), manifest.MaxReplicas)
+}
 
 // start starts one process of the plan.
 func (s *instances) start(ctx context.Context, id string, plan rollout.Plan) (rollout.Instance, error) {

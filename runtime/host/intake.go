@@ -130,7 +130,7 @@ func (in *intake) offer(ctx context.Context, a *artifact.Artifact, of rollout.Of
 		a.Close()
 		return module.RolloutStatus{}, err
 	}
-	of.Plan = rollout.Plan{Release: rel, Routes: a.Manifest.Routes, Health: a.Manifest.Health.WithDefaults(), Asked: a.Manifest.Permissions, Quotas: a.Manifest.Quotas}
+	of.Plan = rollout.Plan{Release: rel, Routes: a.Manifest.Routes, Health: a.Manifest.Health.WithDefaults(), Asked: a.Manifest.Permissions, Quotas: a.Manifest.Quotas, Replicas: a.Manifest.Replicas}
 	of.Configured = in.cfg.Grants(rel.Module)
 	of.Policy = in.cfg.RolloutFor(rel.Module, a.Manifest.Rollout, wish)
 	unpin := in.instances.keep(a)

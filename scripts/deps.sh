@@ -13,7 +13,12 @@ scp openssh-client
 curl curl
 gcc gcc
 setpriv util-linux
-linux.uml user-mode-linux'
+linux.uml user-mode-linux
+nginx nginx-light
+haproxy haproxy'
+
+# Daemons are where an ordinary user's path often does not lead.
+PATH=$PATH:/usr/sbin
 
 missing_packages() {
   while read -r command package; do
@@ -45,6 +50,12 @@ if ((${#packages[@]})) && ((EUID == 0)) && command -v apt-get >/dev/null; then
   export DEBIAN_FRONTEND=noninteractive
   if apt-get update -qq && apt-get install -qq -y --no-install-recommends "${packages[@]}"; then
     hash -r
+    # Tests start these by themselves; Debian starts what it installs for all the world.
+    for daemon in nginx haproxy; do
+      if [[ " ${packages[*]}" == *" $daemon"* ]] && command -v systemctl >/dev/null; then
+        systemctl disable --now "$daemon" 2>/dev/null || true
+      fi
+    done
     mapfile -t packages < <(missing_packages)
   fi
 fi

@@ -203,6 +203,27 @@ func TestAReplayIsUnderWayInPlaceOfWhatItReplaces(t *testing.T) {
 	p.come(t, asks("/", "")).Done(ok)
 }
 
+func TestARetryIsUnderWayInPlaceOfWhatItReplaces(t *testing.T) {
+	p := newLimited(t, limit.Limits{Concurrent: 1}, route.Entry{Path: "/"})
+	p.target.Add(balance.TargetConfig{Instance: "sibling"})
+	if err := p.group.Apply(balance.Split{Retry: &balance.Retry{}, Shares: []balance.Share{all(p.target)}}); err != nil {
+		t.Fatal(err)
+	}
+	first := p.come(t, asks("/", ""))
+	failed := proxy.Outcome{Class: proxy.ClassTransport}
+	second := first.Replay(failed)
+	if second == nil {
+		t.Fatal("it is not tried again")
+	}
+	if second.Replay(failed) != nil {
+		t.Error("it is tried a third time")
+	}
+	first.Done(failed)
+	p.refused(t, asks("/", ""), proxy.LimitError{Concurrent: true, RetryAfter: time.Second})
+	second.Done(ok)
+	p.come(t, asks("/", "")).Done(ok)
+}
+
 func TestWhatHasComeCountsOnWhenRoutesChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ofModule := limit.Limits{Concurrent: 2, Pace: limit.Pace{Every: time.Hour, Burst: 3}, PerClient: limit.Pace{Every: time.Hour, Burst: 1}}

@@ -25,19 +25,19 @@ const hangUp = "<hang up>"
 // gets; of chunks it keeps the data, the last one and the trailers. A request for /probe it answers as one should.
 type rawModule struct {
 	target *balance.Release
+	socket string
 	seen   chan balance.Observation
 	answer string
 
 	mu       sync.Mutex
 	requests strings.Builder
-	conns    int
+	complete int // requests
 }
 
 func newRawModule(t testing.TB, answer string) *rawModule {
 	t.Helper()
-	m := &rawModule{answer: answer, seen: make(chan balance.Observation, 100)}
-	socket := filepath.Join(t.TempDir(), "s")
-	l, err := net.Listen("unix", socket)
+	m := &rawModule{answer: answer, socket: filepath.Join(t.TempDir(), "s"), seen: make(chan balance.Observation, 100)}
+	l, err := net.Listen("unix", m.socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,12 @@ func newRawModule(t testing.TB, answer string) *rawModule {
 		open.Range(func(conn, _ any) bool { conn.(net.Conn).Close(); return true })
 		serving.Wait()
 	})
-	m.target = newTarget("1.0.0", socket, func(o balance.Observation) { m.seen <- o })
+	m.target = newTarget("1.0.0", m.socket, func(o balance.Observation) {
+		select {
+		case m.seen <- o:
+		default:
+		}
+	})
 	return m
 }
 
@@ -72,6 +77,21 @@ func (m *rawModule) all() string {
 	return m.requests.String()
 }
 
+// whole is how many requests came whole.
+func (m *rawModule) whole() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.complete
+}
+
+// forget forgets what came.
+func (m *rawModule) forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.requests.Reset()
+	m.complete = 0
+}
+
 func (m *rawModule) keep(s string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -79,9 +99,6 @@ func (m *rawModule) keep(s string) {
 }
 
 func (m *rawModule) serve(conn net.Conn) {
-	m.mu.Lock()
-	m.conns++
-	m.mu.Unlock()
 	r := bufio.NewReader(conn)
 	for {
 		head, err := readLines(r)
@@ -93,6 +110,9 @@ func (m *rawModule) serve(conn net.Conn) {
 		if err != nil || m.readBody(r, head) != nil {
 			return
 		}
+		m.mu.Lock()
+		m.complete++
+		m.mu.Unlock()
 		answer, ends := strings.CutSuffix(m.answer, hangUp)
 		io.WriteString(conn, answer)
 		if ends {
@@ -152,6 +172,7 @@ type rawClient struct {
 	methods []string // of the requests that are not answered yet
 	buf     []byte   // read, but no part of an answer yet
 	got     strings.Builder
+	finals  int // answers that were no informational ones
 }
 
 // message is an answer.
@@ -203,8 +224,9 @@ func (c *rawClient) read() (message, error) {
 			return m, err
 		}
 	}
-	if m.Status >= 200 && len(c.methods) > 0 {
-		c.methods = c.methods[1:]
+	if m.Status >= 200 {
+		c.finals++
+		c.methods = c.methods[min(1, len(c.methods)):]
 	}
 	return m, c.readBody(&m)
 }

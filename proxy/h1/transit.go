@@ -56,6 +56,7 @@ type transit struct {
 	r, w     int
 	out      *buffer // to be written
 	o        []byte  // its contents
+	tail     []byte  // to be written behind it, from in
 	answered outgoing
 	taking   taking // how the client does
 
@@ -178,6 +179,7 @@ func (t *transit) carry() ending {
 func (t *transit) begin(exchange proxy.Exchange, n int) {
 	t.exchange, t.begun, t.outcome, t.settled = exchange, time.Now(), proxy.Outcome{}, false
 	t.sentAt.Store(0)
+	t.forget()
 	a := &t.first
 	if n > 1 {
 		a = new(attempt) // somebody may still tell the one before

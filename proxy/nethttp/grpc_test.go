@@ -210,6 +210,38 @@ func TestACallThatItsModuleBreaksOffEndsWithAStatus(t *testing.T) {
 	}
 }
 
+func TestWhoCallsMayTakeTheirTimeButNotForEver(t *testing.T) {
+	m := newModule(t, "calls", func(w http.ResponseWriter, r *http.Request) {
+		text, err := next(r.Body)
+		if err != nil {
+			return
+		}
+		begin(w)
+		tell(w, text)
+		end(w, "0", "")
+	})
+	m.route.Timeouts = proxy.Timeouts{Idle: 300 * time.Millisecond, Answer: 50 * time.Millisecond}
+	h := newHouse(t, proxy.Config{BodyRate: 1 << 20, BodyGrace: 20 * time.Millisecond}, false, m)
+	body, say := io.Pipe()
+	go func() {
+		time.Sleep(100 * time.Millisecond)
+		_, _ = say.Write(message("late"))
+		say.Close()
+	}()
+	if res, got := h.do(h.client(), h.call("/", body)); got != string(message("late")) || res.Trailer.Get("Grpc-Status") != "0" {
+		t.Errorf("%q %v", got, res.Trailer)
+	}
+	receive(t, m.done)
+	body, say = io.Pipe()
+	defer say.Close()
+	if res, got := h.do(h.client(), h.call("/", body)); res.Header.Get("Grpc-Status") != "4" {
+		t.Errorf("%q %v %v", got, res.Header, res.Trailer)
+	}
+	if o := receive(t, m.done); o.Class != proxy.ClassClientGone {
+		t.Errorf("outcome %+v", o)
+	}
+}
+
 func TestACallThatIsCancelledIsCancelledAtItsModule(t *testing.T) {
 	began, ended := make(chan struct{}), make(chan error)
 	m := newModule(t, "calls", func(w http.ResponseWriter, r *http.Request) {

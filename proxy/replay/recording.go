@@ -26,6 +26,8 @@ type Recording struct {
 	Method string
 	Host   string // with its port, as it was sent
 	Path   string // as proxy.CleanPath gives it
+	// Prefix is what its route strips of the path: the module gets the rest; empty for nothing.
+	Prefix string
 	Query  string // without the question mark
 	Header http.Header
 	Body   []byte
@@ -57,7 +59,7 @@ func (r *Recording) size() int64 {
 // headSize is about what the request takes without its body.
 func headSize(r *Recording) int64 {
 	const fixed = 512 // the struct and its maps
-	return fixed + int64(len(r.Method)+len(r.Host)+len(r.Path)+len(r.Query)) + headerSize(r.Header)
+	return fixed + int64(len(r.Method)+len(r.Host)+len(r.Path)+len(r.Prefix)+len(r.Query)) + headerSize(r.Header)
 }
 
 func headerSize(h http.Header) (n int64) {

@@ -85,8 +85,12 @@ func address(req *proxy.Request) Recording {
 	if clean, err := proxy.CleanHost(req.Authority); err == nil && clean == req.Host {
 		host = cmp.Or(req.Authority, host)
 	}
-	return Recording{Method: strings.Clone(req.Method), Host: strings.Clone(host),
+	rec := Recording{Method: strings.Clone(req.Method), Host: strings.Clone(host),
 		Path: strings.Clone(req.Path), Query: strings.Clone(req.Query), Secure: req.Secure}
+	if req.Route != nil && req.Route.Strip {
+		rec.Prefix = req.Route.Prefix
+	}
+	return rec
 }
 
 // wants leaves out what the same request would not get again, streams, and what its

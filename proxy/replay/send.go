@@ -142,8 +142,12 @@ func request(ctx context.Context, rec *Recording, via string) (*http.Request, er
 	if rec.Remote.IsValid() {
 		header["X-Forwarded-For"] = []string{rec.Remote.String()}
 	}
+	if rec.Prefix != "" {
+		header["X-Forwarded-Prefix"] = []string{rec.Prefix}
+	}
+	route := proxy.Route{Prefix: rec.Prefix, Strip: rec.Prefix != ""}
 	// Opaque goes out as it stands.
-	to := &url.URL{Scheme: "http", Host: moduleHost, Opaque: rec.Path, RawQuery: rec.Query}
+	to := &url.URL{Scheme: "http", Host: moduleHost, Opaque: route.Forwarded(rec.Path), RawQuery: rec.Query}
 	out := &http.Request{Method: rec.Method, URL: to, Host: hostHeader(rec.Host), Header: header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 	if len(rec.Body) > 0 {

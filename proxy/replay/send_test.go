@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/replay"
 )
 
@@ -45,6 +46,34 @@ func TestARecordingIsSentAsItWasAndSaysThatItIsARehearsal(t *testing.T) {
 	wantHeader(t, a.Header, http.Header{"Content-Type": {"text/plain; charset=utf-8"}, "X-Kept": {"1"}})
 	if a.Status != 200 || string(a.Body) != "hello" || a.Length != 5 || a.Sum != sha256.Sum256([]byte("hello")) {
 		t.Errorf("got %+v", a)
+	}
+}
+
+func TestACopyGoesWithoutWhatItsRouteStrips(t *testing.T) {
+	seen := make(chan string, 1)
+	candidate := module(t, func(_ http.ResponseWriter, r *http.Request) {
+		seen <- r.RequestURI + " " + r.Header.Get("X-Forwarded-Prefix")
+	})
+	for path, want := range map[string]string{"/api/v1": "/v1 /api", "/api": "/ /api", "/api/": "/ /api"} {
+		for _, strips := range []bool{true, false} {
+			ring := newRing(t, replay.RingConfig{})
+			r := ask(path, "")
+			r.Route = &proxy.Route{Module: "m", Prefix: "/api", Strip: strips}
+			passes(ring.Tap(r), 200, "")
+			recs := ring.Recent(1)
+			if len(recs) != 1 {
+				t.Fatalf("%d recordings", len(recs))
+			}
+			if _, err := replay.Send(t.Context(), candidate, recs[0]); err != nil {
+				t.Fatal(err)
+			}
+			if !strips {
+				want = path + " "
+			}
+			if got := <-seen; got != want {
+				t.Errorf("%s is sent as %q, want %q", path, got, want)
+			}
+		}
 	}
 }
 

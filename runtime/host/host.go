@@ -225,6 +225,7 @@ func (h *host) openLogs(ctx context.Context, store *state.Store) (*state.Bucket,
 		return nil, err
 	}
 	h.closes(h.events.Close)
+	h.traffic.emit = h.events.Emit
 	audited, err := store.Stream(ctx, "audit", state.StreamConfig{})
 	if err != nil {
 		return nil, err

@@ -29,8 +29,9 @@ type traffic struct {
 	pool    *balance.Pool
 	secret  *sticky.Secret
 	log     *zap.Logger
-	copying sync.WaitGroup // mirrors that are being closed
-	terms   config.Config  // what routes are held to
+	copying sync.WaitGroup     // mirrors that are being closed
+	terms   config.Config      // what the operator sets for routes and releases
+	emit    func(module.Event) // never blocks
 
 	mu       sync.Mutex // held while the pool is changed
 	modules  map[string]*routed
@@ -55,7 +56,7 @@ type routed struct {
 var _ rollout.Traffic = (*traffic)(nil)
 
 func newTraffic(secret *sticky.Secret, log *zap.Logger) *traffic {
-	return &traffic{pool: &balance.Pool{}, secret: secret, log: log.Named("traffic"), modules: map[string]*routed{},
+	return &traffic{pool: &balance.Pool{}, secret: secret, log: log.Named("traffic"), emit: func(module.Event) {}, modules: map[string]*routed{},
 		releases: map[*balance.Release]struct{}{}, totals: map[[2]string]telemetry.TargetSample{}, gone: map[string]telemetry.GroupSample{}, doors: map[string]module.Door{}}
 }
 
@@ -69,15 +70,16 @@ type target struct {
 func (t *traffic) Target(id string, rel module.Release, inst rollout.Instance, observe func(rollout.Observation)) rollout.Target {
 	most := inst.Sandbox().Quotas.Requests
 	full := module.Denial{By: module.ByQuota, What: "requests"}
-	made := balance.NewRelease(balance.ReleaseConfig{
-		Labels: proxy.Labels{Module: rel.Module, Version: rel.Version},
-		Observe: func(o balance.Observation) {
-			gone := o.Class == proxy.ClassClientGone && o.Status == 0
-			if o.Class.Attributable() || gone {
-				observe(rollout.Observation{Failed: o.Class.Failed(), Wait: o.Wait, Took: o.Duration, Dealt: o.Dealt, Key: o.Key, Gone: gone})
-			}
-		},
-	})
+	cfg := releaseTerms(t.terms.Module(rel.Module))
+	cfg.Labels = proxy.Labels{Module: rel.Module, Version: rel.Version}
+	cfg.Changed = func(c balance.Change) { t.changed(rel, c) }
+	cfg.Observe = func(o balance.Observation) {
+		gone := o.Class == proxy.ClassClientGone && o.Status == 0
+		if o.Class.Attributable() || gone {
+			observe(rollout.Observation{Failed: o.Class.Failed(), Wait: o.Wait, Took: o.Duration, Dealt: o.Dealt, Key: o.Key, Gone: gone})
+		}
+	}
+	made := balance.NewRelease(cfg)
 	admit := func(id string, inst rollout.Instance) seat {
 		return place{made, made.Add(balance.TargetConfig{Instance: id, Dial: inst.Dial, Most: most, Refuse: func() { inst.Deny(full) }})}
 	}
@@ -180,7 +182,7 @@ func (t *traffic) Split(name string, s rollout.Split) error {
 
 // splitOfLocked is a rollout's split in the proxy's words.
 func (t *traffic) splitOfLocked(name string, s rollout.Split, now *routed) (balance.Split, error) {
-	split := balance.Split{Rollout: s.Rollout, Partial: s.Partial, Cap: s.Cap, Shares: make([]balance.Share, 0, len(s.Shares))}
+	split := balance.Split{Rollout: s.Rollout, Partial: s.Partial, Cap: s.Cap, Retry: retryOf(t.terms.Module(name).Retry), Shares: make([]balance.Share, 0, len(s.Shares))}
 	for _, share := range s.Shares {
 		own, ok := share.Target.(target)
 		if !ok {

@@ -33,6 +33,8 @@ const (
 	InstanceStarted EventType = "instance.started" // a process is up (a restart of stable, or at boot)
 	InstanceCrashed EventType = "instance.crashed" // a process ended by itself
 	InstanceUnwell  EventType = "instance.unwell"  // probes fail
+	InstanceEjected EventType = "instance.ejected" // it fails beside its siblings, and gets no requests for a while
+	InstanceTrusted EventType = "instance.trusted" // it gets its share of the requests again
 	InstanceStopped EventType = "instance.stopped" // a process was stopped; says if it had to be killed
 
 	ModuleDeactivated EventType = "module.deactivated" // it has no stable release any more

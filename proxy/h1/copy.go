@@ -14,6 +14,9 @@ import (
 // of known length comes with its head, nearly always, and a packet is saved.
 const headAlone = 64 << 10
 
+// copyLess is the length of a piece from which on it is written from where it was read to.
+const copyLess = 4 << 10
+
 // copyBody passes on the body, each piece as it comes, but for the last one: that is left
 // in t.o.
 func (t *transit) copyBody(b *outgoing) error {
@@ -122,10 +125,14 @@ func (t *transit) pass(b *outgoing, data []byte) {
 	}
 	t.outcome.BytesOut += int64(len(data))
 	t.tap.body(data)
-	if b.chunked && len(data) > 0 {
+	switch {
+	case len(data) == 0:
+	case b.chunked:
 		t.o = wire.AppendChunkHead(t.o, len(data))
 		t.o = append(append(t.o, data...), "\r\n"...)
-	} else {
+	case len(data) >= copyLess:
+		t.tail = data // the only piece: it is flushed before more is read
+	default:
 		t.o = append(t.o, data...)
 	}
 	if b.parted {
@@ -149,31 +156,26 @@ func (t *transit) endBody(b *outgoing, trailer []wire.Field) {
 	t.o = wire.AppendTrailer(t.o, passing)
 }
 
-// flush writes what is to be written to the client.
+// flush writes what is to be written to the client, who has no more time to take it than
+// the rate gives: the sweeper looks how much it has earned when the grace is over.
 func (t *transit) flush() error {
-	if len(t.o) == 0 {
+	if len(t.o)+len(t.tail) == 0 {
 		return nil
 	}
-	err := t.c.give(t.o, t)
-	t.o = t.out.b[:0]
-	return err
-}
-
-// give writes to the client, who has no more time to take it than the rate gives: the
-// sweeper looks how much it has earned when the grace is over.
-func (c *conn) give(p []byte, t *transit) error {
+	c := t.c
 	began := c.e.now()
 	if !t.long.Load() && c.e.cfg.BodyRate >= 0 {
 		spent := t.taking.spent.Load()
 		t.taking.began.Store(began)
 		c.writeDue.set(began + max(int64(c.e.cfg.BodyGrace)-spent, 1))
 	}
-	_, err := c.Write(p)
+	_, err := c.writeBoth(t.o, t.tail)
 	if !c.writeDue.met() {
 		err = errLate
 	}
 	t.taking.began.Store(0)
 	t.taking.spent.Add(c.e.now() - began)
+	t.o, t.tail = t.out.b[:0], nil
 	return err
 }
 

@@ -16,22 +16,24 @@ import (
 type Engine struct {
 	cfg proxy.Config
 
-	epoch    time.Time // when its clock began
-	requests wire.Limits
-	answers  wire.Limits
-	pools    sync.Map // proxy.Target → *pool
-	counters counters
-	inFlight atomic.Int64
-	memory   memory // of bodies that may be replayed
-	lack     seldom // logged
-	date     dates
+	epoch     time.Time // when its clock began
+	requests  wire.Limits
+	answers   wire.Limits
+	pools     sync.Map // proxy.Target → *pool
+	counters  counters
+	inFlight  atomic.Int64
+	idleLinks atomic.Int64 // to all modules
+	memory    memory       // of bodies that may be replayed
+	lack      seldom       // logged
+	date      dates
 
 	closing atomic.Bool
 	mu      sync.Mutex
 	conns   map[*conn]struct{}
 	sweeps  bool          // the sweeper runs
 	empty   chan struct{} // closed when closing and there is no connection any more
-	stop    chan struct{} // ends the sweeper
+	wake    chan struct{} // has it look again
+	stop    chan struct{} // ends it
 	swept   chan struct{} // closed when it has ended
 }
 
@@ -46,7 +48,7 @@ func New(cfg proxy.Config) *Engine {
 		requests: wire.Limits{Bytes: l.HeadBytes, Fields: l.Headers, Target: l.URLBytes},
 		answers:  wire.Limits{Bytes: l.AnswerBytes, Fields: answerFields},
 		memory:   memory{limit: cfg.ReplayMemory},
-		empty:    make(chan struct{}), stop: make(chan struct{}), swept: make(chan struct{}),
+		empty:    make(chan struct{}), wake: make(chan struct{}, 1), stop: make(chan struct{}), swept: make(chan struct{}),
 	}
 }
 
@@ -94,6 +96,12 @@ func (e *Engine) enter(c *conn) bool {
 	if !e.sweeps {
 		e.sweeps = true
 		go e.sweep()
+	}
+	if len(e.conns) == 1 {
+		select {
+		case e.wake <- struct{}{}:
+		default:
+		}
 	}
 	return true
 }

@@ -24,6 +24,7 @@ func (t *transit) finish(end ending) {
 	}
 	t.mu.Unlock()
 	t.ctx.end(nil)
+	t.forget()
 	t.out.free()
 	t.o = nil
 	t.log()

@@ -60,6 +60,7 @@ func (p *pool) get() *link {
 		l := p.idle[last]
 		p.idle[last], p.idle = nil, p.idle[:last]
 		p.mu.Unlock()
+		p.e.idleLinks.Add(-1)
 		if l.silent() {
 			return l
 		}
@@ -77,6 +78,7 @@ func (p *pool) put(l *link) {
 		return
 	}
 	p.idle = append(p.idle, l)
+	p.e.idleLinks.Add(1)
 }
 
 // expire closes what has been idle since before.
@@ -92,6 +94,7 @@ func (p *pool) expire(before int64) {
 		rest := copy(p.idle, p.idle[n:])
 		clear(p.idle[rest:])
 		p.idle = p.idle[:rest]
+		p.e.idleLinks.Add(int64(-n))
 	}
 }
 
@@ -103,6 +106,7 @@ func (p *pool) retire() {
 	for _, l := range p.idle {
 		_ = l.Close()
 	}
+	p.e.idleLinks.Add(int64(-len(p.idle)))
 	p.idle = nil
 }
 

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // past is a deadline that ends what waits.
@@ -32,9 +34,9 @@ type socket struct {
 		silent bool
 	}
 	write struct {
-		try func(fd uintptr) bool
-		p   []byte
-		err error
+		try  func(fd uintptr) bool
+		p, q []byte // q behind p
+		err  error
 	}
 	written atomic.Int64 // bytes, ever
 }
@@ -131,15 +133,23 @@ func readSocket(fd int, p []byte) (n int, err error, again bool) {
 }
 
 // Write writes all of p. What the other end's socket has taken is counted as it goes.
-func (s *socket) Write(p []byte) (int, error) {
+func (s *socket) Write(p []byte) (int, error) { return s.writeBoth(p, nil) }
+
+// writeBoth writes all of p, and then of q, at once where it can.
+func (s *socket) writeBoth(p, q []byte) (int, error) {
 	if s.raw == nil {
-		s.written.Add(int64(len(p)))
-		return s.Conn.Write(p)
+		s.written.Add(int64(len(p) + len(q)))
+		n, err := s.Conn.Write(p)
+		if err == nil && len(q) > 0 {
+			n, err = s.Conn.Write(q)
+			n += len(p)
+		}
+		return n, err
 	}
-	s.write.p, s.write.err = p, nil
+	s.write.p, s.write.q, s.write.err = p, q, nil
 	err := s.raw.Write(s.write.try)
-	n := len(p) - len(s.write.p)
-	s.write.p = nil
+	n := len(p) + len(q) - len(s.write.p) - len(s.write.q)
+	s.write.p, s.write.q = nil, nil
 	if err == nil {
 		err = s.write.err
 	}
@@ -149,12 +159,22 @@ func (s *socket) Write(p []byte) (int, error) {
 // tryWrite reports false where it must wait.
 func (s *socket) tryWrite(fd uintptr) bool {
 	w := &s.write
-	for len(w.p) > 0 {
-		n, err := syscall.Write(int(fd), w.p)
+	for len(w.p)+len(w.q) > 0 {
+		if len(w.p) == 0 {
+			w.p, w.q = w.q, nil
+		}
+		var n int
+		var err error
+		if len(w.q) == 0 {
+			n, err = syscall.Write(int(fd), w.p)
+		} else {
+			n, err = unix.Writev(int(fd), [][]byte{w.p, w.q})
+		}
 		switch err {
 		case nil:
-			w.p = w.p[n:]
 			s.written.Add(int64(n))
+			m := min(n, len(w.p))
+			w.p, w.q = w.p[m:], w.q[n-m:]
 		case syscall.EINTR:
 		case syscall.EAGAIN:
 			return false

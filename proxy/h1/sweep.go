@@ -11,7 +11,8 @@ import (
 // sweepEvery is how often the sweeper looks: what is late is late by that much more.
 const sweepEvery = 100 * time.Millisecond
 
-// sweep ends what is waited for too long, until the engine stops.
+// sweep ends what is waited for too long, until the engine stops. While there is no
+// connection it costs nothing.
 func (e *Engine) sweep() {
 	defer close(e.swept)
 	tick := time.NewTicker(sweepEvery)
@@ -23,7 +24,13 @@ func (e *Engine) sweep() {
 		case <-e.stop:
 			return
 		}
-		conns = e.snapshot(conns[:0])
+		if conns = e.snapshot(conns[:0]); len(conns) == 0 && e.idleLinks.Load() == 0 {
+			select {
+			case <-e.wake:
+			case <-e.stop:
+				return
+			}
+		}
 		now := e.now()
 		for _, c := range conns {
 			c.sweep(now)

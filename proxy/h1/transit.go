@@ -2,12 +2,9 @@ package h1
 
 import (
 	"errors"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"go.uber.org/zap"
 
 	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/guard"
@@ -40,13 +37,14 @@ type transit struct {
 	body    *incoming // nil for none
 	kept    *keeper   // nil where the body is not kept
 	asked   bool      // whether the request may be replayed
-	began   int64
+	began   int64     // on the engine's clock
 
+	// The present attempt.
 	exchange proxy.Exchange
-	begun    time.Time // the attempt
+	begun    time.Time
 	outcome  proxy.Outcome
 	settled  bool     // the exchange is done
-	reading  *reading // of kept, this attempt's
+	reading  *reading // of kept
 	tap      *tapped  // nil for none
 	attempt  *attempt
 	first    attempt
@@ -58,8 +56,9 @@ type transit struct {
 	r, w     int
 	out      *buffer // to be written
 	o        []byte  // its contents
+	tail     []byte  // to be written behind it, from in
 	answered outgoing
-	taking   taking
+	taking   taking // how the client does
 
 	status   int // that the client was told; 0 before
 	refused  string
@@ -74,6 +73,7 @@ type transit struct {
 	hinted    int        // bytes of their heads
 	continued bool       // the client was asked for its body
 
+	// What the sweeper looks at.
 	answerDue due // the module must have said something
 	takeDue   due // the module must have taken something
 	totalDue  due
@@ -93,7 +93,7 @@ type transit struct {
 	watches   bool       // somebody may
 	follows   bool       // leaving is looked at while the module is waited for
 	turned    bool       // it was
-	tunnelled bool
+	tunnelled bool       // the connection has changed its protocol
 }
 
 // request carries the request whose head was read; it reports whether another one may
@@ -179,6 +179,7 @@ func (t *transit) carry() ending {
 func (t *transit) begin(exchange proxy.Exchange, n int) {
 	t.exchange, t.begun, t.outcome, t.settled = exchange, time.Now(), proxy.Outcome{}, false
 	t.sentAt.Store(0)
+	t.forget()
 	a := &t.first
 	if n > 1 {
 		a = new(attempt) // somebody may still tell the one before
@@ -276,134 +277,4 @@ func (t *transit) try(exchange proxy.Exchange, n int) (end ending, next proxy.Ex
 		return t.tunnel(res), nil
 	}
 	return t.answer(res), nil
-}
-
-var (
-	// errUpgrade is a module that changed to a protocol it was not asked for.
-	errUpgrade = errors.New("module changed to another protocol than was asked for")
-	// errClientWrite marks a failure on the client's side of an answer.
-	errClientWrite = errors.New("client does not take the answer")
-)
-
-// check refuses an answer that is none.
-func (t *transit) check(res *wire.Response) error {
-	t.outcome.Status = res.Status
-	if res.Status == 101 && (t.head.Upgrade == "" || res.Upgrade != t.head.Upgrade) {
-		return errUpgrade
-	}
-	return nil
-}
-
-// replay asks for an exchange in place of a failure, or of what was taken back, of
-// which the client has got nothing. Where there is one, the module's answer is thrown
-// away unread, and its connection with it: to wait for the rest could take as long as the
-// module likes.
-func (t *transit) replay(res *wire.Response, err error) proxy.Exchange {
-	o := t.outcome
-	if err == nil && res.Status >= 500 {
-		o.Class = proxy.ClassServerError
-	}
-	failed := o.Class.Failed() || errors.Is(o.Err, proxy.ErrRecalled)
-	if t.asked || err == nil && o.Class != proxy.ClassServerError || !failed || t.ctx.ended() != nil {
-		return nil
-	}
-	t.asked = true
-	o.Unkept = t.body != nil && (t.kept == nil || !t.kept.hold())
-	next := t.exchange.Replay(o)
-	if next == nil || o.Unkept {
-		return nil
-	}
-	t.outcome = o
-	return next
-}
-
-// sent notes that all of the request has been sent.
-func (t *transit) sent() {
-	now := time.Now()
-	at := t.e.on(now)
-	t.owes(at)
-	t.sentAt.Store(at)
-	t.exchange.Sent(now)
-}
-
-// owes says that the module has all it will get of the request: from now on it has its
-// time for the answer, unless that has come already.
-func (t *transit) owes(now int64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.times.Answer > 0 && !t.headed {
-		t.answerDue.set(now + int64(t.times.Answer))
-	}
-}
-
-// answers notes that the head of the final answer has come; it reports whether that was in
-// time.
-func (t *transit) answers() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.headed = true
-	return t.answerDue.met()
-}
-
-// isHeaded reports whether an answer has come.
-func (t *transit) isHeaded() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.headed
-}
-
-// wait is the time since then; 0 before.
-func (t *transit) wait() time.Duration {
-	sent := t.sentAt.Load()
-	if sent == 0 {
-		return 0
-	}
-	return time.Duration(max(t.e.now()-sent, 0))
-}
-
-// settle reports the outcome, once, and before the client sees the end of its answer:
-// what it has got has been counted.
-func (t *transit) settle() {
-	if t.settled {
-		return
-	}
-	t.settled = true
-	t.letGo(false)
-	t.outcome.Duration = time.Since(t.begun)
-	if t.reading != nil {
-		t.outcome.BytesIn += t.reading.at
-	} else if t.body != nil {
-		t.outcome.BytesIn += t.body.n
-	}
-	t.tap.end(t.outcome.Reached && t.outcome.Class != proxy.ClassUnknown && t.outcome.Err == nil)
-	t.exchange.Done(t.outcome)
-}
-
-// failed notes why the module's answer did not come, or not wholly.
-func (t *transit) failed(err error) {
-	t.outcome.Err = err
-	cause := t.attempt.why()
-	timeout, isNet := errors.AsType[net.Error](err)
-	_, unreached := errors.AsType[*dialError](err)
-	switch {
-	case errors.Is(cause, proxy.ErrDraining), errors.Is(cause, proxy.ErrRecalled):
-		t.outcome.Class, t.outcome.Err = proxy.ClassDrained, cause
-	case errors.Is(cause, proxy.ErrTimeout):
-		t.outcome.Class, t.outcome.Err = proxy.ClassTimeout, cause
-	case t.ctx.ended() != nil, t.body.broken(), errors.Is(err, errClientWrite):
-		t.outcome.Class = proxy.ClassClientGone
-	case unreached && proxy.HostLacks(err):
-		t.outcome.Class = proxy.ClassHost
-		if t.e.lack.due(lackEvery) {
-			t.e.cfg.Logger.Error("host lacks the means to reach modules", zap.Error(err))
-		}
-	case isNet && timeout.Timeout() && !unreached:
-		t.outcome.Class = proxy.ClassTimeout
-	default:
-		t.outcome.Class = proxy.ClassTransport
-	}
-	labels := t.exchange.Target().Labels()
-	t.e.cfg.Logger.Debug("request failed", zap.String("module", labels.Module),
-		zap.String("release", labels.Release()), zap.String("instance", labels.Instance),
-		zap.Stringer("class", t.outcome.Class), zap.Error(t.outcome.Err))
 }

@@ -36,6 +36,7 @@ func (t *transit) roundTrip() (*wire.Response, error) {
 			return res, err
 		}
 		t.letGo(false)
+		t.forget()
 	}
 }
 
@@ -140,8 +141,7 @@ func (t *transit) unanswered(err error) error {
 // readLink reads more of what the module says; something, or an error.
 func (t *transit) readLink() error {
 	if t.r == t.w {
-		t.in.free()
-		t.in, t.r, t.w = nil, 0, 0
+		t.forget()
 		buf, n, err := t.link.await()
 		if n > 0 {
 			t.in, t.w = buf, n
@@ -185,6 +185,10 @@ func (t *transit) letGo(whole bool) {
 		_ = l.Close()
 	}
 	t.link = nil
+}
+
+// forget gives the buffer of the answer back.
+func (t *transit) forget() {
 	t.in.free()
-	t.in, t.r, t.w = nil, 0, 0
+	t.in, t.r, t.w, t.tail = nil, 0, 0, nil
 }

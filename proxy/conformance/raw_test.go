@@ -24,7 +24,7 @@ const hangUp = "<hang up>"
 // rawModule is a module that answers each request with the same bytes, and keeps what it
 // gets; of chunks it keeps the data, the last one and the trailers. A request for /probe it answers as one should.
 type rawModule struct {
-	target *balance.Target
+	target *balance.Release
 	socket string
 	seen   chan balance.Observation
 	answer string

@@ -128,7 +128,7 @@ func TestAnAnswerBeforeTheEndOfTheBodyIsPassedOn(t *testing.T) {
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 		io.WriteString(w, "too much")
 	}))
-	h := newHouse(t, proxy.Config{}, stable(t, m.Target))
+	h := newHouse(t, proxy.Config{}, stable(t, m.Release))
 	client := h.dial("POST")
 	io.WriteString(client.conn, post("", "Content-Length: 100000000"))
 	go func() {

@@ -182,7 +182,8 @@ type message struct {
 	trailer []wire.Field
 }
 
-func (h *house) client1(methods string) *rawClient {
+// dial opens a connection for requests of those methods; GET where they are not named.
+func (h *house) dial(methods string) *rawClient {
 	h.t.Helper()
 	conn, _ := h.raw()
 	return &rawClient{conn: conn, methods: strings.Fields(methods)}

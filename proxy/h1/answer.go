@@ -31,10 +31,13 @@ func (t *transit) answer(res *wire.Response) ending {
 	if err := t.copyBody(o); err != nil {
 		return t.breaks(err)
 	}
-	if o.parted { // a long answer was asked to end, and did
+	if o.parted && t.isLeaving() { // it was asked to
 		t.outcome.Class, t.outcome.Err = proxy.ClassDrained, proxy.ErrDraining
 	} else {
 		t.outcome.Class = proxy.ClassOf(t.status)
+	}
+	if o.parted {
+		t.tap.cut()
 	}
 	t.letGo(!o.parted && !o.close)
 	t.settle()

@@ -115,6 +115,8 @@ func (c *conn) readHead() error {
 // first waits for the first bytes of a request.
 func (c *conn) first() error {
 	c.release()
+	clear(c.head.Fields) // which hold on to the head that they are cut out of
+	c.head = wire.Request{Fields: c.head.Fields[:0]}
 	if !c.state.CompareAndSwap(connBusy, connIdle) && c.state.Load() == connClosed {
 		return net.ErrClosed
 	}

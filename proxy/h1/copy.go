@@ -40,16 +40,19 @@ func (t *transit) copyBody(b *outgoing) error {
 
 // moreAnswer waits for more of the body.
 func (t *transit) moreAnswer(b *outgoing) error {
-	if b.follower != nil && b.follower.AtBorder() && t.isLeaving() {
-		b.parted = true
-		t.endBody(b, nil)
+	if t.isAtBorder(b) && t.isLeaving() {
+		t.partBody(b)
 		return nil
 	}
 	t.answerDue.set(t.e.after(t.times.Idle))
 	err := t.readLink()
 	switch {
 	case !t.answerDue.met():
-		return proxy.ErrTimeout
+		if err = proxy.ErrTimeout; t.isAtBorder(b) {
+			t.partBody(b) // a long answer that has nothing to say is no failure
+			err = nil
+		}
+		return err
 	case err == nil:
 		return nil
 	case err == io.EOF && b.framing == wire.UntilClose:
@@ -116,11 +119,12 @@ func (t *transit) pass(b *outgoing, data []byte) {
 	if len(data) == 0 {
 		return
 	}
+	parts := false
 	if f := b.follower; f != nil {
 		atBorder := f.AtBorder()
 		border := f.Follow(data)
-		if t.isLeaving() && (border > 0 || atBorder) {
-			data, b.parted = data[:border], true
+		if t.isLeaving() && (border > 0 || atBorder) && !f.Closed() {
+			data, parts = data[:border], true
 		}
 	}
 	t.outcome.BytesOut += int64(len(data))
@@ -135,9 +139,26 @@ func (t *transit) pass(b *outgoing, data []byte) {
 	default:
 		t.o = append(t.o, data...)
 	}
-	if b.parted {
-		t.endBody(b, nil)
+	if parts {
+		t.partBody(b)
 	}
+}
+
+// isAtBorder reports whether the body is a long one that can be ended where it stands.
+func (t *transit) isAtBorder(b *outgoing) bool {
+	return b.follower != nil && b.follower.AtBorder() && !b.follower.Closed()
+}
+
+// partBody ends a long body in the words of its protocol.
+func (t *transit) partBody(b *outgoing) {
+	b.parted = true
+	if words := b.follower.Farewell(); len(words) > 0 && b.chunked {
+		t.o = wire.AppendChunkHead(t.o, len(words))
+		t.o = append(append(t.o, words...), "\r\n"...)
+	} else {
+		t.o = append(t.o, words...)
+	}
+	t.endBody(b, nil)
 }
 
 // endBody ends the body, with trailers.

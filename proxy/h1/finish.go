@@ -32,7 +32,7 @@ func (t *transit) finish(end ending) {
 	case end == broken && t.outcome.Reached:
 		t.e.counters.broken.Add(1)
 		t.reset()
-	case end == ends && (!t.head.Close || t.unread()) && !t.tunnelled:
+	case end == ends && (!t.head.Close || t.unread() || t.c.r < t.c.w) && !t.tunnelled:
 		t.c.linger()
 	}
 }

@@ -206,3 +206,27 @@ func TestATunnelThatStandsStillIsEnded(t *testing.T) {
 		t.Errorf("outcome %+v", o)
 	}
 }
+
+func TestEventsThatDoNotComeEndTheirAnswerAndNoMore(t *testing.T) {
+	for before, whole := range map[string]bool{"data: 1\n\n": true, "data: 1\n\nda": false} {
+		m := speaking(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			io.WriteString(w, before)
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		})
+		h := newHouse(t, proxy.Config{}, m, proxy.Route{Timeouts: proxy.Timeouts{Idle: 200 * time.Millisecond}})
+		c := h.dial()
+		c.send(get)
+		res, err := http.ReadResponse(c.Reader, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := io.ReadAll(res.Body); string(body) != before || (err == nil) != whole {
+			t.Errorf("got %q, %v", body, err)
+		}
+		if o := h.outcome(); (o.Class == proxy.ClassOK) != whole || (o.Class == proxy.ClassTimeout) == whole {
+			t.Errorf("after %q: outcome %+v", before, o)
+		}
+	}
+}

@@ -71,6 +71,8 @@ func (p *pool) get() *link {
 // put takes a connection back.
 func (p *pool) put(l *link) {
 	l.used, l.since = true, p.e.now()
+	clear(l.res.Fields) // which hold on to the head that they are cut out of
+	l.res = wire.Response{Fields: l.res.Fields[:0]}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.retired || len(p.idle) >= p.e.cfg.MaxIdle || p.e.closing.Load() {

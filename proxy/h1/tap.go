@@ -16,7 +16,7 @@ type tapped struct {
 	mu     sync.Mutex // held while the tap is called
 	headed bool       // the answer has begun: no more of the request is shown
 
-	part bool // of the request's body, some was not shown
+	part bool // some of the request's body was not shown, or of the answer's
 }
 
 func tapOf(tap proxy.Tap) *tapped {
@@ -62,6 +62,13 @@ func (t *tapped) head(res *wire.Response, part bool) {
 func (t *tapped) body(part []byte) {
 	if t != nil {
 		t.tap.Body(part)
+	}
+}
+
+// cut says that the answer is not whole.
+func (t *tapped) cut() {
+	if t != nil {
+		t.part = true
 	}
 }
 

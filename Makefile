@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build modules run demo test deps lint bench bench-ci bench-rollout fuzz generate clean e2e-build
+.PHONY: help build modules run demo test deps lint bench bench-ci bench-rollout bench-proxy fuzz generate clean e2e-build
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -46,6 +46,9 @@ bench-ci: build modules ## a short run of the benchmarks that fails on a failed 
 
 bench-rollout: ## simulate how well rollouts decide: false rollbacks, and what bad releases harm
 	scripts/bench.sh rollout
+
+bench-proxy: ## measure the proxy beside nginx, HAProxy, Caddy and a bare ReverseProxy
+	scripts/bench.sh proxy
 
 fuzz: ## fuzz each fuzz target for 30 s, or for FUZZTIME
 	scripts/fuzz.sh

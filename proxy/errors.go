@@ -55,6 +55,8 @@ type LimitError struct {
 	Route  string // Route.Pattern where the limit is a route's own; empty for the module's
 	// Concurrent says that too many are in flight; else too many have come in a while.
 	Concurrent bool
+	// Client says that too many have come from the client's own address.
+	Client     bool
 	RetryAfter time.Duration // when to try again
 }
 
@@ -66,6 +68,9 @@ func (e *LimitError) Error() string {
 	}
 	if e.Concurrent {
 		return whose + ": too many requests in flight"
+	}
+	if e.Client {
+		return whose + ": too many requests from one address"
 	}
 	return whose + ": too many requests"
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the benchmarks against the real binaries and prints their tables;
 # `scripts/bench.sh ci` is the short form, which is there to find failures, and
-# `scripts/bench.sh rollout` the simulation of rollouts, which needs no binaries.
+# `scripts/bench.sh rollout` the simulation of rollouts, which needs no binaries, and
+# `scripts/bench.sh proxy` the proxy beside its peers, which are Debian's packages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,11 +17,18 @@ if [[ ${1:-} == rollout ]]; then
   exec build/bench/rollout -out "$out" -engine "$out/engine.json"
 fi
 
+if [[ ${1:-} == proxy ]]; then
+  scripts/deps.sh nginx haproxy caddy
+  build/bench/proxy | tee build/bench/proxy.md
+  exit
+fi
+
 CGO_ENABLED=0 go build -trimpath -buildvcs=false -o build/bench/escape ./plugins/chaos/escape
 if [[ ${1:-} == ci ]]; then
   build/bench/reload -n 200
   build/bench/activation -n 5
   build/bench/sandbox -n 5 -t 1s
+  build/bench/proxy -t 500ms -rounds 1 -only segue,reverseproxy
   exit
 fi
 

@@ -12,6 +12,13 @@ import (
 // a connection that stalls within one from lasting for ever.
 const readHeaderTimeout = 30 * time.Second
 
+// All calls of gRPC share connections: one that the module takes nothing of must leave
+// room for the others.
+const (
+	streamWindow = 128 << 10
+	connWindow   = 16 * streamWindow
+)
+
 // httpServer serves handler until it is shut down. The contexts of requests end
 // with base.
 func httpServer(handler http.Handler, base context.Context) *http.Server {
@@ -21,6 +28,7 @@ func httpServer(handler http.Handler, base context.Context) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		Protocols:         protocols,
+		HTTP2:             &http.HTTP2Config{MaxReceiveBufferPerStream: streamWindow, MaxReceiveBufferPerConnection: connWindow},
 		ReadHeaderTimeout: readHeaderTimeout,
 		// Only the runtime connects, and it decides how long an idle connection is
 		// kept. Were it closed here, the runtime could be sending a request on it at

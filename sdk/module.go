@@ -30,6 +30,13 @@ type Module struct {
 	// Drain is called at most once, when no new request will come. Requests in
 	// flight go on, and Serve waits for them whatever Drain does. ctx ends when the
 	// module is stopped, and then Drain must return.
+	//
+	// It is the place to bring to their end the answers that would last: close
+	// WebSockets with the code 1001, end event streams between two events, and have
+	// gRPC streams return codes.Unavailable, so that their clients come again, to
+	// another process. It need not be done at once, nor for all at the same moment: the
+	// runtime gives such answers minutes (drain_long), and after the time of plain ones
+	// asks those that are left to go away itself, in the words of their protocol.
 	Drain func(ctx context.Context)
 	// Stop is called at most once, after the last request has been answered or cut
 	// off, and only if Start has passed. The process exits when it returns; an error

@@ -208,7 +208,7 @@ func (t *target) Usual() time.Duration {
 	return t.usual
 }
 
-func (t *target) Drain(context.Context) error { return nil }
+func (t *target) Drain(context.Context, time.Duration, time.Duration) error { return nil }
 func (t *target) Close()                      {}
 func (t *target) Rescued() uint64             { return 0 }
 func (t *target) Mirrored() module.Comparison { return module.Comparison{} }
@@ -228,6 +228,8 @@ func (i *instance) PID() int                    { return math.MaxInt32 }
 func (i *instance) Phases() []module.PhaseTime  { return nil }
 func (i *instance) Probe(context.Context) error { return nil }
 func (i *instance) Drain(context.Context) error { return nil }
+func (i *instance) Members() []module.Member    { return nil }
+func (i *instance) Settle()                     {}
 func (i *instance) Stop(context.Context) bool {
 	i.once.Do(func() { close(i.done) })
 	return false

@@ -55,6 +55,9 @@ func sinceOf(m module.Status) time.Time {
 // note says what is worth knowing beyond the state.
 func note(m module.Status) string {
 	var notes []string
+	if text := doorText(m); text != "" {
+		notes = append(notes, text)
+	}
 	if text := trouble(m.Stable); text != "" {
 		notes = append(notes, m.Stable.Version+" "+text)
 	}

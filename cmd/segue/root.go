@@ -63,9 +63,10 @@ func addGroups(root *cobra.Command) {
 		commands []*cobra.Command
 	}{
 		{"Start:", []*cobra.Command{runCommand(), deployCommand(), inspectCommand(), doctorCommand()}},
-		{"Look:", []*cobra.Command{lsCommand(), showCommand(), historyCommand(), eventsCommand(), auditCommand(), infoCommand()}},
+		{"Look:", []*cobra.Command{lsCommand(), showCommand(), routesCommand(), historyCommand(), eventsCommand(), auditCommand(), infoCommand()}},
 		{"Steer a rollout under way:", []*cobra.Command{promoteCommand(), pauseCommand(), resumeCommand(), approveCommand(), abortCommand()}},
 		{"Change what serves:", []*cobra.Command{rollbackCommand(), revokeCommand(), rmCommand()}},
+		{"Close and open a module:", []*cobra.Command{holdCommand(), maintenanceCommand(), openCommand()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
 		for _, cmd := range group.commands {

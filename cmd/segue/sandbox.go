@@ -37,6 +37,9 @@ func showSandboxes(w io.Writer, m module.Status, colour bool) {
 				t.row("", "useless", useless)
 			}
 			if quotas := quotasOf(s.Quotas); quotas != "" {
+				if len(r.Members) > 0 {
+					quotas += " (each process)"
+				}
 				t.row("", "quotas", quotas)
 			}
 		}

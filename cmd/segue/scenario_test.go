@@ -20,10 +20,13 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 var scenarios = map[string]func(rt *apitest.Runtime){
 	"without modules": func(*apitest.Runtime) {},
 	"shifting":        shifting,
+	"of several":      ofSeveral,
+	"with routes":     routed,
 	"after a rollback": func(rt *apitest.Runtime) {
 		rt.Put(takenBack("4 of 10 requests failed\x1b[2J"))
 	},
 	"in trouble":      inTrouble,
+	"of doors":        ofDoors,
 	"of noon":         ofNoon,
 	"waiting":         waiting,
 	"on trial":        onTrial,
@@ -32,6 +35,16 @@ var scenarios = map[string]func(rt *apitest.Runtime){
 	"that queues":     func(rt *apitest.Runtime) { rt.OnDeploy = queue(rt) },
 	"that takes all":  func(rt *apitest.Runtime) { rt.OnDeploy = take(rt) },
 	"with quarantine": func(rt *apitest.Runtime) { rt.OnDeploy = quarantine },
+}
+
+func routed(rt *apitest.Runtime) {
+	rt.Served = []module.RouteStatus{
+		{Module: "shop", Host: "shop.example.com", Path: "/"},
+		{Module: "hello", Host: "*.example.com", Path: "/api", Methods: []string{"GET", "POST"}, Headers: map[string]string{"x-version": "2", "x-beta": manifest.AnyValue},
+			Strip: true, Timeouts: map[string]string{"answer": "30s", "idle": "none"}, MaxBody: 10 << 20, Limits: manifest.Limits{Rate: manifest.Rate{Requests: 100, Per: time.Second}, Concurrent: 20}},
+		{Module: "hello", Host: "next.example.com", Path: "/api", Preview: true},
+		{Module: "hello", Path: "/hello"},
+	}
 }
 
 func digestOf(c string) module.Digest { return module.Digest(strings.Repeat(c, 64)) }
@@ -67,6 +80,20 @@ func shifting(rt *apitest.Runtime) {
 	}
 }
 
+// ofSeveral is a release of three processes, one of which has just fallen again.
+func ofSeveral(rt *apitest.Runtime) {
+	now := time.Now()
+	s := stable(now.Add(-50 * time.Hour))
+	s.Weight = manifest.Full
+	since, took := now.Add(-50*time.Hour), module.Usage{Memory: 12 << 20}
+	s.Members = []module.Member{
+		{Instance: "hello-1-1-1", PID: 11, State: module.Serving, Since: since, Usage: took},
+		{Instance: "hello-1-1-5", State: module.Restarting, Since: now.Add(-4 * time.Minute), Restarts: 1, Fell: &module.Fall{At: now.Add(-4 * time.Minute), Reason: "killed by SIGKILL\x1b[2J"}},
+		{Instance: "hello-1-1-3", PID: 13, State: module.Serving, Since: since, Usage: took},
+	}
+	rt.Put(module.Status{Name: "hello", State: module.Active, Stable: s})
+}
+
 func takenBack(reason string) module.Status {
 	now := time.Now()
 	r := rolloutOf("2.0.0", "rolled-back", 1)
@@ -76,6 +103,18 @@ func takenBack(reason string) module.Status {
 	return module.Status{
 		Name: "hello", State: module.Active, Stable: s, Rollout: r,
 		Releases: []module.ReleaseStatus{{Version: "2.0.0", Digest: digestOf("b"), State: module.Quarantined, Since: r.Ended, Reason: reason}, *s},
+	}
+}
+
+// ofDoors is a runtime with one module held, one in maintenance, and one open.
+func ofDoors(rt *apitest.Runtime) {
+	now := time.Now()
+	for name, door := range map[string]*module.Door{
+		"hello": nil,
+		"shop":  {State: module.DoorMaintenance, Since: now.Add(-2 * time.Hour), Actor: "user:ann", Message: "Back at noon.\x1b[2J", RetryAfter: manifest.Duration(5 * time.Minute)},
+		"mail":  {State: module.DoorHeld, Since: now.Add(-3*time.Minute - 5*time.Second), Until: now.Add(7 * time.Minute), Actor: "user:bob"},
+	} {
+		rt.Put(module.Status{Name: name, State: module.Active, Stable: stable(now.Add(-50 * time.Hour)), Door: door})
 	}
 }
 

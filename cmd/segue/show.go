@@ -53,6 +53,7 @@ func showModule(w io.Writer, m module.Status) {
 		fmt.Fprintf(w, "  %s", printable(routes(m, len(m.Routes))))
 	}
 	fmt.Fprint(w, "\n\n")
+	showDoor(w, m)
 	if text := trouble(m.Stable); text != "" {
 		fmt.Fprintf(w, "  stable %s %s\n", printable(m.Stable.Version), printable(text))
 		helps := fmt.Sprintf("segue rollback %s, or deploy another release", m.Name)
@@ -62,6 +63,7 @@ func showModule(w io.Writer, m module.Status) {
 		fmt.Fprintf(w, "  what helps: %s\n\n", printable(helps))
 	}
 	showRunning(w, m, colour)
+	showMembers(w, m, colour)
 	showSandboxes(w, m, colour)
 	if m.Rollout != nil {
 		showRollout(w, m.Rollout, m.Stable, colour)

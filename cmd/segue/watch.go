@@ -72,6 +72,10 @@ func outline(m module.Status) string {
 		if *r != nil {
 			still := **r
 			still.Requests, still.Errors = 0, 0
+			still.Members = slices.Clone(still.Members)
+			for i := range still.Members {
+				still.Members[i].Usage = module.Usage{}
+			}
 			still.Denials = slices.Clone(still.Denials)
 			for i := range still.Denials {
 				still.Denials[i].Count, still.Denials[i].Last = 0, time.Time{}

@@ -14,13 +14,13 @@ import (
 func TestWhileASideOfTheRolloutIsMissingNothingIsEvidence(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		shares func(stable, candidate *balance.Target) []balance.Share
+		shares func(stable, candidate *balance.Release) []balance.Share
 	}{
-		{"stable", func(_, candidate *balance.Target) []balance.Share {
-			return []balance.Share{{Target: candidate, Weight: 2500}}
+		{"stable", func(_, candidate *balance.Release) []balance.Share {
+			return []balance.Share{{Release: candidate, Weight: 2500}}
 		}},
-		{"the candidate", func(stable, _ *balance.Target) []balance.Share {
-			return []balance.Share{{Target: stable, Weight: balance.Full, Stable: true}}
+		{"the candidate", func(stable, _ *balance.Release) []balance.Share {
+			return []balance.Share{{Release: stable, Weight: balance.Full, Stable: true}}
 		}},
 	} {
 		for _, partial := range []bool{true, false} {
@@ -57,7 +57,7 @@ func TestWhileASideOfTheRolloutIsMissingNothingIsEvidence(t *testing.T) {
 func TestWhoeverIsAnsweredIsNotOverdueWhateverComesBetween(t *testing.T) {
 	a, b := newTarget("1"), newTarget("2")
 	g := balance.NewGroup(balance.GroupConfig{Module: "m"})
-	split(t, g, balance.Split{Rollout: "r", Shares: []balance.Share{{Target: a, Weight: 5000, Stable: true}, {Target: b, Weight: 5000}}})
+	split(t, g, balance.Split{Rollout: "r", Shares: []balance.Share{{Release: a, Weight: 5000, Stable: true}, {Release: b, Weight: 5000}}})
 	overdue := func() int { return a.Overdue(-time.Hour) + b.Overdue(-time.Hour) }
 	var wg sync.WaitGroup
 	var hanging [8][]*balance.Lease

@@ -16,9 +16,21 @@ import (
 	"github.com/segue-run/segue/proxy/route"
 )
 
-func newTarget(version string) *balance.Target {
-	return balance.NewTarget(balance.TargetConfig{Labels: proxy.Labels{Module: "m", Version: version, Instance: "i" + version}})
+// newTarget is a release of one target.
+func newTarget(version string) *balance.Release {
+	return single(balance.ReleaseConfig{Labels: proxy.Labels{Module: "m", Version: version}}, balance.TargetConfig{})
 }
+
+// single is a release of one target, whose instance is named for its version.
+func single(cfg balance.ReleaseConfig, only balance.TargetConfig) *balance.Release {
+	r := balance.NewRelease(cfg)
+	only.Instance = "i" + cfg.Labels.Version
+	r.Add(only)
+	return r
+}
+
+// only is the release's one target.
+func only(r *balance.Release) *balance.Target { return r.Targets()[0] }
 
 func request() *proxy.Request { return &proxy.Request{Cancel: func(error) {}} }
 
@@ -47,19 +59,19 @@ func pick(t testing.TB, g *balance.Group) string {
 	return l.Target().Labels().Version
 }
 
-func all(target *balance.Target) balance.Share {
-	return balance.Share{Target: target, Weight: balance.Full, Stable: true}
+func all(target *balance.Release) balance.Share {
+	return balance.Share{Release: target, Weight: balance.Full, Stable: true}
 }
 
 func TestSharesThatDoNotAddUpAreRefused(t *testing.T) {
 	a, b := newTarget("1"), newTarget("2")
-	foreign := balance.NewTarget(balance.TargetConfig{Labels: proxy.Labels{Module: "other"}})
+	foreign := balance.NewRelease(balance.ReleaseConfig{Labels: proxy.Labels{Module: "other"}})
 	for want, shares := range map[string][]balance.Share{
-		"weights sum to 10001":  {{Target: a, Weight: 9999, Stable: true}, {Target: b, Weight: 2}},
-		"weight -1 is negative": {{Target: a, Weight: 10001, Stable: true}, {Target: b, Weight: -1}},
-		"has a share already":   {{Target: a, Weight: 5000, Stable: true}, {Target: a, Weight: 5000}},
-		"no target":             {{Weight: 10000}},
-		"of module other":       {{Target: foreign, Weight: 10000}},
+		"weights sum to 10001":  {{Release: a, Weight: 9999, Stable: true}, {Release: b, Weight: 2}},
+		"weight -1 is negative": {{Release: a, Weight: 10001, Stable: true}, {Release: b, Weight: -1}},
+		"has a share already":   {{Release: a, Weight: 5000, Stable: true}, {Release: a, Weight: 5000}},
+		"no release":            {{Weight: 10000}},
+		"of module other":       {{Release: foreign, Weight: 10000}},
 	} {
 		g := newGroup(t, all(a))
 		if err := g.Apply(balance.Split{Shares: shares}); err == nil || !strings.Contains(err.Error(), want) {
@@ -73,7 +85,7 @@ func TestSharesThatDoNotAddUpAreRefused(t *testing.T) {
 
 func TestTheSequenceGoesOnWhereTheWeightsStay(t *testing.T) {
 	a, b := newTarget("1"), newTarget("2")
-	shares := []balance.Share{{Target: a, Weight: 9900, Stable: true}, {Target: b, Weight: 100}}
+	shares := []balance.Share{{Release: a, Weight: 9900, Stable: true}, {Release: b, Weight: 100}}
 	g := newGroup(t, shares...)
 	var got int
 	for range 100 { // one block, with an Apply before each request
@@ -89,7 +101,7 @@ func TestTheSequenceGoesOnWhereTheWeightsStay(t *testing.T) {
 
 func TestTheShareOfACandidateThatIsGoneGoesToStable(t *testing.T) {
 	a, b := newTarget("1"), newTarget("2")
-	g := newGroup(t, balance.Share{Target: b, Weight: balance.Full}, balance.Share{Target: a, Stable: true})
+	g := newGroup(t, balance.Share{Release: b, Weight: balance.Full}, balance.Share{Release: a, Stable: true})
 	if got := pick(t, g); got != "2" {
 		t.Fatalf("went to %s", got)
 	}
@@ -104,7 +116,7 @@ func TestTheShareOfACandidateThatIsGoneGoesToStable(t *testing.T) {
 func TestACandidateDoesNotInheritFromStable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newTarget("1"), newTarget("2")
-		g := newGroup(t, balance.Share{Target: a, Weight: 9900, Stable: true}, balance.Share{Target: b, Weight: 100})
+		g := newGroup(t, balance.Share{Release: a, Weight: 9900, Stable: true}, balance.Share{Release: b, Weight: 100})
 		a.Down()
 		if s := g.Stats().State; s != balance.GroupRestarting {
 			t.Errorf("the group is %s", s)
@@ -125,7 +137,7 @@ func TestACandidateDoesNotInheritFromStable(t *testing.T) {
 			t.Errorf("%d wait", n)
 		}
 		c := newTarget("1b")
-		apply(t, g, balance.Share{Target: c, Weight: 9900, Stable: true}, balance.Share{Target: b, Weight: 100})
+		apply(t, g, balance.Share{Release: c, Weight: 9900, Stable: true}, balance.Share{Release: b, Weight: 100})
 		wg.Wait()
 		if got["2"] != 1 || got["1b"] != 99 {
 			t.Errorf("got %v", got)
@@ -210,16 +222,16 @@ func TestAWaitEndsWithItsContext(t *testing.T) {
 func TestAFailedRequestGoesElsewhereWithoutADraw(t *testing.T) {
 	a, b := newTarget("1"), newTarget("2")
 	g := balance.NewGroup(balance.GroupConfig{Module: "m", MaxWait: time.Millisecond})
-	apply(t, g, balance.Share{Target: a, Weight: 5000, Stable: true}, balance.Share{Target: b, Weight: 5000})
+	apply(t, g, balance.Share{Release: a, Weight: 5000, Stable: true}, balance.Share{Release: b, Weight: 5000})
 	for range 10 {
-		l, err := g.Pick(t.Context(), &proxy.Request{Cancel: func(error) {}, Failed: b})
-		if err != nil || l.Target() != proxy.Target(a) {
+		l, err := g.Pick(t.Context(), &proxy.Request{Cancel: func(error) {}, Failed: only(b)})
+		if err != nil || l.Target() != proxy.Target(only(a)) {
 			t.Fatalf("got %v, %v", l, err)
 		}
 		l.Done(proxy.Outcome{})
 	}
 	// Stable's own failure is not the candidate's to bear.
-	if _, err := g.Pick(t.Context(), &proxy.Request{Cancel: func(error) {}, Failed: a}); !errors.Is(err, proxy.ErrNoTarget) {
+	if _, err := g.Pick(t.Context(), &proxy.Request{Cancel: func(error) {}, Failed: only(a)}); !errors.Is(err, proxy.ErrNoTarget) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -259,12 +271,12 @@ func TestNoRequestIsInFlightOnATargetThatHasDrained(t *testing.T) {
 	picked := uint64(0)
 	for i := range 500 {
 		next := newTarget(fmt.Sprint(i + 1))
-		apply(t, g, balance.Share{Target: serving, Weight: 5000, Stable: true}, balance.Share{Target: next, Weight: 5000})
+		apply(t, g, balance.Share{Release: serving, Weight: 5000, Stable: true}, balance.Share{Release: next, Weight: 5000})
 		apply(t, g, all(next))
-		if err := serving.Drain(t.Context()); err != nil {
+		if err := serving.Drain(t.Context(), balance.Patience{}); err != nil {
 			t.Fatal(err)
 		}
-		dead.Store(proxy.Target(serving), true)
+		dead.Store(proxy.Target(only(serving)), true)
 		if s := serving.Stats(); s.InFlight != 0 || s.State != balance.TargetRetired {
 			t.Fatalf("after the drain: %+v", s)
 		}
@@ -285,7 +297,7 @@ func TestThePoolLeadsToTheModuleOfTheAddress(t *testing.T) {
 	groups := map[string]*balance.Group{}
 	for _, name := range []string{"site", "api"} {
 		groups[name] = balance.NewGroup(balance.GroupConfig{Module: name, MaxWait: time.Millisecond})
-		target := balance.NewTarget(balance.TargetConfig{Labels: proxy.Labels{Module: name, Version: "1"}})
+		target := single(balance.ReleaseConfig{Labels: proxy.Labels{Module: name, Version: "1"}}, balance.TargetConfig{})
 		apply(t, groups[name], all(target))
 	}
 	table, err := route.Build([]route.Entry{{Path: "/", Module: "site"}, {Host: "h", Path: "/api", Module: "api"}})
@@ -340,8 +352,8 @@ func TestThePoolLeadsToTheModuleOfTheAddress(t *testing.T) {
 }
 
 func BenchmarkPickAndDone(b *testing.B) {
-	observed := balance.NewTarget(balance.TargetConfig{Labels: proxy.Labels{Module: "m"}, Observe: func(balance.Observation) {}})
-	g := newGroup(b, balance.Share{Target: observed, Weight: 9900, Stable: true}, balance.Share{Target: newTarget("2"), Weight: 100})
+	observed := single(balance.ReleaseConfig{Labels: proxy.Labels{Module: "m"}, Observe: func(balance.Observation) {}}, balance.TargetConfig{})
+	g := newGroup(b, balance.Share{Release: observed, Weight: 9900, Stable: true}, balance.Share{Release: newTarget("2"), Weight: 100})
 	r := request()
 	outcome := proxy.Outcome{Status: 200, Duration: 1234 * time.Microsecond, BytesOut: 512}
 	b.Run("one goroutine", func(b *testing.B) {

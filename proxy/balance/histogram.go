@@ -55,6 +55,15 @@ type Histogram struct {
 	sum    time.Duration
 }
 
+// add adds the durations of o.
+func (h *Histogram) add(o Histogram) {
+	for i, n := range o.counts {
+		h.counts[i] += n
+	}
+	h.count += o.count
+	h.sum += o.sum
+}
+
 // Count is how many durations there are.
 func (h *Histogram) Count() uint64 { return h.count }
 

@@ -1,7 +1,6 @@
 package balance
 
 import (
-	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -11,14 +10,16 @@ import (
 
 // Lease is one request in flight on one target. It is a proxy.Exchange.
 type Lease struct {
-	target     *Target
+	target     *Target // nil while it has none
 	request    *proxy.Request
-	shares     *shares // it was dealt by
-	prev, next *Lease  // under target.mu
-	trial      *trial  // nil while no rollout is under way, but for a replay
-	dealt      bool    // by chance, or by the user's place
-	stable     bool    // target's share is
-	over       bool    // the target that was asked last has as many requests as it may
+	shares     *shares     // it was dealt by
+	prev, next *Lease      // under target.mu
+	trial      *trial      // nil while no rollout is under way, but for a replay
+	dealt      bool        // by chance, or by the user's place
+	stable     bool        // target's share is
+	long       atomic.Bool // see proxy.Answer.Long
+	cut        bool        // under target.mu; a drain has cancelled it
+	entered    entered     // the limits among whose requests it counts
 	done       atomic.Bool
 }
 
@@ -31,7 +32,7 @@ type trial struct {
 	preview  bool         // it was asked for
 	began    int64        // nanoseconds since epoch
 	sent     atomic.Int64 // the same, 0 until all was sent
-	counted  bool         // in target.unanswered
+	counted  bool         // in its release's unanswered
 	answered atomic.Bool
 	back     func() bool // under target.mu; see proxy.Exchange.OnRecall
 	recalled atomic.Bool
@@ -40,12 +41,24 @@ type trial struct {
 // Target is where the request is in flight.
 func (l *Lease) Target() proxy.Target { return l.target }
 
-// Keep is the shield's, for a request that it covers.
+// Keep is the shield's, for a request that it covers, or what a retry of it takes.
 func (l *Lease) Keep() int64 {
-	if s := l.shares.Shield; s != nil && !l.stable && s.covers(l.request) {
-		return s.Keep
+	if l.replay() {
+		return 0
 	}
-	return 0
+	keep := int64(0)
+	if l.shielded() {
+		keep = l.shares.Shield.Keep
+	}
+	if l.retries() {
+		keep = max(keep, l.shares.retry.Keep)
+	}
+	return keep
+}
+
+// shielded reports whether stable answers what the request's target fails.
+func (l *Lease) shielded() bool {
+	return l.shares.Shield != nil && !l.stable && l.shares.Shield.covers(l.request)
 }
 
 // Tap is the split's, for a request that stable answers.
@@ -66,6 +79,9 @@ func (l *Lease) Sent(at time.Time) {
 // Answered makes room for another request under the cap, and tells a client who is new
 // who it is. A cache that keeps a preview must not give it to others.
 func (l *Lease) Answered(a proxy.Answer) {
+	if a.Long && !l.long.Swap(true) {
+		l.target.long.Add(1)
+	}
 	if l.trial == nil {
 		return
 	}
@@ -83,24 +99,39 @@ func (l *Lease) answer() {
 	if l.trial == nil || l.trial.answered.Swap(true) {
 		return
 	}
-	if l.trial.counted {
-		l.target.unanswered.Add(-1)
-	}
+	l.target.release.free(l)
 	if l.dealt {
 		l.target.answered(l.trial)
 	}
 }
 
 // Replay gives the request to a stable target, where the shield under which it was dealt
-// covers it. What is stable is for the split of this moment to say.
+// covers it, or else to a sibling of its target, where the split's Retry does. What is
+// stable is for the split of this moment to say.
 func (l *Lease) Replay(o proxy.Outcome) proxy.Exchange {
+	if l.replay() || o.Reached {
+		return nil
+	}
+	second := l.shield(o)
+	if second == nil {
+		second = l.retry(o)
+	}
+	if second == nil {
+		return nil
+	}
+	second.entered = l.entered.again()
+	return second
+}
+
+// shield gives the request to a stable target; nil where it is not to be, or cannot.
+func (l *Lease) shield(o proxy.Outcome) *Lease {
 	recalled := o.Class == proxy.ClassDrained && l.trial != nil && l.trial.recalled.Load()
-	if l.shares.Shield == nil || l.stable || l.replay() || o.Reached || !o.Class.Failed() && !recalled {
+	if l.shares.Shield == nil || l.stable || !o.Class.Failed() && !recalled {
 		return nil
 	}
 	g := l.shares.group
 	switch {
-	case !l.shares.Shield.covers(l.request):
+	case !l.shielded():
 		g.shield.uncovered.Add(1)
 		return nil
 	case o.Unkept:
@@ -111,11 +142,8 @@ func (l *Lease) Replay(o proxy.Outcome) proxy.Exchange {
 		return nil
 	}
 	s := g.current.Load()
-	second := &Lease{request: l.request, shares: s, trial: &trial{failed: l.target}}
-	if l.trial != nil {
-		second.trial.user = l.trial.user
-	}
-	if !s.toStable(second, l.target) {
+	second := l.again(s)
+	if s.toStable(second, l.target.release); second.target == nil {
 		g.budget.left.Add(Full)
 		return nil
 	}
@@ -123,7 +151,7 @@ func (l *Lease) Replay(o proxy.Outcome) proxy.Exchange {
 		g.shield.recalled.Add(1)
 	}
 	g.shield.replayed.Add(1)
-	l.target.rescuing.Add(1)
+	l.target.release.rescuing.Add(1)
 	return second
 }
 
@@ -135,24 +163,20 @@ func (l *Lease) Done(o proxy.Outcome) {
 	}
 	l.answer()
 	t := l.target
+	if l.long.Load() {
+		t.long.Add(-1)
+	}
 	if o.Class >= proxy.Classes {
 		o.Class = proxy.ClassUnknown
 	}
-	t.classes[o.Class].Add(1)
-	if o.BytesIn != 0 {
-		t.bytesIn.Add(o.BytesIn)
-	}
-	if o.BytesOut != 0 {
-		t.bytesOut.Add(o.BytesOut)
-	}
-	if o.Class.Attributable() && o.Status != http.StatusSwitchingProtocols {
-		t.latency.add(o.Wait)
-	}
+	t.count(o)
+	t.release.judge(t, o)
 	l.rescue(o)
-	if t.cfg.Observe != nil {
-		t.cfg.Observe(Observation{Outcome: o, Dealt: l.dealt, Key: l.key()})
+	if observe := t.release.cfg.Observe; observe != nil {
+		observe(Observation{Outcome: o, Target: t, Dealt: l.dealt, Key: l.key()})
 	}
-	t.release(l)
+	t.leave(l)
+	l.entered.leave()
 }
 
 // replay reports whether the request is one.
@@ -166,20 +190,34 @@ func (l *Lease) key() uint64 {
 	return l.trial.user.Key
 }
 
+// barred reports whether t has failed the request already.
+func (l *Lease) barred(t *Target) bool {
+	return l.request.Failed == proxy.Target(t) || l.trial != nil && l.trial.failed == t
+}
+
 // rescue counts a failure of another target that this request has made good.
 func (l *Lease) rescue(o proxy.Outcome) {
 	good := o.Class.Attributable() && !o.Class.Failed()
+	failed, _ := l.request.Failed.(*Target)
 	if l.replay() {
-		defer l.trial.failed.rescuing.Add(-1) // after it is in rescued: never too few
+		failed = l.trial.failed
 	}
-	switch {
-	case !good:
-	case l.replay():
-		l.trial.failed.rescued.Add(1)
-		l.shares.group.shield.rescued.Add(1)
-	case l.request.Failed != nil:
-		if unreached, ours := l.request.Failed.(*Target); ours {
-			unreached.rescued.Add(1)
+	if failed == nil {
+		return
+	}
+	if failed.release == l.target.release {
+		if good && l.replay() {
+			l.shares.group.retryCounts.rescued.Add(1)
 		}
+		return
+	}
+	if good {
+		failed.release.rescued.Add(1)
+	}
+	if l.replay() {
+		if good {
+			l.shares.group.shield.rescued.Add(1)
+		}
+		failed.release.rescuing.Add(-1) // after it is in rescued: never too few
 	}
 }

@@ -12,8 +12,8 @@ import (
 func TestThePreviewIsForThoseWhoAskRightly(t *testing.T) {
 	a, b := newTarget("1"), newTarget("2")
 	token := secret(t).Token("m", "r")
-	preview := balance.Preview{Target: b, Token: token, Host: "preview.example"}
-	shares := []balance.Share{all(a), {Target: b}}
+	preview := balance.Preview{Release: b, Token: token, Host: "preview.example"}
+	shares := []balance.Share{all(a), {Release: b}}
 	for _, c := range []struct {
 		name    string
 		preview balance.Preview
@@ -31,7 +31,7 @@ func TestThePreviewIsForThoseWhoAskRightly(t *testing.T) {
 		{"two headers, the first wrong", preview, "example", []string{"x", token}, "1"},
 		{"two tokens in one header", preview, "example", []string{token + ", " + token}, "1"},
 		{"the token of another rollout", preview, "example", []string{secret(t).Token("m", "q")}, "1"},
-		{"no token is set and none given", balance.Preview{Target: b}, "", []string{""}, "1"},
+		{"no token is set and none given", balance.Preview{Release: b}, "", []string{""}, "1"},
 		{"nothing to see, by token", balance.Preview{Token: token}, "example", []string{token}, "1"},
 		{"nothing to see, by host", balance.Preview{Host: "preview.example"}, "preview.example", nil, ""},
 	} {
@@ -62,12 +62,12 @@ func TestThePreviewIsForThoseWhoAskRightly(t *testing.T) {
 func TestAPreviewThatIsDownIsNotStables(t *testing.T) {
 	a, b := newTarget("1"), newTarget("2")
 	g := balance.NewGroup(balance.GroupConfig{Module: "m"})
-	split(t, g, balance.Split{Shares: []balance.Share{all(a)}, Preview: balance.Preview{Target: b, Token: "t"}})
+	split(t, g, balance.Split{Shares: []balance.Share{all(a)}, Preview: balance.Preview{Release: b, Token: "t"}})
 	ask := func(unreached proxy.Target) error {
 		_, err := g.Pick(t.Context(), &proxy.Request{Header: http.Header{balance.PreviewHeader: {"t"}}, Failed: unreached, Cancel: func(error) {}})
 		return err
 	}
-	if err := ask(b); !errors.Is(err, proxy.ErrNoTarget) {
+	if err := ask(only(b)); !errors.Is(err, proxy.ErrNoTarget) {
 		t.Errorf("not reached: %v", err)
 	}
 	b.Down()

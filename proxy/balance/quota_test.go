@@ -12,8 +12,8 @@ import (
 )
 
 // bounded is a target that may have so many requests in flight.
-func bounded(version string, most int) *balance.Target {
-	return balance.NewTarget(balance.TargetConfig{Labels: proxy.Labels{Module: "m", Version: version, Instance: "i" + version}, Most: most})
+func bounded(version string, most int) *balance.Release {
+	return single(balance.ReleaseConfig{Labels: proxy.Labels{Module: "m", Version: version}}, balance.TargetConfig{Most: most})
 }
 
 // wantFull wants the next request to be refused at once, for lack of room.
@@ -53,12 +53,12 @@ func TestStableWithAsManyRequestsAsItMayHaveRefusesMoreAtOnce(t *testing.T) {
 
 func TestEachRequestThatHasNoRoomIsToldOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var target *balance.Target
+		var target *balance.Release
 		var told []uint64
-		target = balance.NewTarget(balance.TargetConfig{Labels: proxy.Labels{Module: "m"}, Most: 1, Refuse: func() {
+		target = single(balance.ReleaseConfig{Labels: proxy.Labels{Module: "m"}}, balance.TargetConfig{Most: 1, Refuse: func() {
 			told = append(told, target.Stats().Refused) // which takes the target's lock
 		}})
-		g := newGroup(t, all(target), balance.Share{Target: newDown("2"), Stable: true})
+		g := newGroup(t, all(target), balance.Share{Release: newDown("2"), Stable: true})
 		held := take(t, g, request())
 		wantFull(t, g, request())
 		wantFull(t, g, request())
@@ -71,7 +71,7 @@ func TestEachRequestThatHasNoRoomIsToldOnce(t *testing.T) {
 }
 
 // newDown is a target that takes no requests any more.
-func newDown(version string) *balance.Target {
+func newDown(version string) *balance.Release {
 	target := newTarget(version)
 	target.Down()
 	return target
@@ -82,7 +82,7 @@ func TestACandidateWithAsManyRequestsAsItMayHaveGivesMoreToStable(t *testing.T) 
 		a, seen := watched("1")
 		b := bounded("2", 1)
 		g := newGroup(t)
-		split(t, g, balance.Split{Rollout: "r", Shares: []balance.Share{{Target: a, Stable: true}, {Target: b, Weight: balance.Full}}})
+		split(t, g, balance.Split{Rollout: "r", Shares: []balance.Share{{Release: a, Stable: true}, {Release: b, Weight: balance.Full}}})
 		first := take(t, g, request())
 		spilled := take(t, g, request())
 		if version(first) != "2" || version(spilled) != "1" {
@@ -109,7 +109,7 @@ func TestNothingIsEvidenceWhileASideHasNoRoom(t *testing.T) {
 	a, seen := watched("1")
 	b := bounded("2", 1)
 	g := newGroup(t)
-	split(t, g, balance.Split{Rollout: "r", Shares: []balance.Share{{Target: a, Weight: 5000, Stable: true}, {Target: b, Weight: 5000}}})
+	split(t, g, balance.Split{Rollout: "r", Shares: []balance.Share{{Release: a, Weight: 5000, Stable: true}, {Release: b, Weight: 5000}}})
 	var held *balance.Lease
 	for held == nil {
 		if l := take(t, g, request()); version(l) == "2" {
@@ -133,11 +133,11 @@ func TestNothingIsEvidenceWhileASideHasNoRoom(t *testing.T) {
 func TestWhatACandidateHasNoRoomForWaitsForStableWhereThatIsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := bounded("2", 1)
-		g := newGroup(t, balance.Share{Target: b, Weight: balance.Full})
+		g := newGroup(t, balance.Share{Release: b, Weight: balance.Full})
 		held := take(t, g, request())
 		back := newTarget("1")
 		time.AfterFunc(time.Second, func() {
-			apply(t, g, balance.Share{Target: b, Weight: balance.Full}, balance.Share{Target: back, Stable: true})
+			apply(t, g, balance.Share{Release: b, Weight: balance.Full}, balance.Share{Release: back, Stable: true})
 		})
 		l := take(t, g, request())
 		if version(l) != "1" {
@@ -152,7 +152,7 @@ func TestAPreviewWithoutRoomSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newTarget("1"), bounded("2", 1)
 		g := newGroup(t)
-		split(t, g, balance.Split{Shares: []balance.Share{all(a)}, Preview: balance.Preview{Target: b, Host: "p.example"}})
+		split(t, g, balance.Split{Shares: []balance.Share{all(a)}, Preview: balance.Preview{Release: b, Host: "p.example"}})
 		held := take(t, g, &proxy.Request{Host: "p.example"})
 		wantFull(t, g, &proxy.Request{Host: "p.example", Cancel: func(error) {}})
 		held.Done(ok)

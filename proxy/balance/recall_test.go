@@ -27,7 +27,7 @@ func wait(t testing.TB, g *balance.Group) *recallable {
 }
 
 // rolledBack is the split without the candidate.
-func rolledBack(stable *balance.Target) balance.Split {
+func rolledBack(stable *balance.Release) balance.Split {
 	return balance.Split{Shares: []balance.Share{all(stable)}}
 }
 
@@ -47,7 +47,7 @@ func TestWhatWaitsTooLongIsTakenBackAtOnceAndTheRestAfterAWhile(t *testing.T) {
 				split(t, g, rolledBack(stable))
 				take(t, g, &proxy.Request{}).Done(proxy.Outcome{Class: proxy.ClassOK, Status: 200, Wait: c.usual})
 				split(t, g, balance.Split{Rollout: "r", Shield: &balance.Shield{}, Shares: []balance.Share{
-					{Target: candidate, Weight: balance.Full}, {Target: stable, Stable: true}}})
+					{Release: candidate, Weight: balance.Full}, {Release: stable, Stable: true}}})
 				old := wait(t, g)
 				answered := wait(t, g)
 				answered.Answered(proxy.Answer{Header: http.Header{}})
@@ -81,7 +81,7 @@ func TestWhatIsTakenBackIsStablesAndNoEvidence(t *testing.T) {
 		a, b := newTarget("1"), newTarget("2")
 		g := balance.NewGroup(balance.GroupConfig{Module: "m"})
 		split(t, g, balance.Split{Rollout: "r", Shield: &balance.Shield{}, Shares: []balance.Share{
-			{Target: b, Weight: balance.Full}, {Target: a, Stable: true}}})
+			{Release: b, Weight: balance.Full}, {Release: a, Stable: true}}})
 		l := wait(t, g)
 		drained := proxy.Outcome{Class: proxy.ClassDrained}
 		if l.Replay(drained) != nil {
@@ -107,13 +107,13 @@ func TestWhatIsTakenBackIsStablesAndNoEvidence(t *testing.T) {
 
 func TestWhatStaysIsNotTakenBack(t *testing.T) {
 	other := newTarget("3")
-	for name, next := range map[string]func(stable, candidate *balance.Target) balance.Split{
-		"promoted": func(_, candidate *balance.Target) balance.Split { return rolledBack(candidate) },
-		"narrowed": func(stable, candidate *balance.Target) balance.Split {
-			return balance.Split{Rollout: "r", Shares: []balance.Share{{Target: stable, Weight: 9999, Stable: true}, {Target: candidate, Weight: 1}}}
+	for name, next := range map[string]func(stable, candidate *balance.Release) balance.Split{
+		"promoted": func(_, candidate *balance.Release) balance.Split { return rolledBack(candidate) },
+		"narrowed": func(stable, candidate *balance.Release) balance.Split {
+			return balance.Split{Rollout: "r", Shares: []balance.Share{{Release: stable, Weight: 9999, Stable: true}, {Release: candidate, Weight: 1}}}
 		},
-		"no stable to go to": func(_, candidate *balance.Target) balance.Split { return balance.Split{} },
-		"a stable that is down": func(_, candidate *balance.Target) balance.Split {
+		"no stable to go to": func(_, candidate *balance.Release) balance.Split { return balance.Split{} },
+		"a stable that is down": func(_, candidate *balance.Release) balance.Split {
 			down := newTarget("4")
 			down.Down()
 			return rolledBack(down)
@@ -123,7 +123,7 @@ func TestWhatStaysIsNotTakenBack(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			g, stable, candidate := shielded(t, balance.Shield{})
 			under := balance.Split{Rollout: "r", Shield: &balance.Shield{}, Shares: []balance.Share{
-				{Target: candidate, Weight: balance.Full}, {Target: stable, Stable: true}}}
+				{Release: candidate, Weight: balance.Full}, {Release: stable, Stable: true}}}
 			l := wait(t, g)
 			if next != nil {
 				time.Sleep(time.Minute)
@@ -165,5 +165,22 @@ func TestTakingBackHasTheBudgetOfReplays(t *testing.T) {
 		if over := g.Stats().Shield.OverBudget; taken < 1000 || taken > 1041 || int(over) < 1500-taken || int(over) > 1501-taken {
 			t.Errorf("%d taken back, %d over the budget", taken, over)
 		}
+	})
+}
+
+func TestAClosedGroupTakesNothingBackAnyMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, stable, _ := shielded(t, balance.Shield{})
+		l := wait(t, g)
+		split(t, g, rolledBack(stable))
+		g.Close()
+		split(t, g, rolledBack(newTarget("3")))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := l.recalls.Load(); n != 0 {
+			t.Errorf("taken back %d times", n)
+		}
+		l.Done(ok)
+		g.Close()
 	})
 }

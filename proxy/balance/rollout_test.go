@@ -31,17 +31,17 @@ func secret(t testing.TB) *sticky.Secret {
 }
 
 // watched is a target that keeps what its observer is told.
-func watched(version string) (*balance.Target, *[]balance.Observation) {
+func watched(version string) (*balance.Release, *[]balance.Observation) {
 	var mu sync.Mutex
 	seen := new([]balance.Observation)
-	return balance.NewTarget(balance.TargetConfig{
-		Labels: proxy.Labels{Module: "m", Version: version, Instance: "i" + version},
+	return single(balance.ReleaseConfig{
+		Labels: proxy.Labels{Module: "m", Version: version},
 		Observe: func(o balance.Observation) {
 			mu.Lock()
 			defer mu.Unlock()
 			*seen = append(*seen, o)
 		},
-	}), seen
+	}, balance.TargetConfig{}), seen
 }
 
 func split(t testing.TB, g *balance.Group, s balance.Split) {
@@ -69,7 +69,7 @@ func version(l proxy.Exchange) string { return l.Target().Labels().Version }
 func TestWhatTheWeightsLeaveOverGoesToStableOrWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newTarget("1"), newTarget("2")
-		g := newGroup(t, balance.Share{Target: b, Weight: 5000}, balance.Share{Target: a, Weight: 0, Stable: true})
+		g := newGroup(t, balance.Share{Release: b, Weight: 5000}, balance.Share{Release: a, Weight: 0, Stable: true})
 		got := map[string]int{}
 		for range 100 {
 			got[pick(t, g)]++
@@ -77,7 +77,7 @@ func TestWhatTheWeightsLeaveOverGoesToStableOrWaits(t *testing.T) {
 		if got["1"] != 50 || got["2"] != 50 {
 			t.Errorf("got %v", got)
 		}
-		apply(t, g, balance.Share{Target: b, Weight: 5000})
+		apply(t, g, balance.Share{Release: b, Weight: 5000})
 		var wg sync.WaitGroup
 		for range 10 {
 			wg.Go(func() { pick(t, g) })
@@ -93,15 +93,15 @@ func TestWhatTheWeightsLeaveOverGoesToStableOrWaits(t *testing.T) {
 
 func TestASplitThatCannotBeIsRefused(t *testing.T) {
 	a := newTarget("1")
-	foreign := balance.NewTarget(balance.TargetConfig{Labels: proxy.Labels{Module: "other"}})
+	foreign := balance.NewRelease(balance.ReleaseConfig{Labels: proxy.Labels{Module: "other"}})
 	for want, s := range map[string]balance.Split{
 		"a cap of -1":            {Cap: -1},
-		"preview of module m":    {Preview: balance.Preview{Target: foreign}},
+		"preview of module m":    {Preview: balance.Preview{Release: foreign}},
 		"a budget of -1":         {Shield: &balance.Shield{Budget: -1}},
 		"a budget of 10001":      {Shield: &balance.Shield{Budget: 10001}},
 		"a body of -1 bytes":     {Shield: &balance.Shield{Keep: -1}},
 		`route "orders"`:         {Shield: &balance.Shield{Matches: []proxy.Match{{Path: "orders"}}}},
-		"weights sum to 10001, ": {Shares: []balance.Share{{Target: a, Weight: 10001}}},
+		"weights sum to 10001, ": {Shares: []balance.Share{{Release: a, Weight: 10001}}},
 	} {
 		g := newGroup(t, all(a))
 		if err := g.Apply(s); err == nil || !strings.Contains(err.Error(), want) {
@@ -121,8 +121,8 @@ func TestAUserStaysOnItsSideAsTheWeightRises(t *testing.T) {
 	on := map[string]bool{}
 	for _, weight := range []int{100, 500, 2500, 5000, 10000} {
 		stable := balance.Full - weight
-		split(t, g, balance.Split{Rollout: "r", Users: users, Shares: []balance.Share{{Target: a, Weight: stable / 2, Stable: true},
-			{Target: b, Weight: weight}, {Target: second, Weight: stable - stable/2, Stable: true}}})
+		split(t, g, balance.Split{Rollout: "r", Users: users, Shares: []balance.Share{{Release: a, Weight: stable / 2, Stable: true},
+			{Release: b, Weight: weight}, {Release: second, Weight: stable - stable/2, Stable: true}}})
 		n := 0
 		for i := range 2000 {
 			user := fmt.Sprint(i)
@@ -148,7 +148,7 @@ func TestAUserStaysOnItsSideAsTheWeightRises(t *testing.T) {
 func TestANewUserIsToldWhoItIsAndStays(t *testing.T) {
 	a, b := newTarget("1"), newTarget("2")
 	g := balance.NewGroup(balance.GroupConfig{Module: "m"})
-	s := balance.Split{Users: secret(t).ByCookie(), Shares: []balance.Share{{Target: a, Weight: 5000, Stable: true}, {Target: b, Weight: 5000}}}
+	s := balance.Split{Users: secret(t).ByCookie(), Shares: []balance.Share{{Release: a, Weight: 5000, Stable: true}, {Release: b, Weight: 5000}}}
 	split(t, g, s)
 	answer := func(r *proxy.Request) (string, string) {
 		l := take(t, g, r)
@@ -182,8 +182,8 @@ func TestTheObserverIsToldWhatIsEvidence(t *testing.T) {
 	b, seen := watched("2")
 	g := balance.NewGroup(balance.GroupConfig{Module: "m"})
 	users := secret(t).ByHeader("X-User")
-	s := balance.Split{Rollout: "r", Users: users, Cap: 1, Shield: &balance.Shield{}, Preview: balance.Preview{Target: b, Token: "t"},
-		Shares: []balance.Share{{Target: b, Weight: balance.Full}, {Target: a, Stable: true}}}
+	s := balance.Split{Rollout: "r", Users: users, Cap: 1, Shield: &balance.Shield{}, Preview: balance.Preview{Release: b, Token: "t"},
+		Shares: []balance.Share{{Release: b, Weight: balance.Full}, {Release: a, Stable: true}}}
 	split(t, g, s)
 	expect := func(what string, seen *[]balance.Observation, dealt, keyed bool) {
 		t.Helper()
@@ -210,10 +210,10 @@ func TestTheObserverIsToldWhatIsEvidence(t *testing.T) {
 	replay.Done(ok)
 	expect("what was replayed", seen, true, true)
 	expect("the replay", stableSeen, false, true)
-	take(t, g, &proxy.Request{Failed: b}).Done(ok)
+	take(t, g, &proxy.Request{Failed: only(b)}).Done(ok)
 	expect("what did not reach another", stableSeen, false, false)
 
-	s.Shares = []balance.Share{{Target: a, Weight: 9999, Stable: true}, {Target: b, Weight: 1}}
+	s.Shares = []balance.Share{{Release: a, Weight: 9999, Stable: true}, {Release: b, Weight: 1}}
 	s.Users = nil
 	split(t, g, s)
 	dealt := func() bool { // to stable, but for once in ten thousand
@@ -237,7 +237,7 @@ func TestTheObserverIsToldWhatIsEvidence(t *testing.T) {
 func TestTheCapHoldsUntilTheHeadOfAnAnswer(t *testing.T) {
 	a, b := newTarget("1"), newTarget("2")
 	g := balance.NewGroup(balance.GroupConfig{Module: "m"})
-	split(t, g, balance.Split{Rollout: "r", Cap: 2, Shares: []balance.Share{{Target: b, Weight: balance.Full}, {Target: a, Stable: true}}})
+	split(t, g, balance.Split{Rollout: "r", Cap: 2, Shares: []balance.Share{{Release: b, Weight: balance.Full}, {Release: a, Stable: true}}})
 	var leases []*balance.Lease
 	expect := func(want string) {
 		t.Helper()
@@ -270,7 +270,7 @@ func TestTheCapHoldsUntilTheHeadOfAnAnswer(t *testing.T) {
 func TestManyAtOnceDoNotBreakTheCap(t *testing.T) {
 	a, b := newTarget("1"), newTarget("2")
 	g := balance.NewGroup(balance.GroupConfig{Module: "m"})
-	split(t, g, balance.Split{Cap: 5, Shares: []balance.Share{{Target: b, Weight: balance.Full}, {Target: a, Stable: true}}})
+	split(t, g, balance.Split{Cap: 5, Shares: []balance.Share{{Release: b, Weight: balance.Full}, {Release: a, Stable: true}}})
 	var wg sync.WaitGroup
 	var unanswered atomic.Int64
 	for range 8 {
@@ -306,9 +306,9 @@ func TestARequestIsOverdueFromWhenItWasSentUntilItsAnswer(t *testing.T) {
 		g := newGroup(t, all(a))
 		before := take(t, g, &proxy.Request{})
 		before.Sent(time.Now())
-		split(t, g, balance.Split{Rollout: "r", Shares: []balance.Share{all(a)}, Preview: balance.Preview{Target: a, Token: "t"}})
+		split(t, g, balance.Split{Rollout: "r", Shares: []balance.Share{all(a)}, Preview: balance.Preview{Release: a, Token: "t"}})
 		preview := take(t, g, &proxy.Request{Header: http.Header{balance.PreviewHeader: {"t"}}})
-		inherited := take(t, g, &proxy.Request{Failed: newTarget("3")})
+		inherited := take(t, g, &proxy.Request{Failed: only(newTarget("3"))})
 		hangs, answered, uploads := take(t, g, &proxy.Request{}), take(t, g, &proxy.Request{}), take(t, g, &proxy.Request{})
 		for _, l := range []*balance.Lease{preview, inherited, hangs, answered} {
 			l.Sent(time.Now())
@@ -345,7 +345,7 @@ type tap struct {
 func TestWhatStableAnswersIsTapped(t *testing.T) {
 	a, b := newTarget("1"), newTarget("2")
 	g := balance.NewGroup(balance.GroupConfig{Module: "m"})
-	shares := []balance.Share{{Target: a, Weight: 5000, Stable: true}, {Target: b, Weight: 5000}}
+	shares := []balance.Share{{Release: a, Weight: 5000, Stable: true}, {Release: b, Weight: 5000}}
 	split(t, g, balance.Split{Shares: shares, Shield: &balance.Shield{}, Tap: func(r *proxy.Request) proxy.Tap { return tap{path: r.Path} }})
 	var got []string
 	for range 10 {

@@ -33,18 +33,18 @@ type Shield struct {
 }
 
 // clean is a copy with its defaults and its paths as proxy.CleanPath gives them.
-func (s Shield) clean(module string) (*Shield, error) {
+func (s Shield) clean(what, module string) (*Shield, error) {
 	if s.Keep == 0 {
 		s.Keep = defaultKeep
 	}
 	if s.Budget < 0 || s.Budget > Full || s.Keep < 0 {
-		return nil, fmt.Errorf("shield of module %s: a budget of %d or a body of %d bytes is out of range", module, s.Budget, s.Keep)
+		return nil, fmt.Errorf("%s of module %s: a budget of %d or a body of %d bytes is out of range", what, module, s.Budget, s.Keep)
 	}
 	s.Matches = slices.Clone(s.Matches)
 	for i, m := range s.Matches {
 		path, err := proxy.CleanPath(m.Path)
 		if err != nil {
-			return nil, fmt.Errorf("shield of module %s: route %q: %w", module, m.Path, err)
+			return nil, fmt.Errorf("%s of module %s: route %q: %w", what, module, m.Path, err)
 		}
 		s.Matches[i].Path = path
 	}

@@ -10,12 +10,12 @@ import (
 )
 
 // shielded is a group whose candidate gets every request, and stable what it fails.
-func shielded(t testing.TB, s balance.Shield) (g *balance.Group, stable, candidate *balance.Target) {
+func shielded(t testing.TB, s balance.Shield) (g *balance.Group, stable, candidate *balance.Release) {
 	t.Helper()
 	stable, candidate = newTarget("1"), newTarget("2")
 	g = balance.NewGroup(balance.GroupConfig{Module: "m"})
 	split(t, g, balance.Split{Rollout: "r", Shield: &s,
-		Shares: []balance.Share{{Target: candidate, Weight: balance.Full}, {Target: stable, Stable: true}}})
+		Shares: []balance.Share{{Release: candidate, Weight: balance.Full}, {Release: stable, Stable: true}}})
 	return g, stable, candidate
 }
 
@@ -92,7 +92,7 @@ func TestTheShieldCounts(t *testing.T) {
 	if s := g.Stats().Shield; s != want {
 		t.Errorf("%+v", s)
 	}
-	take(t, g, &proxy.Request{Failed: candidate}).Done(ok) // had not been reached
+	take(t, g, &proxy.Request{Failed: only(candidate)}).Done(ok) // had not been reached
 	if n := candidate.Rescued(); n != 3 || candidate.Stats().Rescued != 3 {
 		t.Errorf("%d rescued", n)
 	}
@@ -129,7 +129,7 @@ func TestTheSplitOfTheMomentSaysWhereAReplayGoesAndTheOneBeforeWhetherItDoes(t *
 		replay.Done(ok)
 	}
 	l.Done(failed)
-	under := balance.Split{Rollout: "r", Shield: &balance.Shield{}, Shares: []balance.Share{{Target: candidate, Weight: balance.Full}, {Target: stable, Stable: true}}}
+	under := balance.Split{Rollout: "r", Shield: &balance.Shield{}, Shares: []balance.Share{{Release: candidate, Weight: balance.Full}, {Release: stable, Stable: true}}}
 	for name, c := range map[string]struct {
 		next balance.Split
 		want bool

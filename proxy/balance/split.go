@@ -1,6 +1,7 @@
 package balance
 
 import (
+	"cmp"
 	"crypto/subtle"
 	"fmt"
 	"slices"
@@ -13,13 +14,13 @@ import (
 // PreviewHeader is where a request bears the token with which it asks for the preview.
 const PreviewHeader = "Segue-Preview"
 
-// Share is a target's part in its group.
+// Share is a release's part in its group.
 type Share struct {
-	Target *Target
-	// Weight is in basis points; a target of weight 0 gets nothing by its own right.
+	Release *Release
+	// Weight is in basis points; a release of weight 0 gets nothing by its own right.
 	Weight int
-	// Stable marks what serves now: it inherits the requests of targets that are
-	// gone, and while none is up requests wait.
+	// Stable marks what serves now: it inherits the requests of releases of which no
+	// target is up, and while none of its own is requests wait.
 	Stable bool
 }
 
@@ -31,7 +32,7 @@ type Split struct {
 	Shares []Share
 	// Rollout is the id of the rollout under way; empty where there is none. Only while
 	// there is one are users kept on their side, and requests without an answer known by
-	// their age (Target.Overdue).
+	// their age (Release.Overdue).
 	Rollout string
 	// Partial says that a side of the rollout is not among the shares though it was
 	// promised one: what the others get meanwhile is no evidence, for what ails them may be
@@ -40,11 +41,13 @@ type Split struct {
 	// Users, if not nil, keeps each user on one side of the rollout. Requests of users who
 	// cannot be told apart are dealt by chance.
 	Users *sticky.Users
-	// Cap is how many requests without an answer a target whose share is not stable's may
+	// Cap is how many requests without an answer a release whose share is not stable's may
 	// have; 0 for any number. What is above it goes to stable.
 	Cap int
 	// Shield, if not nil, has stable answer what other shares fail.
 	Shield *Shield
+	// Retry, if not nil, has siblings answer what a target of their release fails.
+	Retry *Retry
 	// Preview says who sees the candidate without chance.
 	Preview Preview
 	// Tap, if not nil, may give a tap for a request that is answered by a stable share. It
@@ -52,12 +55,12 @@ type Split struct {
 	Tap func(*proxy.Request) proxy.Tap
 }
 
-// Preview shows a target to those who ask for it: their requests go there and nowhere
-// else, are no evidence, and no other target makes good what it fails.
+// Preview shows a release to those who ask for it: their requests go there and nowhere
+// else, are no evidence, and no other release makes good what it fails.
 type Preview struct {
-	// Target is nil where there is nothing to see: then requests to Host are refused, and
+	// Release is nil where there is nothing to see: then requests to Host are refused, and
 	// a token is nothing.
-	Target *Target
+	Release *Release
 	// Token, in the header Segue-Preview, asks for it. An empty one never does.
 	Token string
 	// Host, as proxy.CleanHost gives it, asks for it as well; empty for none. That the
@@ -70,7 +73,7 @@ func (p *Preview) asked(r *proxy.Request) bool {
 	if p.Host != "" && r.Host == p.Host {
 		return true
 	}
-	if p.Token == "" || p.Target == nil {
+	if p.Token == "" || p.Release == nil {
 		return false
 	}
 	return subtle.ConstantTimeCompare([]byte(r.Header.Get(PreviewHeader)), []byte(p.Token)) == 1
@@ -80,11 +83,11 @@ func (p *Preview) asked(r *proxy.Request) bool {
 type shares struct {
 	Split
 	group   *Group
-	slots   *Slots        // nil where there are no shares
-	changed chan struct{} // closed when the next set is in place
-	preview bool          // somebody may ask for it
-	sticky  bool          // users are told apart
-	trial   bool          // more is to be known of each request
+	slots   *Slots  // nil where there are no shares
+	retry   *Shield // Retry with its defaults
+	preview bool    // somebody may ask for it
+	sticky  bool    // users are told apart
+	trial   bool    // more is to be known of each request
 }
 
 // newShares checks split; it goes on with last's exact sequence where the weights are
@@ -96,12 +99,18 @@ func newShares(g *Group, split Split, last *shares) (*shares, error) {
 		return nil, err
 	}
 	if split.Shield != nil {
-		if split.Shield, err = split.Shield.clean(g.cfg.Module); err != nil {
+		if split.Shield, err = split.Shield.clean("shield", g.cfg.Module); err != nil {
 			return nil, err
 		}
 	}
-	s := &shares{Split: split, group: g, changed: make(chan struct{}),
-		preview: split.Preview.Host != "" || split.Preview.Token != "" && split.Preview.Target != nil,
+	var retry *Shield
+	if split.Retry != nil {
+		if retry, err = Shield(*split.Retry).clean("retry", g.cfg.Module); err != nil {
+			return nil, err
+		}
+	}
+	s := &shares{Split: split, group: g, retry: retry,
+		preview: split.Preview.Host != "" || split.Preview.Token != "" && split.Preview.Release != nil,
 		sticky:  split.Users != nil && split.Rollout != "", trial: split.Rollout != "" || split.Cap > 0}
 	if slices.EqualFunc(split.Shares, last.Shares, func(a, b Share) bool { return a.Weight == b.Weight }) {
 		s.slots = last.slots
@@ -115,22 +124,39 @@ func newShares(g *Group, split Split, last *shares) (*shares, error) {
 	return s, nil
 }
 
+// releases are all that may get a request.
+func (s *shares) releases() []*Release {
+	var all []*Release
+	for _, share := range s.Shares {
+		all = append(all, share.Release)
+	}
+	if r := s.Preview.Release; r != nil && !slices.Contains(all, r) {
+		all = append(all, r)
+	}
+	return all
+}
+
+// stable reports whether r has a share that is.
+func (s *shares) stable(r *Release) bool {
+	return slices.ContainsFunc(s.Shares, func(o Share) bool { return o.Stable && o.Release == r })
+}
+
 // check says how much the shares leave over.
 func check(module string, split Split) (left int, err error) {
 	left = Full
 	for i, s := range split.Shares {
-		if s.Target == nil {
-			return 0, fmt.Errorf("share %d of module %s: no target", i, module)
+		if s.Release == nil {
+			return 0, fmt.Errorf("share %d of module %s: no release", i, module)
 		}
-		release := s.Target.Labels()
-		if release.Module != module {
-			return 0, fmt.Errorf("share %d of module %s: target is of module %s", i, module, release.Module)
+		labels := s.Release.Labels()
+		if labels.Module != module {
+			return 0, fmt.Errorf("share %d of module %s: release is of module %s", i, module, labels.Module)
 		}
 		if s.Weight < 0 {
 			return 0, fmt.Errorf("share %d of module %s: weight %d is negative", i, module, s.Weight)
 		}
-		if slices.ContainsFunc(split.Shares[:i], func(o Share) bool { return o.Target == s.Target }) {
-			return 0, fmt.Errorf("share %d of module %s: instance %s has a share already", i, module, release.Instance)
+		if slices.ContainsFunc(split.Shares[:i], func(o Share) bool { return o.Release == s.Release }) {
+			return 0, fmt.Errorf("share %d of module %s: release %s has a share already", i, module, labels.Release())
 		}
 		left -= s.Weight
 	}
@@ -140,8 +166,8 @@ func check(module string, split Split) (left int, err error) {
 	if split.Cap < 0 {
 		return 0, fmt.Errorf("shares of module %s: a cap of %d is negative", module, split.Cap)
 	}
-	if p := split.Preview.Target; p != nil && p.Labels().Module != module {
-		return 0, fmt.Errorf("preview of module %s: target is of module %s", module, p.Labels().Module)
+	if p := split.Preview.Release; p != nil && p.Labels().Module != module {
+		return 0, fmt.Errorf("preview of module %s: release is of module %s", module, p.Labels().Module)
 	}
 	return left, nil
 }
@@ -173,8 +199,8 @@ func (s *shares) at(point int) int {
 }
 
 // most is how many requests without an answer a share may have; 0 for any number.
-func (s *shares) most(share *Share) int {
-	if share.Stable {
+func (s *shares) most(stable bool) int {
+	if stable {
 		return 0
 	}
 	return s.Cap
@@ -187,7 +213,7 @@ func (s *shares) open() bool {
 		return false
 	}
 	for i := range s.Shares {
-		if share := &s.Shares[i]; share.Weight > 0 && !share.Target.open(s.most(share)) {
+		if share := &s.Shares[i]; share.Weight > 0 && !share.Release.open(s.most(share.Stable)) {
 			return false
 		}
 	}
@@ -195,48 +221,76 @@ func (s *shares) open() bool {
 }
 
 // pick draws, at most once for a request: one that drew and has to wait goes to
-// stable without another draw, which would give the candidate more than its share.
-// Where it gives nil, full says that stable is up and has as many requests as it may.
-func (s *shares) pick(r *proxy.Request, drawn *bool) (l *Lease, full bool) {
-	not := r.Failed
+// stable without another draw, which would give the candidate more than its share. One
+// that has reached nobody goes to another target of its release, and then to stable.
+// Where l has no target, full is a stable one that is up and has as many requests as it
+// may, nil where none is up.
+func (s *shares) pick(r *proxy.Request, drawn *bool) (l *Lease, full *Target) {
 	l = &Lease{request: r, shares: s}
 	if s.trial {
 		l.trial = new(trial)
 	}
-	if !*drawn && s.slots != nil {
+	share, dealt := s.of(r.Failed), false
+	if r.Failed == nil && !*drawn && s.slots != nil {
 		*drawn = true
 		index, user := s.draw(r)
 		if s.trial {
 			l.trial.user = user
 		}
-		if index < len(s.Shares) {
-			share := &s.Shares[index]
-			l.dealt, l.stable = !s.trial || s.open(), share.Stable
-			if share.Target.admit(l, s.most(share)) {
-				return l, false
-			}
-			if !share.Stable {
-				s.group.spilled.Add(1)
-			} else if l.over { // it need not be asked again
-				full, not = true, share.Target
-			}
-			l.dealt = false
+		if dealt = index < len(s.Shares); dealt {
+			share = &s.Shares[index]
 		}
 	}
-	if s.toStable(l, not) {
-		return l, false
+	if share == nil {
+		return l, s.toStable(l, nil)
 	}
-	return nil, full || l.stable && l.over
+	l.dealt, l.stable = dealt && (!s.trial || s.open()), share.Stable
+	if full = share.Release.admit(l, s.most(share.Stable)); l.target != nil {
+		return l, nil
+	}
+	l.dealt = false
+	if dealt && !share.Stable {
+		s.group.spilled.Add(1)
+		if full != nil {
+			full.refuse()
+		}
+	}
+	if full == nil || !share.Stable {
+		return l, s.toStable(l, nil)
+	}
+	other := s.toStable(l, share.Release) // the one that was asked need not be again
+	if l.target != nil {
+		full.refuse()
+	}
+	return l, cmp.Or(full, other)
 }
 
-// toStable puts l in flight on a stable target other than not, if one is up and has room.
-// Else l.over says whether it was room that lacked.
-func (s *shares) toStable(l *Lease, not proxy.Target) bool {
-	l.stable, l.over = true, false
-	for i := range s.Shares {
-		if share := &s.Shares[i]; share.Stable && not != proxy.Target(share.Target) && share.Target.admit(l, 0) {
-			return true
-		}
+// of is the share of the release that has failed a request; nil where there is none.
+func (s *shares) of(failed proxy.Target) *Share {
+	t, ours := failed.(*Target)
+	if !ours {
+		return nil
 	}
-	return false
+	if i := slices.IndexFunc(s.Shares, func(o Share) bool { return o.Release == t.release }); i >= 0 {
+		return &s.Shares[i]
+	}
+	return nil
+}
+
+// toStable puts l in flight on a stable release other than not, if one is up and has room.
+// Where l has no target then, full is one that had no room.
+func (s *shares) toStable(l *Lease, not *Release) (full *Target) {
+	l.stable = true
+	for i := range s.Shares {
+		share := &s.Shares[i]
+		if !share.Stable || share.Release == not {
+			continue
+		}
+		other := share.Release.admit(l, 0)
+		if l.target != nil {
+			return nil
+		}
+		full = cmp.Or(full, other)
+	}
+	return full
 }

@@ -2,7 +2,6 @@ package balance
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -10,10 +9,6 @@ import (
 
 	"github.com/segue-run/segue/proxy"
 )
-
-// cutGrace is how long Drain waits for requests that it has cancelled; an engine
-// owes their end sooner.
-const cutGrace = 5 * time.Second
 
 // TargetState is where a target stands.
 type TargetState string
@@ -27,67 +22,60 @@ const (
 
 // TargetConfig describes an instance.
 type TargetConfig struct {
-	Labels proxy.Labels
+	// Instance is its name; the rest of its labels is the release's.
+	Instance string
 	// Dial opens a connection to the instance.
 	Dial func(ctx context.Context) (net.Conn, error)
-	// Observe, if not nil, is told of each finished request before it leaves flight.
-	// It is called on the request's goroutine, from many at once, and must not block.
-	Observe func(Observation)
 	// Most is how many requests it may have in flight, upgraded ones too; 0 for any
-	// number. What is dealt to it beyond goes to stable; what is dealt to stable beyond is
-	// refused at once.
+	// number. What a release has no room for goes to stable, if it was dealt to another one;
+	// what stable has no room for waits in its queue, or is refused at once.
 	Most int
-	// Refuse, if not nil, is told of each request that it was to get and had no room for.
-	// It is called on the request's goroutine, from many at once, and must not block.
+	// Refuse, if not nil, is told of each request that its release was to get and had no
+	// room for; where several targets are full, one of them is told. It is called on the
+	// request's goroutine, from many at once, and must not block.
 	Refuse func()
 }
 
-// Observation is one finished request, and what it may be taken for.
-type Observation struct {
-	proxy.Outcome
-	// Dealt says that chance, or a user's place, gave the request to this target while
-	// every other share could have got it too. Only then is the outcome evidence; what was
-	// inherited, replayed or previewed is not.
-	Dealt bool
-	// Key tells the users of one rollout apart; 0 where nobody is.
-	Key uint64
-}
-
-// Target is one running instance: its requests in flight and its counters. It is a
-// proxy.Target.
+// Target is one running instance of a release: its requests in flight and its counters.
+// It is a proxy.Target.
 type Target struct {
-	cfg TargetConfig
+	cfg     TargetConfig
+	labels  proxy.Labels
+	release *Release
 
 	mu       sync.Mutex
 	live     Lease // head of the ring of the leases in flight
 	due      trial // head of the ring of those that chance dealt and that have no answer
-	inFlight int
 	state    TargetState
 	onRetire []func()
 	retired  chan struct{} // closed when retired and all of onRetire was called
 
-	unanswered atomic.Int64 // requests of rollouts, dealt to a share that is not stable's
+	// Written under mu, read by the choice of a target without it.
+	ready    atomic.Bool // state is TargetReady
+	inFlight atomic.Int64
+	long     atomic.Int64 // of these, how many have a long answer
 
-	classes  [proxy.Classes]atomic.Uint64
-	bytesIn  atomic.Int64
-	bytesOut atomic.Int64
-	rescued  atomic.Uint64
-	rescuing atomic.Int64 // replays of its failures that are under way
-	refused  atomic.Uint64
-	latency  histogram
+	conduct conduct
+	warmth
+	tally
 }
 
-// NewTarget makes a target that is ready. Whether it gets requests is for its group
-// to say.
-func NewTarget(cfg TargetConfig) *Target {
-	t := &Target{cfg: cfg, state: TargetReady, retired: make(chan struct{})}
+// newTarget makes a target that is ready.
+func newTarget(r *Release, cfg TargetConfig) *Target {
+	t := &Target{cfg: cfg, labels: r.cfg.Labels, release: r, state: TargetReady, retired: make(chan struct{})}
+	t.conduct.now = StandingTrusted
+	t.labels.Instance = cfg.Instance
 	t.live.prev, t.live.next = &t.live, &t.live
 	t.due.prev, t.due.next = &t.due, &t.due
+	t.ready.Store(true)
 	return t
 }
 
 // Labels say what runs there.
-func (t *Target) Labels() proxy.Labels { return t.cfg.Labels }
+func (t *Target) Labels() proxy.Labels { return t.labels }
+
+// Release is what it is an instance of.
+func (t *Target) Release() *Release { return t.release }
 
 // Dial opens a connection to the instance.
 func (t *Target) Dial(ctx context.Context) (net.Conn, error) { return t.cfg.Dial(ctx) }
@@ -112,72 +100,45 @@ func (t *Target) OnRetire(f func()) {
 	}
 }
 
-// admit puts l in flight, unless the target takes no requests, or has as many as it may
-// (then l.over is set), or as many as most (0 for any number) of those that were given to
-// a share that is not stable's wait for an answer. l belongs to nobody else yet.
-func (t *Target) admit(l *Lease, most int) bool {
-	admitted, full := t.tryAdmit(l, most)
-	if full {
-		l.over = true
-		t.refused.Add(1)
-		if t.cfg.Refuse != nil {
-			t.cfg.Refuse()
-		}
-	}
-	return admitted
-}
-
-// tryAdmit reports also whether the target was full.
-func (t *Target) tryAdmit(l *Lease, most int) (admitted, full bool) {
-	l.target = t
+// admit puts l in flight, unless the target takes no requests or has as many as it may.
+// l belongs to nobody else yet.
+func (t *Target) admit(l *Lease) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.state != TargetReady {
-		return false, false
+	if t.state != TargetReady || t.full() {
+		return false
 	}
-	if t.fullLocked() {
-		return false, true
-	}
+	l.target = t
 	if l.trial != nil {
-		if most > 0 && t.unanswered.Load() >= int64(most) {
-			return false, false
-		}
-		if l.trial.counted = !l.stable && !l.trial.preview; l.trial.counted {
-			t.unanswered.Add(1)
-		}
 		l.trial.began = int64(time.Since(epoch)) // under the lock: the ring is in this order
 		if l.dealt {
 			l.trial.prev, l.trial.next = t.due.prev, &t.due
 			l.trial.prev.next, l.trial.next.prev = l.trial, l.trial
 		}
 	}
-	t.inFlight++
+	t.inFlight.Add(1)
 	l.prev, l.next = t.live.prev, &t.live
 	l.prev.next, l.next.prev = l, l
-	return true, false
+	return true
 }
 
-// open reports whether the target could get a request, with most as in admit.
-func (t *Target) open(most int) bool {
-	if most > 0 && t.unanswered.Load() >= int64(most) {
-		return false
+// full reports whether the target has as many requests in flight as it may.
+func (t *Target) full() bool { return t.cfg.Most > 0 && t.inFlight.Load() >= int64(t.cfg.Most) }
+
+// begun reports whether it has had a request.
+func (t *Target) begun() bool { return t.inFlight.Load() > 0 || t.attributable()[0] > 0 }
+
+// refuse notes that a request found no room.
+func (t *Target) refuse() {
+	t.refused.Add(1)
+	if t.cfg.Refuse != nil {
+		t.cfg.Refuse()
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.state == TargetReady && !t.fullLocked()
 }
 
-// fullLocked reports whether the target has as many requests in flight as it may.
-func (t *Target) fullLocked() bool { return t.cfg.Most > 0 && t.inFlight >= t.cfg.Most }
-
-// Overdue is how many requests wait for an answer for longer than that since they had
-// been sent, of those that chance has dealt to the target during a rollout; where users
-// are told apart, how many users wait. Its cost is that of those that are older and have
-// no answer yet.
-func (t *Target) Overdue(than time.Duration) int {
-	latest := int64(time.Since(epoch) - than)
-	n := 0
-	var users map[uint64]struct{}
+// overdue counts those that wait for an answer since before latest, each user that is in
+// users already but once; it gives users with what it has seen.
+func (t *Target) overdue(latest int64, users map[uint64]struct{}) (n int, seen map[uint64]struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for r := t.due.next; r != &t.due && r.began <= latest; r = r.next {
@@ -195,7 +156,7 @@ func (t *Target) Overdue(than time.Duration) int {
 		}
 		n++
 	}
-	return n
+	return n, users
 }
 
 // answered takes r out of those that have no answer.
@@ -208,76 +169,35 @@ func (t *Target) answered(r *trial) {
 	}
 }
 
-// Rescued is how many of the target's failures, of which the client had got nothing, a
-// stable one has made good: those that were replayed, and those that had not reached
-// the target at all. A replay counts from its beginning on, so that it is told along with
-// the failure, and is taken off again if it fails as well.
-func (t *Target) Rescued() uint64 { return t.rescued.Load() + uint64(max(0, t.rescuing.Load())) }
-
 // Down takes the target out at once and for good, without waiting: its process is
 // gone, or is about to be. Requests in flight go on as far as they can.
 func (t *Target) Down() {
 	t.mu.Lock()
 	if t.state == TargetReady {
 		t.state = TargetDraining
+		t.ready.Store(false)
 	}
 	finish := t.retireLocked()
 	t.mu.Unlock()
 	finish()
+	t.release.serve() // which may wait for nobody now
 }
 
-// Drain takes the target out for good and waits until nothing is in flight. When
-// ctx ends first, the rest is cancelled with the cause proxy.ErrDraining and its end
-// awaited; the error says how many. Take the target out of its group first, so that
-// its requests have somewhere to go.
-func (t *Target) Drain(ctx context.Context) error {
-	t.Down()
-	select {
-	case <-t.retired:
-		return nil
-	case <-ctx.Done():
-	}
-	cut := t.cut()
-	if cut == 0 {
-		<-t.retired
-		return nil
-	}
-	select {
-	case <-t.retired:
-	case <-time.After(cutGrace):
-	}
-	return fmt.Errorf("drain %s: %d requests cut off: %w", t.cfg.Labels.Release(), cut, context.Cause(ctx))
-}
-
-// cut cancels all that is in flight and says how much that was. It waits for none:
-// one that is stuck must not hold up the others.
-func (t *Target) cut() int {
-	t.mu.Lock()
-	var cancels []context.CancelCauseFunc
-	for l := t.live.next; l != &t.live; l = l.next {
-		cancels = append(cancels, l.request.Cancel)
-	}
-	t.mu.Unlock()
-	for _, cancel := range cancels {
-		go cancel(proxy.ErrDraining)
-	}
-	return len(cancels)
-}
-
-// release takes l out of flight.
-func (t *Target) release(l *Lease) {
+// leave takes l out of flight.
+func (t *Target) leave(l *Lease) {
 	t.mu.Lock()
 	l.prev.next, l.next.prev = l.next, l.prev
-	t.inFlight--
+	t.inFlight.Add(-1)
 	finish := t.retireLocked()
 	t.mu.Unlock()
 	finish()
+	t.release.serve()
 }
 
 // retireLocked retires the target if it is draining and nothing is in flight; what
 // it returns is to be called without the lock.
 func (t *Target) retireLocked() (finish func()) {
-	if t.state != TargetDraining || t.inFlight > 0 {
+	if t.state != TargetDraining || t.inFlight.Load() > 0 {
 		return func() {}
 	}
 	t.state = TargetRetired
@@ -290,49 +210,3 @@ func (t *Target) retireLocked() (finish func()) {
 		close(t.retired)
 	}
 }
-
-// TargetStats are a target's counters at one moment; whole in each number, not
-// across them.
-type TargetStats struct {
-	Labels   proxy.Labels
-	State    TargetState
-	InFlight int
-	Requests uint64                // finished
-	Classes  [proxy.Classes]uint64 // of these, by proxy.Class
-	BytesIn  int64                 // bodies from clients
-	BytesOut int64                 // bodies to clients
-	Rescued  uint64                // see Target.Rescued; of replays, those that are over
-	Refused  uint64                // had no room, see TargetConfig.Most; not in Requests
-	// Latency is proxy.Outcome.Wait, of the requests that are attributable to the module:
-	// no upgrades, and none that the client, a drain or the host ended.
-	Latency Histogram
-}
-
-// Failed is how many requests count against the release.
-func (s *TargetStats) Failed() uint64 {
-	n := uint64(0)
-	for class, count := range s.Classes {
-		if proxy.Class(class).Failed() {
-			n += count
-		}
-	}
-	return n
-}
-
-// Stats reads the counters.
-func (t *Target) Stats() TargetStats {
-	t.mu.Lock()
-	s := TargetStats{Labels: t.cfg.Labels, State: t.state, InFlight: t.inFlight}
-	t.mu.Unlock()
-	for class := range t.classes {
-		s.Classes[class] = t.classes[class].Load()
-		s.Requests += s.Classes[class]
-	}
-	s.BytesIn, s.BytesOut, s.Rescued = t.bytesIn.Load(), t.bytesOut.Load(), t.rescued.Load()
-	s.Refused = t.refused.Load()
-	s.Latency = t.latency.snapshot()
-	return s
-}
-
-// Latency is TargetStats.Latency alone.
-func (t *Target) Latency() Histogram { return t.latency.snapshot() }

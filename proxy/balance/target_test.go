@@ -13,7 +13,7 @@ import (
 )
 
 // lease picks from a group that has only this target.
-func lease(t testing.TB, target *balance.Target, cancel context.CancelCauseFunc) *balance.Lease {
+func lease(t testing.TB, target *balance.Release, cancel context.CancelCauseFunc) *balance.Lease {
 	t.Helper()
 	l, err := newGroup(t, all(target)).Pick(t.Context(), &proxy.Request{Cancel: cancel})
 	if err != nil {
@@ -26,10 +26,10 @@ func TestADrainWaitsForWhatIsInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		target := newTarget("1")
 		retired := 0
-		target.OnRetire(func() { retired++ })
+		only(target).OnRetire(func() { retired++ })
 		a, b := lease(t, target, nil), lease(t, target, nil)
 		drained := make(chan error, 1)
-		go func() { drained <- target.Drain(t.Context()) }()
+		go func() { drained <- target.Drain(t.Context(), balance.Patience{}) }()
 		synctest.Wait()
 		if s := target.State(); s != balance.TargetDraining {
 			t.Errorf("the target is %s", s)
@@ -47,11 +47,11 @@ func TestADrainWaitsForWhatIsInFlight(t *testing.T) {
 		if s := target.Stats(); s.State != balance.TargetRetired || retired != 1 || s.Requests != 2 || s.InFlight != 0 {
 			t.Errorf("%+v, retired %d times", s, retired)
 		}
-		target.OnRetire(func() { retired++ })
+		only(target).OnRetire(func() { retired++ })
 		if retired != 2 {
 			t.Error("a retired target does not call at once")
 		}
-		if err := target.Drain(t.Context()); err != nil {
+		if err := target.Drain(t.Context(), balance.Patience{}); err != nil {
 			t.Errorf("a second drain: %v", err)
 		}
 	})
@@ -79,7 +79,7 @@ func TestADrainCancelsTheRestWithItsCause(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		err := target.Drain(ctx)
+		err := target.Drain(ctx, balance.Patience{})
 		if want := "drain m@1: 3 requests cut off: context deadline exceeded"; !errors.Is(err, context.DeadlineExceeded) || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
@@ -105,7 +105,7 @@ func TestARequestThatCannotBeCancelledDoesNotHoldUpTheOthers(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		drained := make(chan error, 1)
-		go func() { drained <- target.Drain(ctx) }()
+		go func() { drained <- target.Drain(ctx, balance.Patience{}) }()
 		synctest.Wait()
 		select {
 		case <-cancelled:
@@ -126,7 +126,7 @@ func TestADrainDoesNotWaitForeverForAnEngine(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		began := time.Now()
-		if err := target.Drain(ctx); !errors.Is(err, context.Canceled) || time.Since(began) != 5*time.Second {
+		if err := target.Drain(ctx, balance.Patience{}); !errors.Is(err, context.Canceled) || time.Since(began) != 5*time.Second {
 			t.Errorf("got %v after %s", err, time.Since(began))
 		}
 	})
@@ -151,14 +151,14 @@ func TestATargetThatIsDownRetiresWithItsLastRequest(t *testing.T) {
 }
 
 func TestOutcomesAreCountedAndObservedBeforeTheyLeaveFlight(t *testing.T) {
-	var target *balance.Target
+	var target *balance.Release
 	var observed []proxy.Outcome
-	target = balance.NewTarget(balance.TargetConfig{Labels: proxy.Labels{Module: "m"}, Observe: func(o balance.Observation) {
+	target = single(balance.ReleaseConfig{Labels: proxy.Labels{Module: "m"}, Observe: func(o balance.Observation) {
 		if n := target.Stats().InFlight; n != 1 {
 			t.Errorf("observed with %d in flight", n)
 		}
 		observed = append(observed, o.Outcome)
-	}})
+	}}, balance.TargetConfig{})
 	outcomes := []proxy.Outcome{
 		{Class: proxy.ClassOK, Status: 200, Wait: time.Millisecond, BytesIn: 1, BytesOut: 10},
 		{Class: proxy.ClassClientError, Status: 404, Wait: time.Millisecond},
@@ -229,7 +229,7 @@ func TestRequestsThatEndWhileADrainCancelsAreSafe(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_ = target.Drain(ctx) // an error or none, as the race went
+		_ = target.Drain(ctx, balance.Patience{}) // an error or none, as the race went
 		if s := target.State(); s != balance.TargetRetired {
 			t.Fatalf("the target is %s", s)
 		}

@@ -25,8 +25,8 @@ func BenchmarkRequest(b *testing.B) {
 	}))
 	b.Run("engine", func(b *testing.B) {
 		g := stable(b)
-		apply(b, g, balance.Share{Target: m.Target, Weight: 9900, Stable: true},
-			balance.Share{Target: newTarget("2", m.socket, nil), Weight: 100})
+		apply(b, g, balance.Share{Release: m.Release, Weight: 9900, Stable: true},
+			balance.Share{Release: newTarget("2", m.socket, nil), Weight: 100})
 		drive(b, newHouse(b, proxy.Config{}, g).url("/some/path"))
 	})
 	b.Run("bare ReverseProxy", func(b *testing.B) {

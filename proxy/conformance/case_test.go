@@ -76,7 +76,7 @@ func (c *exchangeCase) run(t *testing.T) {
 		open = newTrustingHouse
 	}
 	h := open(t, c.cfg, stable(t, m.target))
-	client := h.client1(c.methods)
+	client := h.dial(c.methods)
 	go func() { _, _ = io.WriteString(client.conn, c.send) }()
 	var last message
 	var statuses []string

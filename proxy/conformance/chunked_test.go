@@ -89,7 +89,7 @@ func TestAnAnswerWhoseChunksBreakIsNotWhole(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := newRawModule(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"+c.answer)
-			client := newHouse(t, proxy.Config{}, stable(t, m.target)).client1("")
+			client := newHouse(t, proxy.Config{}, stable(t, m.target)).dial("")
 			client.conn.Write([]byte(plainGet))
 			if answer, err := client.read(); err == nil && answer.Status != 502 {
 				t.Errorf("a whole answer: %q", client.raw())

@@ -36,7 +36,7 @@ func TestAConnectionGoesOnOrEndsAsBothSidesSay(t *testing.T) {
 
 func TestAClientThatEndsItsSideStillGetsItsAnswer(t *testing.T) {
 	m := newRawModule(t, okAnswer)
-	client := newHouse(t, proxy.Config{}, stable(t, m.target)).client1("")
+	client := newHouse(t, proxy.Config{}, stable(t, m.target)).dial("")
 	io.WriteString(client.conn, request("Connection: close"))
 	_ = client.conn.(*net.TCPConn).CloseWrite()
 	answer, err := client.read()
@@ -58,7 +58,7 @@ func TestRequestsOfOneConnectionAreAnsweredInTheirOrder(t *testing.T) {
 
 func TestAHundredRequestsAtOnceGetAHundredAnswers(t *testing.T) {
 	h, _ := usual(t, echoPath)
-	client := h.client1("")
+	client := h.dial("")
 	var all strings.Builder
 	for i := range 100 {
 		fmt.Fprintf(&all, "GET /%d HTTP/1.1\r\nHost: x\r\n\r\n", i)
@@ -75,7 +75,7 @@ func TestAHundredRequestsAtOnceGetAHundredAnswers(t *testing.T) {
 func TestARequestIsReadHoweverItComes(t *testing.T) {
 	h, _ := usual(t, echoBody)
 	send := post("5\r\nhello\r\n7;a=b\r\n, world\r\n0\r\n\r\n", "Transfer-Encoding: chunked", "X-A: b")
-	client := h.client1("POST POST POST")
+	client := h.dial("POST POST POST")
 	for _, piece := range []int{1, 2, 7} {
 		for rest := send; rest != ""; {
 			n := min(piece, len(rest))
@@ -91,7 +91,7 @@ func TestARequestIsReadHoweverItComes(t *testing.T) {
 func TestAHeadThatDoesNotComeEndsTheConnection(t *testing.T) {
 	for _, part := range []string{"", "GET", "GET /a HTTP/1.1\r\nHost: x\r\n"} {
 		m := newRawModule(t, okAnswer)
-		client := newHouse(t, proxy.Config{HeadTimeout: shortly, IdleTimeout: shortly}, stable(t, m.target)).client1("")
+		client := newHouse(t, proxy.Config{HeadTimeout: shortly, IdleTimeout: shortly}, stable(t, m.target)).dial("")
 		io.WriteString(client.conn, part)
 		if answer, err := client.read(); err == nil && answer.Status != 408 && answer.Status != 400 {
 			t.Errorf("%q: got %q", part, client.raw())

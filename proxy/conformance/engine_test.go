@@ -46,7 +46,7 @@ func TestEveryAnswerNamesItsReleaseOnce(t *testing.T) {
 		omit bool
 		want []string
 	}{{false, []string{"hello@1.0.0"}}, {true, nil}} {
-		h := newHouse(t, proxy.Config{OmitRelease: c.omit}, stable(t, m.Target))
+		h := newHouse(t, proxy.Config{OmitRelease: c.omit}, stable(t, m.Release))
 		res, _ := h.get("/")
 		if got := res.Header["Segue-Release"]; !slices.Equal(got, c.want) {
 			t.Errorf("omit %v: got %q", c.omit, got)

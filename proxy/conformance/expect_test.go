@@ -29,7 +29,7 @@ func TestExpectationsAreMetOrRefused(t *testing.T) {
 
 func TestAClientIsAskedForItsBodyOnce(t *testing.T) {
 	h, _ := usual(t, echoBody)
-	client := h.client1("POST")
+	client := h.dial("POST")
 	io.WriteString(client.conn, post("", "Content-Length: 5", "Expect: 100-continue"))
 	if answer, err := client.read(); err != nil || answer.Status != 100 || len(answer.Fields) != 0 {
 		t.Fatalf("got %v, %q", err, client.raw())
@@ -46,7 +46,7 @@ func TestAClientIsAskedForItsBodyOnce(t *testing.T) {
 
 func TestAClientThatDoesNotWaitToBeAskedIsServed(t *testing.T) {
 	h, _ := usual(t, echoBody)
-	client := h.client1("POST")
+	client := h.dial("POST")
 	io.WriteString(client.conn, post("hello", "Content-Length: 5", "Expect: 100-continue"))
 	answer, err := client.read()
 	if err == nil && answer.Status == 100 {
@@ -61,7 +61,7 @@ func TestAClientThatDoesNotWaitToBeAskedIsServed(t *testing.T) {
 // either, so nothing may come next.
 func TestAClientThatIsNotAskedForItsBodyLosesItsConnection(t *testing.T) {
 	h, _ := usual(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusForbidden) })
-	client := h.client1("POST")
+	client := h.dial("POST")
 	io.WriteString(client.conn, post("", "Content-Length: 5", "Expect: 100-continue"))
 	if answer, err := client.read(); err != nil || answer.Status != 403 || !answer.Close {
 		t.Fatalf("got %v, %q", err, client.raw())

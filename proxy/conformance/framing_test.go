@@ -117,7 +117,7 @@ func TestWhatFollowsAnAnswerIsNoAnswer(t *testing.T) {
 	m := newRawModule(t, okAnswer+"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged")
 	h := newHouse(t, proxy.Config{}, stable(t, m.target))
 	for range 20 {
-		client := h.client1("")
+		client := h.dial("")
 		for range 2 {
 			client.conn.Write([]byte(plainGet))
 			// A connection that is found dead before anything was sent over it is no failure.

@@ -156,7 +156,7 @@ func (h *house) exchange(request string) *http.Response {
 
 // module is a running instance: a real HTTP server on a unix socket.
 type module struct {
-	*balance.Target
+	*balance.Release
 	server *httptest.Server
 	socket string
 	seen   chan balance.Observation
@@ -185,13 +185,21 @@ func newModule(t testing.TB, version string, handler http.Handler) *module {
 	}}}
 	m.server.Start()
 	t.Cleanup(m.server.Close)
-	m.Target = newTarget(version, m.socket, func(o balance.Observation) {
+	m.Release = newTarget(version, m.socket, func(o balance.Observation) {
 		select {
 		case m.seen <- o:
 		default:
 		}
 	})
 	return m
+}
+
+// single is a release of the module "hello" with one instance.
+func single(version string, observe func(balance.Observation), only balance.TargetConfig) *balance.Release {
+	only.Instance = fmt.Sprint("i", instances.Add(1))
+	r := balance.NewRelease(balance.ReleaseConfig{Labels: proxy.Labels{Module: "hello", Version: version}, Observe: observe})
+	r.Add(only)
+	return r
 }
 
 // probed is a handler that answers a request for /probe as a module should.
@@ -206,14 +214,15 @@ func probed(handler http.Handler) http.Handler {
 }
 
 // newTarget is an instance of the module "hello" behind a socket.
-func newTarget(version, socket string, observe func(balance.Observation)) *balance.Target {
+func newTarget(version, socket string, observe func(balance.Observation)) *balance.Release {
 	var dialer net.Dialer
-	return balance.NewTarget(balance.TargetConfig{
-		Labels:  proxy.Labels{Module: "hello", Version: version, Instance: fmt.Sprint("i", instances.Add(1))},
-		Dial:    func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "unix", socket) },
-		Observe: observe,
+	return single(version, observe, balance.TargetConfig{
+		Dial: func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "unix", socket) },
 	})
 }
+
+// soleOf is the release's one instance.
+func soleOf(r *balance.Release) *balance.Target { return r.Targets()[0] }
 
 // outcome is the next one that the module's observer was told.
 func (m *module) outcome(t testing.TB) balance.Observation {
@@ -227,11 +236,11 @@ func (m *module) outcome(t testing.TB) balance.Observation {
 	}
 }
 
-func stable(t testing.TB, targets ...*balance.Target) *balance.Group {
+func stable(t testing.TB, targets ...*balance.Release) *balance.Group {
 	t.Helper()
 	g := balance.NewGroup(balance.GroupConfig{Module: "hello", MaxWait: 100 * time.Millisecond})
 	if len(targets) > 0 {
-		apply(t, g, balance.Share{Target: targets[0], Weight: balance.Full, Stable: true})
+		apply(t, g, balance.Share{Release: targets[0], Weight: balance.Full, Stable: true})
 	}
 	return g
 }
@@ -247,5 +256,5 @@ func apply(t testing.TB, g *balance.Group, shares ...balance.Share) {
 func usual(t testing.TB, handler http.HandlerFunc) (*house, *module) {
 	t.Helper()
 	m := newModule(t, "1.0.0", handler)
-	return newHouse(t, proxy.Config{}, stable(t, m.Target)), m
+	return newHouse(t, proxy.Config{}, stable(t, m.Release)), m
 }

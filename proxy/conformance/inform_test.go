@@ -107,10 +107,9 @@ func (c *firstWrite) Write(p []byte) (int, error) {
 
 // deaf is a client that has asked a module that hints and then is silent, and reads
 // nothing: the hint is being written.
-func deaf(t *testing.T) (target *balance.Target, seen chan proxy.Outcome) {
+func deaf(t *testing.T) (target *balance.Release, seen chan proxy.Outcome) {
 	seen = make(chan proxy.Outcome, 1)
-	target = balance.NewTarget(balance.TargetConfig{
-		Labels: proxy.Labels{Module: "hello", Version: "1.0.0"},
+	target = single("1.0.0", func(o balance.Observation) { seen <- o.Outcome }, balance.TargetConfig{
 		Dial: func(context.Context) (net.Conn, error) {
 			engine, module := net.Pipe()
 			go func() {
@@ -121,7 +120,6 @@ func deaf(t *testing.T) (target *balance.Target, seen chan proxy.Outcome) {
 			}()
 			return engine, nil
 		},
-		Observe: func(o balance.Observation) { seen <- o.Outcome },
 	})
 	table, err := route.Build([]route.Entry{{Path: "/", Module: "hello"}})
 	if err != nil {
@@ -169,7 +167,7 @@ func TestADrainIsNotHeldUpByAHintThatIsNotRead(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	drained := make(chan error, 1)
-	go func() { drained <- target.Drain(ctx) }()
+	go func() { drained <- target.Drain(ctx, balance.Patience{}) }()
 	select {
 	case err := <-drained:
 		if !errors.Is(err, context.Canceled) {

@@ -107,7 +107,7 @@ func TestWhatWasSentReachesStableBeforeTheRestIsSent(t *testing.T) {
 	}))
 	g := stable(t)
 	if err := g.Apply(balance.Split{Rollout: "r", Shield: &everywhere, Shares: []balance.Share{
-		{Target: candidate.Target, Weight: balance.Full}, {Target: stableOne.Target, Stable: true}}}); err != nil {
+		{Release: candidate.Release, Weight: balance.Full}, {Release: stableOne.Release, Stable: true}}}); err != nil {
 		t.Fatal(err)
 	}
 	h := newHouse(t, proxy.Config{}, g)

@@ -29,13 +29,11 @@ func TestWhatTheHostLacksIsNotBlamedOnTheRelease(t *testing.T) {
 		logs, seen := observer.New(zap.InfoLevel)
 		dials := 0
 		outcomes := make(chan proxy.Outcome, 2)
-		target := balance.NewTarget(balance.TargetConfig{
-			Labels: proxy.Labels{Module: "hello", Version: "1.0.0"},
+		target := single("1.0.0", func(o balance.Observation) { outcomes <- o.Outcome }, balance.TargetConfig{
 			Dial: func(context.Context) (net.Conn, error) {
 				dials++
 				return nil, &net.OpError{Op: "dial", Net: "unix", Err: os.NewSyscallError(c.call, c.errno)}
 			},
-			Observe: func(o balance.Observation) { outcomes <- o.Outcome },
 		})
 		h := newHouse(t, proxy.Config{Logger: zap.New(logs)}, stable(t, target))
 		res := refused(t, h, "GET / HTTP/1.1\r\nHost: x", 503, "host-error", "hello", "out of resources")

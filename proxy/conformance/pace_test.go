@@ -21,7 +21,7 @@ func unread(release <-chan struct{}) http.HandlerFunc {
 func TestAModuleThatStopsToTakeABodyIsTimedOut(t *testing.T) {
 	release := make(chan struct{})
 	m := newModule(t, "1", unread(release))
-	h := newHouse(t, proxy.Config{Timeouts: proxy.Timeouts{Answer: 300 * time.Millisecond}}, stable(t, m.Target))
+	h := newHouse(t, proxy.Config{Timeouts: proxy.Timeouts{Answer: 300 * time.Millisecond}}, stable(t, m.Release))
 	defer close(release)
 	req, _ := http.NewRequest("POST", h.url("/"), bytes.NewReader(pattern(4<<20)))
 	if got := receive(t, h.send(req)); got.err == nil && got.status != 504 { // who still sends may not hear it
@@ -51,7 +51,7 @@ func TestABodyThatACandidateDoesNotTakeIsStables(t *testing.T) {
 
 func TestATimeThatTheClientTakesIsNotTheModules(t *testing.T) {
 	m := newModule(t, "1", http.HandlerFunc(echo))
-	h := newHouse(t, proxy.Config{Timeouts: proxy.Timeouts{Answer: time.Second}}, stable(t, m.Target))
+	h := newHouse(t, proxy.Config{Timeouts: proxy.Timeouts{Answer: time.Second}}, stable(t, m.Release))
 	client, body := io.Pipe()
 	req, _ := http.NewRequest("POST", h.url("/"), client)
 	done := h.send(req)
@@ -75,7 +75,7 @@ func TestAModuleThatTakesABodySlowlyIsNotTimedOut(t *testing.T) {
 			}
 		}
 	}))
-	h := newHouse(t, proxy.Config{Timeouts: proxy.Timeouts{Answer: 2 * time.Second}}, stable(t, m.Target))
+	h := newHouse(t, proxy.Config{Timeouts: proxy.Timeouts{Answer: 2 * time.Second}}, stable(t, m.Release))
 	req, _ := http.NewRequest("POST", h.url("/"), bytes.NewReader(pattern(4<<20)))
 	if got := receive(t, h.send(req)); got.err != nil || got.status != 200 {
 		t.Errorf("%+v", got)

@@ -17,8 +17,8 @@ func TestAModuleWithAsManyRequestsAsItMayHaveIs503AtOnce(t *testing.T) {
 		<-leave
 	}))
 	var dialer net.Dialer
-	target := balance.NewTarget(balance.TargetConfig{
-		Labels: proxy.Labels{Module: "hello", Version: "1.0.0", Instance: "i"}, Most: 1,
+	target := single("1.0.0", nil, balance.TargetConfig{
+		Most: 1,
 		Dial: func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "unix", m.socket) },
 	})
 	h := newHouse(t, proxy.Config{}, stable(t, target))

@@ -24,7 +24,7 @@ const hangUp = "<hang up>"
 // rawModule is a module that answers each request with the same bytes, and keeps what it
 // gets; of chunks it keeps the data, the last one and the trailers. A request for /probe it answers as one should.
 type rawModule struct {
-	target *balance.Target
+	target *balance.Release
 	socket string
 	seen   chan balance.Observation
 	answer string
@@ -182,7 +182,8 @@ type message struct {
 	trailer []wire.Field
 }
 
-func (h *house) client1(methods string) *rawClient {
+// dial opens a connection for requests of those methods; GET where they are not named.
+func (h *house) dial(methods string) *rawClient {
 	h.t.Helper()
 	conn, _ := h.raw()
 	return &rawClient{conn: conn, methods: strings.Fields(methods)}

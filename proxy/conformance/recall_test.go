@@ -52,12 +52,12 @@ func receive[T any](t testing.TB, from <-chan T) T {
 // rollBack takes the candidate's share away and drains it, as its owner does.
 func rollBack(t testing.TB, g *balance.Group, stable, candidate *module) (drained <-chan error) {
 	t.Helper()
-	apply(t, g, balance.Share{Target: stable.Target, Weight: balance.Full, Stable: true})
+	apply(t, g, balance.Share{Release: stable.Release, Weight: balance.Full, Stable: true})
 	done := make(chan error, 1)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	go func() {
 		defer cancel()
-		done <- candidate.Drain(ctx)
+		done <- candidate.Drain(ctx, balance.Patience{})
 	}()
 	return done
 }
@@ -135,7 +135,7 @@ func TestAHealthyCandidateFinishesItsOwn(t *testing.T) {
 		<-release
 		io.WriteString(w, "mine")
 	})
-	slow, err := g.Pick(t.Context(), &proxy.Request{Failed: candidate.Target, Header: http.Header{}})
+	slow, err := g.Pick(t.Context(), &proxy.Request{Failed: soleOf(candidate.Release), Header: http.Header{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,24 +193,23 @@ func TestABodyTooLongToBeKeptIsNotTakenBack(t *testing.T) {
 func TestARequestThatReachesNobodyIsTakenBackTooAndIsNoFailure(t *testing.T) {
 	stableOne := newModule(t, "1", http.HandlerFunc(echo))
 	dialling, seen := make(chan struct{}), make(chan balance.Observation, 1)
-	candidate := balance.NewTarget(balance.TargetConfig{Labels: proxy.Labels{Module: "hello", Version: "2"},
+	candidate := single("2", func(o balance.Observation) { seen <- o }, balance.TargetConfig{
 		Dial: func(ctx context.Context) (net.Conn, error) {
 			close(dialling)
 			<-ctx.Done()
 			return nil, context.Cause(ctx)
 		},
-		Observe: func(o balance.Observation) { seen <- o },
 	})
 	g := stable(t)
 	if err := g.Apply(balance.Split{Rollout: "r", Shield: &everywhere, Shares: []balance.Share{
-		{Target: candidate, Weight: balance.Full}, {Target: stableOne.Target, Stable: true}}}); err != nil {
+		{Release: candidate, Weight: balance.Full}, {Release: stableOne.Release, Stable: true}}}); err != nil {
 		t.Fatal(err)
 	}
 	h := newHouse(t, proxy.Config{Timeouts: proxy.Timeouts{Connect: time.Hour}}, g)
 	req, _ := http.NewRequest("GET", h.url("/"), nil)
 	done := h.send(req)
 	receive(t, dialling)
-	apply(t, g, balance.Share{Target: stableOne.Target, Weight: balance.Full, Stable: true})
+	apply(t, g, balance.Share{Release: stableOne.Release, Weight: balance.Full, Stable: true})
 	if got := receive(t, done); got.status != 200 || got.release != "hello@1" {
 		t.Errorf("%+v", got)
 	}
@@ -232,7 +231,7 @@ func TestACrashAfterTheShareWasTakenIsStillReplayed(t *testing.T) {
 	req, _ := http.NewRequest("GET", h.url("/"), nil)
 	done := h.send(req)
 	receive(t, arrived)
-	apply(t, g, balance.Share{Target: stableOne.Target, Weight: balance.Full, Stable: true})
+	apply(t, g, balance.Share{Release: stableOne.Release, Weight: balance.Full, Stable: true})
 	close(crash)
 	if got := receive(t, done); got.status != 200 || got.release != "hello@1" {
 		t.Errorf("%+v", got)
@@ -253,7 +252,7 @@ func TestUnderLoadNobodySeesACandidateThatHangsAndIsRolledBack(t *testing.T) {
 	stop := make(chan struct{})
 	_, wait := load(t, h, stop)
 	under := balance.Split{Rollout: "r", Shield: &whole, Cap: 20, Shares: []balance.Share{
-		{Target: candidate.Target, Weight: 5000}, {Target: stableOne.Target, Weight: 5000, Stable: true}}}
+		{Release: candidate.Release, Weight: 5000}, {Release: stableOne.Release, Weight: 5000, Stable: true}}}
 	for range 3 {
 		if err := g.Apply(under); err != nil {
 			t.Fatal(err)
@@ -262,7 +261,7 @@ func TestUnderLoadNobodySeesACandidateThatHangsAndIsRolledBack(t *testing.T) {
 		for deadline := time.Now().Add(patience); candidate.Stats().InFlight < 4 && !t.Failed() && time.Now().Before(deadline); {
 			time.Sleep(time.Millisecond)
 		}
-		apply(t, g, balance.Share{Target: stableOne.Target, Weight: balance.Full, Stable: true})
+		apply(t, g, balance.Share{Release: stableOne.Release, Weight: balance.Full, Stable: true})
 		for deadline := time.Now().Add(patience); candidate.Stats().InFlight > 0; time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("%d are still in flight", candidate.Stats().InFlight)

@@ -44,7 +44,7 @@ func refused(t *testing.T, h *house, request string, status int, kind, module, m
 
 func TestAnAddressThatNobodyServesIs404(t *testing.T) {
 	m := newModule(t, "1.0.0", http.NotFoundHandler())
-	g := stable(t, m.Target)
+	g := stable(t, m.Release)
 	other := balance.NewGroup(balance.GroupConfig{Module: "other"})
 	h := newHouse(t, proxy.Config{}, g, other)
 	res := refused(t, h, "GET /nobody HTTP/1.1\r\nHost: x", 404, "no-route", "", "no module serves this address")
@@ -133,7 +133,7 @@ func TestAStatusThatEndsNoAnswerIs502(t *testing.T) {
 	for _, status := range []string{"000 OK", "001 x", "099 x", "+20 OK", "199 x", "101 x"} {
 		logs, seen := observer.New(zap.InfoLevel)
 		m := newModule(t, "1.0.0", answering("HTTP/1.1 "+status+"\r\nContent-Length: 2\r\n\r\nhi"))
-		h := newHouse(t, proxy.Config{Logger: zap.New(logs)}, stable(t, m.Target))
+		h := newHouse(t, proxy.Config{Logger: zap.New(logs)}, stable(t, m.Release))
 		conn, r := h.raw()
 		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 		res, err := http.ReadResponse(r, nil)
@@ -202,7 +202,7 @@ func TestAnExchangeThatEndsInAPanicCountsAsFailedAndEndsItsConnectionAlone(t *te
 
 func TestAModuleThatDoesNotAnswerInTimeIs504(t *testing.T) {
 	m := newModule(t, "1.0.0", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
-	h := newHouse(t, proxy.Config{Timeouts: proxy.Timeouts{Answer: 50 * time.Millisecond}}, stable(t, m.Target))
+	h := newHouse(t, proxy.Config{Timeouts: proxy.Timeouts{Answer: 50 * time.Millisecond}}, stable(t, m.Release))
 	refused(t, h, "GET / HTTP/1.1\r\nHost: x", 504, "timeout", "hello", "module hello did not answer in time")
 	if o := m.outcome(t); o.Class != proxy.ClassTimeout {
 		t.Errorf("outcome %+v", o)
@@ -228,7 +228,7 @@ func TestAModuleCutOffByADrainIs503(t *testing.T) {
 	<-began
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := m.Drain(ctx); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "1 requests cut off") {
+	if err := m.Drain(ctx, balance.Patience{}); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "1 requests cut off") {
 		t.Errorf("got %v", err)
 	}
 	res := <-done
@@ -256,7 +256,7 @@ func TestADrainIsNotHeldUpByAClientThatDoesNotRead(t *testing.T) {
 	<-began
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := m.Drain(ctx); !errors.Is(err, context.Canceled) {
+	if err := m.Drain(ctx, balance.Patience{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	if s := m.State(); s != balance.TargetRetired {

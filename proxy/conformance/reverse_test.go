@@ -40,7 +40,7 @@ func TestEachPieceOfAnAnswerIsPassedOnAsItComes(t *testing.T) {
 					<-next
 				}
 			})
-			client := h.client1("")
+			client := h.dial("")
 			io.WriteString(client.conn, plainGet)
 			for i := range 3 { // the next one comes only when this one is here
 				for strings.Count(client.raw(), "0123456789") <= i {
@@ -71,7 +71,7 @@ func TestEachPieceOfABodyIsPassedOnAsItComes(t *testing.T) {
 					pieces <- string(piece)
 				}
 			})
-			client := h.client1("POST")
+			client := h.dial("POST")
 			io.WriteString(client.conn, post("", c.head))
 			for i := range 3 {
 				want := fmt.Sprintf("pie%02d", i)
@@ -103,7 +103,7 @@ func TestAClientThatLeavesInTheMiddleOfAnAnswerEndsItsRequest(t *testing.T) {
 		<-r.Context().Done()
 		close(ended)
 	})
-	client := h.client1("")
+	client := h.dial("")
 	io.WriteString(client.conn, plainGet)
 	<-began
 	for !strings.Contains(client.raw(), "half") {
@@ -128,8 +128,8 @@ func TestAnAnswerBeforeTheEndOfTheBodyIsPassedOn(t *testing.T) {
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 		io.WriteString(w, "too much")
 	}))
-	h := newHouse(t, proxy.Config{}, stable(t, m.Target))
-	client := h.client1("POST")
+	h := newHouse(t, proxy.Config{}, stable(t, m.Release))
+	client := h.dial("POST")
 	io.WriteString(client.conn, post("", "Content-Length: 100000000"))
 	go func() {
 		for part := bytes.Repeat([]byte("x"), 64<<10); ; {

@@ -23,7 +23,7 @@ func shielded(t testing.TB, cfg proxy.Config, s balance.Shield, handler http.Han
 	stableOne, candidate = newModule(t, "1", http.HandlerFunc(echo)), newModule(t, "2", handler)
 	g = stable(t)
 	if err := g.Apply(balance.Split{Rollout: "r", Shield: &s, Shares: []balance.Share{
-		{Target: candidate.Target, Weight: balance.Full}, {Target: stableOne.Target, Stable: true}}}); err != nil {
+		{Release: candidate.Release, Weight: balance.Full}, {Release: stableOne.Release, Stable: true}}}); err != nil {
 		t.Fatal(err)
 	}
 	return newHouse(t, cfg, g), g, stableOne, candidate
@@ -190,7 +190,7 @@ func TestTrailersAreSentAgain(t *testing.T) {
 	}))
 	g := stable(t)
 	if err := g.Apply(balance.Split{Shield: &everywhere, Shares: []balance.Share{
-		{Target: candidate.Target, Weight: balance.Full}, {Target: stableOne.Target, Stable: true}}}); err != nil {
+		{Release: candidate.Release, Weight: balance.Full}, {Release: stableOne.Release, Stable: true}}}); err != nil {
 		t.Fatal(err)
 	}
 	h := newHouse(t, proxy.Config{}, g)
@@ -238,7 +238,7 @@ func TestUnderLoadNobodySeesACandidateThatCrashes(t *testing.T) {
 	stableOne, candidate := newModule(t, "1", http.HandlerFunc(echo)), newModule(t, "2", http.HandlerFunc(crash))
 	g := stable(t)
 	s := balance.Split{Rollout: "r", Shield: &whole, Shares: []balance.Share{
-		{Target: candidate.Target, Weight: 5000}, {Target: stableOne.Target, Weight: 5000, Stable: true}}}
+		{Release: candidate.Release, Weight: 5000}, {Release: stableOne.Release, Weight: 5000, Stable: true}}}
 	if err := g.Apply(s); err != nil {
 		t.Fatal(err)
 	}

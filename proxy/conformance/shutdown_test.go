@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/segue-run/segue/proxy"
+	"github.com/segue-run/segue/proxy/balance"
 )
 
 func TestANewConnectionIsMadeForEachTargetAndKept(t *testing.T) {
@@ -20,7 +21,7 @@ func TestANewConnectionIsMadeForEachTargetAndKept(t *testing.T) {
 	if n := m.opened.Load(); n != 1 {
 		t.Errorf("%d connections", n)
 	}
-	if err := m.Drain(t.Context()); err != nil {
+	if err := m.Drain(t.Context(), balance.Patience{}); err != nil {
 		t.Fatal(err)
 	}
 	// The target has retired: the module sees the end of its connection.
@@ -40,7 +41,7 @@ func TestShutdownWaitsForRequestsAndClosesTheirConnections(t *testing.T) {
 		<-release
 		io.WriteString(w, "whole")
 	}))
-	h := newHouse(t, proxy.Config{}, stable(t, m.Target))
+	h := newHouse(t, proxy.Config{}, stable(t, m.Release))
 	conn, r := h.raw()
 	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 	<-began
@@ -72,7 +73,7 @@ func TestShutdownCutsOffWhatHasNoMoreTime(t *testing.T) {
 		began <- struct{}{}
 		<-r.Context().Done()
 	}))
-	h := newHouse(t, proxy.Config{}, stable(t, m.Target))
+	h := newHouse(t, proxy.Config{}, stable(t, m.Release))
 	silent, quiet := h.raw()
 	io.WriteString(silent, "GET /silent HTTP/1.1\r\nHost: x\r\n\r\n")
 	stream, flowing := h.raw()

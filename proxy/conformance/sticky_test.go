@@ -33,7 +33,7 @@ func TestAModuleNeitherSeesNorSetsTheClientsCookie(t *testing.T) {
 	a, b := newModule(t, "1", http.HandlerFunc(nosy)), newModule(t, "2", http.HandlerFunc(nosy))
 	g := stable(t)
 	s := balance.Split{Rollout: "r", Users: secret(t).ByCookie(), Shares: []balance.Share{
-		{Target: a.Target, Weight: 5000, Stable: true}, {Target: b.Target, Weight: 5000}}}
+		{Release: a.Release, Weight: 5000, Stable: true}, {Release: b.Release, Weight: 5000}}}
 	if err := g.Apply(s); err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func TestABrowserStaysOnItsSideAlsoWhereStableMakesGood(t *testing.T) {
 	b := newModule(t, "2", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500) }))
 	g := stable(t)
 	if err := g.Apply(balance.Split{Rollout: "r", Users: secret(t).ByCookie(), Shield: &balance.Shield{}, Shares: []balance.Share{
-		{Target: a.Target, Stable: true}, {Target: b.Target, Weight: balance.Full}}}); err != nil {
+		{Release: a.Release, Stable: true}, {Release: b.Release, Weight: balance.Full}}}); err != nil {
 		t.Fatal(err)
 	}
 	h := newHouse(t, proxy.Config{}, g)
@@ -107,8 +107,8 @@ func TestThePreviewIsSeenByItsTokenOnTheWire(t *testing.T) {
 	a, b := newModule(t, "1", http.HandlerFunc(nosy)), newModule(t, "2", http.HandlerFunc(nosy))
 	token := secret(t).Token("hello", "r")
 	g := stable(t)
-	if err := g.Apply(balance.Split{Rollout: "r", Preview: balance.Preview{Target: b.Target, Token: token, Host: "preview.example"},
-		Shares: []balance.Share{{Target: a.Target, Weight: balance.Full, Stable: true}}}); err != nil {
+	if err := g.Apply(balance.Split{Rollout: "r", Preview: balance.Preview{Release: b.Release, Token: token, Host: "preview.example"},
+		Shares: []balance.Share{{Release: a.Release, Weight: balance.Full, Stable: true}}}); err != nil {
 		t.Fatal(err)
 	}
 	h := newHouse(t, proxy.Config{}, g)

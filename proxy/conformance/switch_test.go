@@ -82,7 +82,7 @@ func load(t *testing.T, h *house, stop <-chan struct{}) (requests *atomic.Int64,
 
 func TestNoRequestFailsWhileTargetsAndWeightsChange(t *testing.T) {
 	serving := newModule(t, "0", http.HandlerFunc(echo))
-	g := stable(t, serving.Target)
+	g := stable(t, serving.Release)
 	h := newHouse(t, proxy.Config{}, g)
 	stop := make(chan struct{})
 	requests, wait := load(t, h, stop)
@@ -90,8 +90,8 @@ func TestNoRequestFailsWhileTargetsAndWeightsChange(t *testing.T) {
 	for round := range rounds {
 		next := newModule(t, fmt.Sprint(round+1), http.HandlerFunc(echo))
 		for _, weight := range []int{100, 2500, 5000, 9900, balance.Full} {
-			apply(t, g, balance.Share{Target: serving.Target, Weight: balance.Full - weight, Stable: true},
-				balance.Share{Target: next.Target, Weight: weight})
+			apply(t, g, balance.Share{Release: serving.Release, Weight: balance.Full - weight, Stable: true},
+				balance.Share{Release: next.Release, Weight: weight})
 			target := requests.Load() + 5
 			for requests.Load() < target && !t.Failed() {
 				time.Sleep(100 * time.Microsecond)
@@ -103,9 +103,9 @@ func TestNoRequestFailsWhileTargetsAndWeightsChange(t *testing.T) {
 		} else {
 			serving = next
 		}
-		apply(t, g, balance.Share{Target: serving.Target, Weight: balance.Full, Stable: true})
+		apply(t, g, balance.Share{Release: serving.Release, Weight: balance.Full, Stable: true})
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		if err := retiring.Drain(ctx); err != nil {
+		if err := retiring.Drain(ctx, balance.Patience{}); err != nil {
 			t.Fatal(err)
 		}
 		cancel()
@@ -131,7 +131,7 @@ func TestNoRequestFailsWhileTargetsAndWeightsChange(t *testing.T) {
 func TestSharesAreExactOnTheWire(t *testing.T) {
 	a, b := newModule(t, "1", http.HandlerFunc(echo)), newModule(t, "2", http.HandlerFunc(echo))
 	g := stable(t)
-	apply(t, g, balance.Share{Target: a.Target, Weight: 7500, Stable: true}, balance.Share{Target: b.Target, Weight: 2500})
+	apply(t, g, balance.Share{Release: a.Release, Weight: 7500, Stable: true}, balance.Share{Release: b.Release, Weight: 2500})
 	h := newHouse(t, proxy.Config{}, g)
 	var got []int
 	for range 400 {
@@ -154,7 +154,7 @@ func TestARequestThatReachedNobodyGoesToStable(t *testing.T) {
 	var failed []proxy.Outcome
 	gone := newTarget("2", filepath.Join(t.TempDir(), "nobody"), func(o balance.Observation) { failed = append(failed, o.Outcome) })
 	g := stable(t)
-	apply(t, g, balance.Share{Target: a.Target, Weight: 0, Stable: true}, balance.Share{Target: gone, Weight: balance.Full})
+	apply(t, g, balance.Share{Release: a.Release, Weight: 0, Stable: true}, balance.Share{Release: gone, Weight: balance.Full})
 	h := newHouse(t, proxy.Config{}, g)
 	for range 3 {
 		res, err := h.client.Post(h.url("/"), "text/plain", struct{ io.Reader }{bytes.NewBufferString("the whole body")})
@@ -176,7 +176,7 @@ func TestARequestThatReachedNobodyGoesToStable(t *testing.T) {
 func TestRequestsWaitForAStableThatRestarts(t *testing.T) {
 	gone := newTarget("1", filepath.Join(t.TempDir(), "nobody"), nil)
 	g := balance.NewGroup(balance.GroupConfig{Module: "hello", MaxWait: patience})
-	apply(t, g, balance.Share{Target: gone, Weight: balance.Full, Stable: true})
+	apply(t, g, balance.Share{Release: gone, Weight: balance.Full, Stable: true})
 	h := newHouse(t, proxy.Config{}, g)
 	answers := make(chan string)
 	const waiting = 10
@@ -201,7 +201,7 @@ func TestRequestsWaitForAStableThatRestarts(t *testing.T) {
 		t.Errorf("the group is %s", s)
 	}
 	back := newModule(t, "1", http.HandlerFunc(echo))
-	apply(t, g, balance.Share{Target: back.Target, Weight: balance.Full, Stable: true})
+	apply(t, g, balance.Share{Release: back.Release, Weight: balance.Full, Stable: true})
 	for range waiting {
 		if got := <-answers; got != "200body" {
 			t.Errorf("got %q", got)
@@ -210,15 +210,15 @@ func TestRequestsWaitForAStableThatRestarts(t *testing.T) {
 }
 
 func TestAModuleThatNobodyReachesIs502AfterOneMoreTry(t *testing.T) {
-	dead := func(version string) *balance.Target {
+	dead := func(version string) *balance.Release {
 		return newTarget(version, filepath.Join(t.TempDir(), "nobody"), nil)
 	}
 	stable, candidate := dead("1"), dead("2")
 	g := balance.NewGroup(balance.GroupConfig{Module: "hello"})
-	apply(t, g, balance.Share{Target: stable, Stable: true}, balance.Share{Target: candidate, Weight: balance.Full})
+	apply(t, g, balance.Share{Release: stable, Stable: true}, balance.Share{Release: candidate, Weight: balance.Full})
 	h := newHouse(t, proxy.Config{}, g)
 	refused(t, h, "GET / HTTP/1.1\r\nHost: x", 502, "no-answer", "hello", "module hello could not be reached")
-	for _, target := range []*balance.Target{stable, candidate} {
+	for _, target := range []*balance.Release{stable, candidate} {
 		if s := target.Stats(); s.Requests != 2 || s.Failed() != 2 {
 			t.Errorf("%+v", s.Classes)
 		}
@@ -228,7 +228,7 @@ func TestAModuleThatNobodyReachesIs502AfterOneMoreTry(t *testing.T) {
 func TestAFullAcceptQueueIsNotADeadModule(t *testing.T) {
 	m := newModule(t, "1", http.HandlerFunc(echo))
 	var dials atomic.Int64
-	busy := balance.NewTarget(balance.TargetConfig{Labels: m.Labels(), Dial: func(ctx context.Context) (net.Conn, error) {
+	busy := single("1.0.0", nil, balance.TargetConfig{Dial: func(ctx context.Context) (net.Conn, error) {
 		if dials.Add(1) < 4 {
 			return nil, &net.OpError{Op: "dial", Err: fmt.Errorf("connect: %w", syscall.EAGAIN)}
 		}

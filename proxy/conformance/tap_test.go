@@ -63,7 +63,7 @@ func TestATapIsShownWhatPasses(t *testing.T) {
 		{"GET /crash", false, nil},
 	} {
 		g, made := stable(t), newRecorded()
-		if err := g.Apply(balance.Split{Shares: []balance.Share{{Target: m.Target, Weight: balance.Full, Stable: true}},
+		if err := g.Apply(balance.Split{Shares: []balance.Share{{Release: m.Release, Weight: balance.Full, Stable: true}},
 			Tap: func(r *proxy.Request) proxy.Tap {
 				if path, query, _ := strings.Cut(strings.Fields(c.request)[1], "?"); r.Path != path || r.Query != query {
 					t.Errorf("%s: asked for %s?%s", c.request, r.Path, r.Query)
@@ -92,7 +92,7 @@ func TestATapIsShownWhatPasses(t *testing.T) {
 func TestATapThatWasNotShownTheWholeRequestIsTold(t *testing.T) {
 	m := newModule(t, "1", answering("HTTP/1.1 403 x\r\nContent-Length: 0\r\n\r\n"))
 	g, made := stable(t), newRecorded()
-	if err := g.Apply(balance.Split{Shares: []balance.Share{{Target: m.Target, Weight: balance.Full, Stable: true}},
+	if err := g.Apply(balance.Split{Shares: []balance.Share{{Release: m.Release, Weight: balance.Full, Stable: true}},
 		Tap: func(*proxy.Request) proxy.Tap { return made }}); err != nil {
 		t.Fatal(err)
 	}

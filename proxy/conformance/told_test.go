@@ -17,7 +17,7 @@ func TestWhatATrustedPeerTellsIsBelieved(t *testing.T) {
 			saw: []string{"x-forwarded-for: 192.0.2.1, 127.0.0.1\r\n", "x-forwarded-proto: https\r\n", "x-forwarded-host: shop.example\r\n", "forwarded: for=192.0.2.1;host=shop.example;proto=https, for=127.0.0.1\r\n"}},
 		{name: "the request's id", rfc: "RFC 9110, 16.3", trusted: true, send: request("X-Request-Id: abc-123"), status: "200", saw: []string{"x-request-id: abc-123\r\n"}, got: []string{"x-request-id: abc-123\r\n"}},
 		{name: "an id that is not sane", rfc: "RFC 9110, 16.3", trusted: true, send: request("X-Request-Id: a b"), status: "200", sawNot: []string{"x-request-id: a b"}, got: []string{"x-request-id: "}},
-		{name: "an id that is too long", rfc: "RFC 9110, 16.3", trusted: true, send: request("X-Request-Id: " + strings.Repeat("a", 129)), status: "200", sawNot: []string{"aaaa"}},
+		{name: "an id that is too long", rfc: "RFC 9110, 16.3", trusted: true, send: request("X-Request-Id: " + strings.Repeat("z", 129)), status: "200", sawNot: []string{"zzzz"}},
 		{name: "an id of a client's own", rfc: "RFC 9110, 16.3", send: request("X-Request-Id: abc-123"), status: "200", saw: []string{"x-request-id: "}, sawNot: []string{"abc-123"}, gotNot: []string{"abc-123"}},
 		{name: "an id of a module's own", rfc: "RFC 9110, 16.3", trusted: true, send: request("X-Request-Id: abc-123"), status: "200", answer: "HTTP/1.1 200 OK\r\nX-Request-Id: forged\r\nContent-Length: 2\r\n\r\nok",
 			got: []string{"x-request-id: abc-123\r\n"}, gotNot: []string{"forged"}},

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/segue-run/segue/proxy"
+	"github.com/segue-run/segue/proxy/balance"
 )
 
 // upgrading is a module that changes to a protocol that sends every line back in
@@ -114,7 +115,7 @@ func TestADrainEndsUpgradedConnectionsWhenItsTimeIsOver(t *testing.T) {
 	_, _ = r.ReadString('\n')
 	ctx, cancel := context.WithCancel(t.Context())
 	drained := make(chan error)
-	go func() { drained <- m.Drain(ctx) }()
+	go func() { drained <- m.Drain(ctx, balance.Patience{}) }()
 	fmt.Fprintln(conn, "still here")
 	if line, err := r.ReadString('\n'); err != nil || line != "STILL HERE\n" {
 		t.Fatalf("got %q, %v", line, err)

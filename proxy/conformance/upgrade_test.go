@@ -34,7 +34,7 @@ func TestUpgradesPassWhereTheyWereAskedFor(t *testing.T) {
 // What both sides send at once with their heads is the other protocol's.
 func TestNothingIsLostAtAnUpgrade(t *testing.T) {
 	m := newRawModule(t, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: foo\r\n\r\nGET /from-module HTTP/1.1\r\n\r\n"+hangUp)
-	client := newHouse(t, proxy.Config{}, stable(t, m.target)).client1("")
+	client := newHouse(t, proxy.Config{}, stable(t, m.target)).dial("")
 	io.WriteString(client.conn, request("Connection: upgrade", "Upgrade: foo")+"GET /from-client HTTP/1.1\r\nHost: x\r\n\r\n")
 	answer, err := client.read()
 	if err != nil || answer.Status != 101 || answer.Upgrade != "foo" {

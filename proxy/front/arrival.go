@@ -14,6 +14,9 @@ import (
 	"github.com/segue-run/segue/proxy/front/proxyproto"
 )
 
+// carrier is an engine, or what stands in for one.
+type carrier interface{ Serve(*proxy.Conn) }
+
 // arrival is a connection whose engine is not known yet.
 type arrival struct {
 	f     *Front
@@ -23,6 +26,7 @@ type arrival struct {
 	peer  proxy.Peer
 	count netip.Addr // whom the connection counts for; invalid for nobody
 	early []byte     // what was read
+	until time.Time  // when its time with the front is over
 }
 
 // identify says whose connection it is; false where that one has too many, and it is
@@ -59,12 +63,13 @@ func (a *arrival) drop() {
 
 // open finds out what the connection is, and hands it on.
 func (a *arrival) open() {
-	_ = a.conn.SetDeadline(time.Now().Add(a.f.cfg.HeadTimeout))
+	a.until = time.Now().Add(a.f.cfg.HeadTimeout)
+	a.limit(a.until)
 	if a.door.options.Proxies != nil && !a.introduce() {
 		a.f.arrived(a.conn)
 		return
 	}
-	var engine interface{ Serve(*proxy.Conn) }
+	var engine carrier
 	conn := a.conn
 	if a.door.secured != nil {
 		conn, engine = a.secure()
@@ -76,8 +81,17 @@ func (a *arrival) open() {
 		a.drop()
 		return
 	}
-	_ = a.conn.SetDeadline(time.Time{})
+	a.limit(time.Time{})
 	engine.Serve(proxy.NewConn(conn, a.peer, a.early, a.leave))
+}
+
+// limit bounds the connection's time with the front. Only TLS writes anything.
+func (a *arrival) limit(until time.Time) {
+	if a.door.secured != nil {
+		_ = a.conn.SetDeadline(until)
+	} else {
+		_ = a.conn.SetReadDeadline(until)
+	}
 }
 
 // introduce reads what the PROXY protocol says; false where the connection is closed.
@@ -118,7 +132,7 @@ func (a *arrival) unproven(why string, err error) {
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 // sniff tells HTTP/2 from HTTP/1 by its first bytes; nil where none came.
-func (a *arrival) sniff() interface{ Serve(*proxy.Conn) } {
+func (a *arrival) sniff() carrier {
 	for {
 		n := min(len(a.early), len(preface))
 		switch {
@@ -135,7 +149,7 @@ func (a *arrival) sniff() interface{ Serve(*proxy.Conn) } {
 }
 
 // first is the door's handler, or else the engine.
-func (d *door) first(engine proxy.Engine) interface{ Serve(*proxy.Conn) } {
+func (d *door) first(engine proxy.Engine) carrier {
 	if d.handler != nil {
 		return d.handler
 	}

@@ -22,8 +22,8 @@ type Config struct {
 	// believed, and MaxPerAddress does not hold for them. Default: nobody.
 	Trust *guard.Trust
 	// MaxConnections is how many connections of clients may be open; ones above that are
-	// closed at once. Default: half of the descriptors that the process may have, and no
-	// more than 65,536; negative for any number.
+	// closed at once. Default: three quarters of the descriptors that the process may have,
+	// and no more than 65,536; negative for any number.
 	MaxConnections int
 	// MaxPerAddress is how many of these an IPv4 address or an IPv6 network of 64 bits may
 	// have. Default: a quarter of MaxConnections; negative for any number.
@@ -58,7 +58,7 @@ func (c Config) defaults() Config {
 		c.MaxConnections = mostConnections
 		var limit syscall.Rlimit
 		if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) == nil {
-			c.MaxConnections = int(min(limit.Cur/2, mostConnections))
+			c.MaxConnections = int(min(limit.Cur/4*3, mostConnections))
 		}
 	}
 	if c.MaxPerAddress == 0 && c.MaxConnections > 0 {
@@ -72,9 +72,6 @@ func (c Config) defaults() Config {
 	}
 	return c
 }
-
-// protocols are what ALPN offers; the front knows no others.
-var protocols = []string{"h2", "http/1.1"}
 
 // secured is a listener's TLS configuration with its defaults in place.
 func (o Options) secured() *tls.Config {
@@ -92,12 +89,11 @@ func (o Options) secured() *tls.Config {
 			tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 		}
 	}
-	offered := protocols
-	if o.Handler != nil {
-		offered = protocols[1:]
-	}
 	if !slices.Contains(cfg.NextProtos, "h2") && !slices.Contains(cfg.NextProtos, "http/1.1") {
-		cfg.NextProtos = append(slices.Clone(offered), cfg.NextProtos...)
+		cfg.NextProtos = append([]string{"h2", "http/1.1"}, cfg.NextProtos...)
+	}
+	if o.Handler != nil {
+		cfg.NextProtos = slices.DeleteFunc(slices.Clone(cfg.NextProtos), func(p string) bool { return p == "h2" })
 	}
 	return cfg
 }

@@ -86,7 +86,7 @@ func TestConnectionThatSaysNothingIsClosed(t *testing.T) {
 	h := newHouse(t, front.Config{HeadTimeout: 50 * time.Millisecond})
 	authority := newAuthority(t)
 	clear := h.listen(front.Options{})
-	secure := h.listen(front.Options{TLS: &tls.Config{Certificates: []tls.Certificate{authority.issue("a.test")}}})
+	secure := h.listen(front.Options{TLS: serverTLS(authority)})
 	proxied := h.listen(front.Options{Proxies: guard.NewTrust(loopback)})
 	for _, c := range []struct{ addr, sent string }{
 		{clear, ""}, {clear, "PRI * HT"}, {secure, ""}, {secure, "\x16\x03\x01"}, {proxied, ""}, {proxied, "PROXY TC"}, {proxied, "PROXY UNKNOWN\r\n"},
@@ -183,7 +183,7 @@ func TestShutdownEndsConnectionsThatHaveNotSaidWhatTheyAre(t *testing.T) {
 	asked := make(chan struct{}, 1)
 	release := make(chan struct{})
 	clear := h.listen(front.Options{})
-	secure := h.listen(front.Options{TLS: &tls.Config{Certificates: []tls.Certificate{authority.issue("a.test")}}})
+	secure := h.listen(front.Options{TLS: serverTLS(authority)})
 	stuck := h.listen(front.Options{TLS: &tls.Config{GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		asked <- struct{}{}
 		select {

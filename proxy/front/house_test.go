@@ -274,3 +274,26 @@ func decode(t testing.TB, from io.Reader) (r report) {
 var loopback = prefix("127.0.0.0/8")
 
 func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
+
+// fetch is a request over a connection, and its answer's body.
+func fetch(t testing.TB, conn net.Conn, path string) string {
+	t.Helper()
+	if _, err := io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.ReadResponse(bufio.NewReaderSize(conn, 512), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+// serverTLS is a port's configuration with a certificate for a.test.
+func serverTLS(a *authority) *tls.Config {
+	return &tls.Config{Certificates: []tls.Certificate{a.issue("a.test")}}
+}

@@ -1,37 +1,45 @@
 package front
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
 	"strconv"
 	"time"
 
 	"go.uber.org/zap"
-
-	"github.com/segue-run/segue/proxy"
 )
 
 // handshakeRecord is the first byte that a client sends of TLS.
 const handshakeRecord = 0x16
 
-// secure does the TLS handshake; no engine where the connection is to be closed.
-func (a *arrival) secure() (net.Conn, interface{ Serve(*proxy.Conn) }) {
+// secure waits for a TLS handshake, and does it; no engine where the connection is to be
+// closed.
+func (a *arrival) secure() (net.Conn, carrier) {
 	if len(a.early) == 0 {
 		if err := a.more(); err != nil {
 			a.f.counters.silent.Add(1)
 			return nil, nil
 		}
 	}
-	if a.early[0] != handshakeRecord {
-		a.f.counters.noHandshake.Add(1)
-		if looksLikeHTTP(a.early) {
-			a.correct()
-		}
-		return nil, nil
+	if a.early[0] == handshakeRecord {
+		return a.shakeHands()
 	}
+	a.f.counters.noHandshake.Add(1)
+	if looksLikeHTTP(a.early) {
+		a.correct()
+	}
+	return nil, nil
+}
+
+// shakeHands is apart, so that who waits does it on a small stack.
+func (a *arrival) shakeHands() (net.Conn, carrier) {
 	conn := tls.Server(&prefixed{Conn: a.conn, early: a.early}, a.door.secured)
 	a.early = nil
-	if err := conn.HandshakeContext(a.f.closing); err != nil {
+	// For who is asked for a certificate, and may have to wait for it.
+	ctx, cancel := context.WithDeadline(a.f.closing, a.until)
+	defer cancel()
+	if err := conn.HandshakeContext(ctx); err != nil {
 		a.f.counters.noHandshake.Add(1)
 		a.f.cfg.Logger.Debug("TLS handshake failed", zap.Stringer("address", a.peer.Addr), zap.Error(err))
 		return nil, nil

@@ -1,6 +1,7 @@
 package nethttp
 
 import (
+	"context"
 	"errors"
 	"io"
 	"maps"
@@ -31,6 +32,10 @@ var errClientWrite = errors.New("client does not take the answer")
 // answer passes on the module's answer.
 func (t *transit) answer(res *http.Response) ending {
 	defer res.Body.Close()
+	if t.grpc {
+		// While the transport waits for more of the call it does not hear that it is over.
+		defer context.AfterFunc(t.ctx, func() { res.Body.Close() })()
+	}
 	announced := t.head(res)
 	t.writeHead(res.StatusCode)
 	t.outcome.Reached = true

@@ -24,6 +24,7 @@ type away struct {
 	mu      sync.Mutex // never held while anything is read or written
 	asked   bool
 	passed  bool // a part, since then
+	ended   bool // between two parts
 	waiting bool // for the module, at a border
 	timer   *time.Timer
 }
@@ -86,10 +87,12 @@ func (a *away) came(part []byte) (pass []byte, last bool) {
 		a.timer.Stop()
 	}
 	if border && a.passed && len(part) > 0 {
+		a.ended = true
 		return nil, true
 	}
 	to := a.follower.Follow(part)
-	if a.passed && 0 < to && to < len(part) {
+	if a.asked && 0 < to && to < len(part) {
+		a.ended = true
 		return part[:to], true
 	}
 	a.passed = a.passed || a.asked && len(part) > 0
@@ -97,4 +100,4 @@ func (a *away) came(part []byte) (pass []byte, last bool) {
 }
 
 // mayEnd reports whether the answer may end with what has passed.
-func (a *away) mayEnd() bool { return a.follower != nil && a.follower.AtBorder() }
+func (a *away) mayEnd() bool { return a.ended || a.follower != nil && a.follower.AtBorder() }

@@ -210,6 +210,38 @@ func TestACallThatItsModuleBreaksOffEndsWithAStatus(t *testing.T) {
 	}
 }
 
+func TestWhoCallsMayTakeTheirTimeButNotForEver(t *testing.T) {
+	m := newModule(t, "calls", func(w http.ResponseWriter, r *http.Request) {
+		text, err := next(r.Body)
+		if err != nil {
+			return
+		}
+		begin(w)
+		tell(w, text)
+		end(w, "0", "")
+	})
+	m.route.Timeouts = proxy.Timeouts{Idle: 300 * time.Millisecond, Answer: 50 * time.Millisecond}
+	h := newHouse(t, proxy.Config{BodyRate: 1 << 20, BodyGrace: 20 * time.Millisecond}, false, m)
+	body, say := io.Pipe()
+	go func() {
+		time.Sleep(100 * time.Millisecond)
+		_, _ = say.Write(message("late"))
+		say.Close()
+	}()
+	if res, got := h.do(h.client(), h.call("/", body)); got != string(message("late")) || res.Trailer.Get("Grpc-Status") != "0" {
+		t.Errorf("%q %v", got, res.Trailer)
+	}
+	receive(t, m.done)
+	body, say = io.Pipe()
+	defer say.Close()
+	if res, got := h.do(h.client(), h.call("/", body)); res.Header.Get("Grpc-Status") != "4" {
+		t.Errorf("%q %v %v", got, res.Header, res.Trailer)
+	}
+	if o := receive(t, m.done); o.Class != proxy.ClassClientGone {
+		t.Errorf("outcome %+v", o)
+	}
+}
+
 func TestACallThatIsCancelledIsCancelledAtItsModule(t *testing.T) {
 	began, ended := make(chan struct{}), make(chan error)
 	m := newModule(t, "calls", func(w http.ResponseWriter, r *http.Request) {
@@ -294,7 +326,7 @@ func TestCallsShareAConnectionThatEndsWithItsTarget(t *testing.T) {
 func TestASlowClientOfOneCallHoldsUpNoOther(t *testing.T) {
 	m := newModule(t, "calls", func(w http.ResponseWriter, r *http.Request) {
 		begin(w)
-		for n := 64; n > 0 && r.Context().Err() == nil; n-- {
+		for n := 16; n > 0 && r.Context().Err() == nil; n-- {
 			tell(w, strings.Repeat("x", 1<<20))
 		}
 		end(w, "0", "")
@@ -306,7 +338,7 @@ func TestASlowClientOfOneCallHoldsUpNoOther(t *testing.T) {
 	}
 	defer slow.Body.Close()
 	res, body := h.do(h.client(), h.call("/", http.NoBody))
-	if len(body) != 64*(1<<20+5) || res.Trailer.Get("Grpc-Status") != "0" {
+	if len(body) != 16*(1<<20+5) || res.Trailer.Get("Grpc-Status") != "0" {
 		t.Errorf("%d bytes, %v", len(body), res.Trailer)
 	}
 	if opened, _ := m.connections(); opened != 1 {

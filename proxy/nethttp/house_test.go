@@ -102,17 +102,19 @@ func (h *house) url(path string) string {
 	return "http://" + h.addr + path
 }
 
-// do sends a request and gives the answer with its body.
+// do sends a request and gives the answer with its body. It may be called from any
+// goroutine.
 func (h *house) do(c *http.Client, req *http.Request) (*http.Response, string) {
 	h.t.Helper()
 	res, err := c.Do(req)
 	if err != nil {
-		h.t.Fatal(err)
+		h.t.Error(err)
+		return new(http.Response), ""
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
-		h.t.Fatalf("%v after %q", err, body)
+		h.t.Errorf("%v after %.100q", err, body)
 	}
 	return res, string(body)
 }
@@ -126,7 +128,7 @@ func (h *house) request(method, path string, body io.Reader) *http.Request {
 	h.t.Helper()
 	req, err := http.NewRequestWithContext(h.t.Context(), method, h.url(path), body)
 	if err != nil {
-		h.t.Fatal(err)
+		h.t.Error(err)
 	}
 	return req
 }

@@ -13,7 +13,7 @@ var errSlow = errors.New("client is too slow")
 // has sent, or taken, in the time that this may last.
 type rate struct {
 	alarm
-	perSecond int64 // negative for any
+	perSecond int64 // negative for any; 0 where each wait may last as long as grace
 	grace     time.Duration
 	lifted    atomic.Bool
 
@@ -26,8 +26,12 @@ func (r *rate) wait() (began time.Time) {
 	if r.perSecond < 0 || r.lifted.Load() {
 		return time.Time{}
 	}
-	earned := time.Duration(float64(r.bytes) / float64(r.perSecond) * float64(time.Second))
-	r.start(max(r.grace+earned-r.waited, 0))
+	limit := r.grace
+	if r.perSecond > 0 {
+		earned := time.Duration(float64(r.bytes) / float64(r.perSecond) * float64(time.Second))
+		limit = max(limit+earned-r.waited, 0)
+	}
+	r.start(limit)
 	return time.Now()
 }
 

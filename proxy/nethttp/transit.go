@@ -275,6 +275,9 @@ func (t *transit) prepare() bool {
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(t.signals.listen(t))
 	if t.body != nil {
 		t.body.most = most
+		if t.grpc { // who calls may take their time, before an answer too
+			t.body.rate.perSecond, t.body.rate.grace = 0, t.timeouts.Idle
+		}
 		t.out.ContentLength, t.out.Trailer = t.in.ContentLength, t.body.trailer
 	}
 	return true

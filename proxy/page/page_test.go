@@ -156,6 +156,7 @@ func TestEveryRefusalOfADirectorHasItsPage(t *testing.T) {
 		{&proxy.NoTargetError{Module: "m", OverQuota: true}, 503, "over-quota", "m", "in flight", time.Second},
 		{&proxy.LimitError{Module: "m"}, 429, "too-many-requests", "m", "module m gets more", time.Second},
 		{&proxy.LimitError{Module: "m", Concurrent: true, RetryAfter: retry}, 429, "too-many-requests", "m", "at a time", retry},
+		{&proxy.LimitError{Module: "m", Client: true}, 429, "too-many-requests", "m", "from your address", time.Second},
 		{&proxy.LimitError{Module: "m", Route: "POST inside.example/x"}, 429, "too-many-requests", "m", "this address of module m", time.Second},
 		{&proxy.MaintenanceError{Module: "m"}, 503, "maintenance", "m", "module m is closed for maintenance", 0},
 		{&proxy.MaintenanceError{Module: "m", Message: "back at noon", RetryAfter: retry}, 503, "maintenance", "m", "back at noon", retry},

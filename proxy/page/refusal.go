@@ -59,7 +59,10 @@ func ofLimit(e *proxy.LimitError) Page {
 		whose = "this address of " + whose
 	}
 	p.Message = whose + " gets more requests than it may"
-	if e.Concurrent {
+	switch {
+	case e.Client:
+		p.Message = whose + " gets more requests from your address than it takes"
+	case e.Concurrent:
 		p.Message = whose + " has as many requests at a time as it may"
 	}
 	return p

@@ -2,186 +2,251 @@ package route
 
 import (
 	"cmp"
-	"fmt"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/segue-run/segue/proxy"
 )
 
-// Entry gives a module the requests for Host (any, when empty) whose path is Path
-// or lies below it on segment borders: "/a" takes "/a", "/a/" and "/a/b", not
-// "/ab". A trailing slash of Path means nothing.
-type Entry struct {
-	Host   string
-	Path   string
-	Module string
-}
-
 // Table is an immutable set of entries. Its zero value matches nothing.
 type Table struct {
-	anyHost *node
-	hosts   map[string]*node
-	entries []Entry
+	anyHost   *node
+	exact     map[string]*node
+	wildcards map[string]*node // by what stands behind "*."
+	rules     []*rule          // in the order of Entries
 }
 
 // node is one path; its children are one segment longer.
 type node struct {
-	module   string // empty: no entry ends here
+	parent   *node
 	children map[string]*node
+	rules    []*rule // that end here, in the order in which they are asked
 }
 
-// ConflictError is two or more modules that claim the same requests.
-type ConflictError struct {
-	Host    string   // empty: any
-	Path    string   // as proxy.CleanPath gives it, without trailing slash
-	Modules []string // sorted
+// rule is an entry in a table.
+type rule struct {
+	Entry
+	headers []condition
+	way     *proxy.Route
 }
 
-// Error names all that claim it.
-func (e *ConflictError) Error() string {
-	where := e.Path
-	if e.Host != "" {
-		where = e.Host + e.Path
-	}
-	return fmt.Sprintf("route %s is claimed by modules %s", where, strings.Join(e.Modules, " and "))
+type condition struct {
+	name, value string
 }
 
-// Build makes a table. It refuses an entry whose host or path has no clean
-// spelling, and with a *ConflictError the same host and path for different
-// modules; of several conflicts, the first by host and path. The same entry twice
-// is one.
+// Build makes a table. It refuses an entry that Clean refuses, and with a *ConflictError
+// two of different modules that conflict; of several conflicts, the first by host and
+// path. Of entries of one module that differ in nothing but what holds for their requests,
+// the first counts.
 func Build(entries []Entry) (*Table, error) {
 	clean := make([]Entry, 0, len(entries))
 	for _, e := range entries {
-		c, err := cleanEntry(e)
+		c, err := Clean(e)
 		if err != nil {
-			return nil, fmt.Errorf("route %s%s of module %s: %w", e.Host, e.Path, e.Module, err)
+			return nil, err
 		}
 		clean = append(clean, c)
 	}
-	slices.SortFunc(clean, func(a, b Entry) int {
-		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Module, b.Module))
-	})
-	clean = slices.Compact(clean)
+	slices.SortStableFunc(clean, compare)
+	clean = compact(clean)
 	if err := conflict(clean); err != nil {
 		return nil, err
 	}
-	t := &Table{hosts: make(map[string]*node), entries: clean}
-	for _, e := range clean {
-		t.insert(e)
+	t := &Table{exact: map[string]*node{}, wildcards: map[string]*node{}}
+	for i := range clean {
+		t.insert(&clean[i])
 	}
 	return t, nil
 }
 
-func cleanEntry(e Entry) (Entry, error) {
-	if e.Module == "" {
-		return Entry{}, fmt.Errorf("module: empty")
-	}
-	host, err := proxy.CleanHost(e.Host)
-	if err != nil {
-		return Entry{}, err
-	}
-	if hasPort(e.Host) {
-		return Entry{}, fmt.Errorf("host: a route names no port")
-	}
-	path, err := proxy.CleanPath(e.Path)
-	if err != nil {
-		return Entry{}, err
-	}
-	if path != "/" {
-		path = strings.TrimSuffix(path, "/")
-	}
-	return Entry{Host: host, Path: path, Module: e.Module}, nil
+// compare puts exact hosts before wildcards, the longer of these before the shorter, and
+// any host last; then it goes by path, rank and module.
+func compare(a, b Entry) int {
+	return cmp.Or(cmp.Compare(breadth(a.Host), breadth(b.Host)), cmp.Compare(a.Host, b.Host), cmp.Compare(a.Path, b.Path),
+		rank(&a, &b), cmp.Compare(a.Module, b.Module))
 }
 
-func hasPort(host string) bool {
-	return strings.Contains(host[strings.IndexByte(host, ']')+1:], ":")
+// breadth is greater for a host that says less.
+func breadth(host string) int {
+	switch {
+	case host == "":
+		return 1
+	case strings.HasPrefix(host, "*."):
+		return -len(host)
+	}
+	return -1 << 16
 }
 
-// conflict finds the first address in sorted entries that has several modules.
+// compact leaves out what is the same as another entry of one module before it.
+func compact(sorted []Entry) []Entry {
+	kept := sorted[:0]
+	first := 0 // of the same host, path, rank and module
+	for _, e := range sorted {
+		if len(kept) > first && compare(kept[first], e) != 0 {
+			first = len(kept)
+		}
+		if !slices.ContainsFunc(kept[first:], func(k Entry) bool { return k.equal(&e) }) {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+// conflict finds the first two of sorted entries that conflict.
 func conflict(sorted []Entry) error {
-	for i := range sorted {
-		first := sorted[i]
-		var modules []string
-		for _, e := range sorted[i:] {
-			if e.Host != first.Host || e.Path != first.Path {
+	for i, a := range sorted {
+		for _, b := range sorted[i+1:] {
+			if a.Host != b.Host || a.Path != b.Path || rank(&a, &b) != 0 {
 				break
 			}
-			modules = append(modules, e.Module)
-		}
-		if len(modules) > 1 {
-			return &ConflictError{Host: first.Host, Path: first.Path, Modules: modules}
+			if a.Module != b.Module && Conflict(a, b) {
+				return &ConflictError{A: a, B: b}
+			}
 		}
 	}
 	return nil
 }
 
-func (t *Table) insert(e Entry) {
-	n := t.anyHost
-	if e.Host != "" {
-		n = t.hosts[e.Host]
-	}
-	if n == nil {
-		n = &node{}
-		if e.Host == "" {
-			t.anyHost = n
-		} else {
-			t.hosts[e.Host] = n
-		}
-	}
+func (t *Table) insert(e *Entry) {
+	r := &rule{Entry: *e, way: &proxy.Route{Module: e.Module, Pattern: e.String(), Strip: e.Strip, Timeouts: e.Timeouts, MaxBody: e.MaxBody}}
 	if e.Path != "/" {
-		for segment := range strings.SplitSeq(e.Path[1:], "/") {
-			child := n.children[segment]
-			if child == nil {
-				child = &node{}
-				if n.children == nil {
-					n.children = make(map[string]*node)
-				}
-				n.children[segment] = child
+		r.way.Prefix = e.Path
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
+		r.headers = append(r.headers, condition{name, e.Headers[name]})
+	}
+	n := t.root(e.Host)
+	for segment := range strings.SplitSeq(r.way.Prefix, "/") {
+		if segment != "" {
+			n = n.child(segment)
+		}
+	}
+	n.rules = append(n.rules, r)
+	t.rules = append(t.rules, r)
+}
+
+// root is where the paths of a host begin.
+func (t *Table) root(host string) *node {
+	if host == "" {
+		if t.anyHost == nil {
+			t.anyHost = &node{}
+		}
+		return t.anyHost
+	}
+	at := t.exact
+	if name, wild := strings.CutPrefix(host, "*."); wild {
+		at, host = t.wildcards, name
+	}
+	if at[host] == nil {
+		at[host] = &node{}
+	}
+	return at[host]
+}
+
+func (n *node) child(segment string) *node {
+	if n.children == nil {
+		n.children = map[string]*node{}
+	}
+	child := n.children[segment]
+	if child == nil {
+		child = &node{parent: n}
+		n.children[segment] = child
+	}
+	return child
+}
+
+// Match finds the way of a request, whose host and path are as proxy.CleanHost and
+// proxy.CleanPath give them; nil where nobody takes it.
+func (t *Table) Match(r *proxy.Request) *proxy.Route {
+	if r.Path == "" || r.Path[0] != '/' {
+		return nil
+	}
+	if r.Host != "" {
+		if way := t.exact[r.Host].match(r); way != nil {
+			return way
+		}
+		if len(t.wildcards) > 0 {
+			if way := t.matchWildcards(r); way != nil {
+				return way
 			}
-			n = child
 		}
 	}
-	n.module = e.Module
+	return t.anyHost.match(r)
 }
 
-// Match finds the module for a host and a path, both as proxy.CleanHost and
-// proxy.CleanPath give them: the entry with the longest path among those for
-// exactly this host; where none of these takes it, among those for any host.
-func (t *Table) Match(host, path string) (module string, ok bool) {
-	if host != "" {
-		if module = t.hosts[host].longest(path); module != "" {
-			return module, true
+func (t *Table) matchWildcards(r *proxy.Request) *proxy.Route {
+	for rest := r.Host; ; {
+		dot := strings.IndexByte(rest, '.')
+		if dot < 0 {
+			return nil
+		}
+		rest = rest[dot+1:]
+		if way := t.wildcards[rest].match(r); way != nil {
+			return way
 		}
 	}
-	module = t.anyHost.longest(path)
-	return module, module != ""
 }
 
-// longest is the module of the deepest entry on the way down path, or "".
-func (n *node) longest(path string) string {
-	if n == nil || path == "" || path[0] != '/' {
-		return ""
+// match goes down as far as the path leads, and asks the rules on the way back.
+func (n *node) match(r *proxy.Request) *proxy.Route {
+	if n == nil {
+		return nil
 	}
-	module := n.module
-	for rest := path[1:]; rest != "" && n.children != nil; {
+	for rest := r.Path[1:]; rest != "" && n.children != nil; {
 		segment := rest
 		if end := strings.IndexByte(rest, '/'); end >= 0 {
 			segment, rest = rest[:end], rest[end+1:]
 		} else {
 			rest = ""
 		}
-		if n = n.children[segment]; n == nil {
+		child := n.children[segment]
+		if child == nil {
 			break
 		}
-		if n.module != "" {
-			module = n.module
+		n = child
+	}
+	for ; n != nil; n = n.parent {
+		for _, rule := range n.rules {
+			if rule.covers(r) {
+				return rule.way
+			}
 		}
 	}
-	return module
+	return nil
 }
 
-// Entries are all entries in their clean spelling, by host, then path. The slice
-// is the caller's.
-func (t *Table) Entries() []Entry { return slices.Clone(t.entries) }
+// covers reports whether the rule takes a request for its host and path.
+func (u *rule) covers(r *proxy.Request) bool {
+	if len(u.Methods) > 0 && !u.takes(r.Method) || len(u.headers) > 0 && r.Header == nil {
+		return false
+	}
+	for _, c := range u.headers {
+		if value := r.Header.Get(c.name); value == "" || c.value != "" && c.value != value {
+			return false
+		}
+	}
+	return true
+}
+
+// All gives each entry, clean, with its way: by host (exact ones, then wildcards, the
+// longer first, then any), path, and the order in which they are asked.
+func (t *Table) All() iter.Seq2[*proxy.Route, Entry] {
+	return func(yield func(*proxy.Route, Entry) bool) {
+		for _, r := range t.rules {
+			if !yield(r.way, r.Entry) {
+				return
+			}
+		}
+	}
+}
+
+// Entries are all entries as All gives them. The slice is the caller's.
+func (t *Table) Entries() []Entry {
+	entries := make([]Entry, len(t.rules))
+	for i, r := range t.rules {
+		entries[i] = r.Entry
+	}
+	return entries
+}

@@ -27,6 +27,11 @@ type ModuleList struct {
 	Modules []module.Status `json:"modules"`
 }
 
+// RouteList is the answer of GET /v1/routes.
+type RouteList struct {
+	Routes []module.RouteStatus `json:"routes"`
+}
+
 // EventList is the answer of GET /v1/events.
 type EventList struct {
 	Events []module.Event `json:"events"`
@@ -66,6 +71,17 @@ func (s *Server) module(c *call) error {
 		return err
 	}
 	return c.json(http.StatusOK, c.side.seenBy(status))
+}
+
+func (s *Server) routes(c *call) error {
+	if err := knownParams(c.r.URL.Query()); err != nil {
+		return err
+	}
+	all, err := s.cfg.Runtime.Routes(c.r.Context())
+	if err != nil {
+		return err
+	}
+	return c.json(http.StatusOK, RouteList{Routes: orEmpty(all)})
 }
 
 func (s *Server) audit(c *call) error {

@@ -58,6 +58,7 @@ func TestReadsAreTheSameOnBothSides(t *testing.T) {
 		About:        api.Info{Version: "1.2.3", PID: 7, ModulesDir: "modules"},
 		AuditRecords: []module.AuditRecord{{Seq: 1, Action: "deploy", Target: "hello@1.0.0"}, {Seq: 2, Action: "abort"}},
 	}
+	rt.Served = []module.RouteStatus{{Module: "hello", Path: "/hello", Methods: []string{"GET"}}, {Module: "hello", Host: "a.b", Path: "/"}}
 	rt.Put(shifting())
 	rt.Emit(module.Event{Type: module.HostStarted, Message: "up"}, module.Event{Type: module.RolloutStep, Module: "hello", Message: "step"})
 	s := serve(t, rt, api.Config{})
@@ -71,6 +72,7 @@ func TestReadsAreTheSameOnBothSides(t *testing.T) {
 		"/v1/events?after=2":      `{"events":[]}`,
 		"/v1/audit?limit=1":       `{"records":[{"seq":2,`,
 		"/v1/audit?module=hello":  `{"records":[{"seq":1,`,
+		"/v1/routes":              `{"routes":[{"module":"hello","path":"/hello","methods":["GET"]},`,
 		"/v1/info":                `{"version":"1.2.3",`,
 		"/v1/openapi.json":        `{`,
 		"/healthz":                `{"status":"ok"}`,
@@ -90,8 +92,11 @@ func TestReadsAreTheSameOnBothSides(t *testing.T) {
 }
 
 func TestARuntimeWithoutModulesHasAnEmptyList(t *testing.T) {
-	if got := serve(t, new(apitest.Runtime), api.Config{}).get(t, "/v1/modules"); got.body != "{\"modules\":[]}\n" {
-		t.Errorf("got %s", got.body)
+	s := serve(t, new(apitest.Runtime), api.Config{})
+	for path, want := range map[string]string{"/v1/modules": "{\"modules\":[]}\n", "/v1/routes": "{\"routes\":[]}\n"} {
+		if got := s.get(t, path); got.body != want {
+			t.Errorf("%s: got %s", path, got.body)
+		}
 	}
 }
 
@@ -117,6 +122,7 @@ func TestAWrongParameterIsRefusedByName(t *testing.T) {
 		"/v1/events?modul=hello":     "modul",
 		"/v1/events?limit=1&limit=2": "limit",
 		"/v1/audit?limit=many":       "limit",
+		"/v1/routes?module=hello":    "module",
 		"/v1/modules?name=hello":     "name",
 	} {
 		if p := s.get(t, path).problem(t); p.Status != http.StatusBadRequest || p.Field != field || p.Hint == "" {

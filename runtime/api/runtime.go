@@ -19,6 +19,10 @@ type Runtime interface {
 	// Module is one module; module.NotFound if there is none of that name.
 	Module(ctx context.Context, name string) (module.Status, error)
 
+	// Routes are those that are served, by host, path, and the order in which they are
+	// asked; those of previews where the one who asks could change things.
+	Routes(ctx context.Context) ([]module.RouteStatus, error)
+
 	// Deploy offers an executable. It returns when the offer is accepted and its
 	// rollout has begun, or is refused. Where the same bytes already serve or are
 	// already on their way it answers the rollout that brought or brings them. Of a
@@ -46,6 +50,11 @@ type Runtime interface {
 	Rollback(ctx context.Context, o Order) error
 	// Remove drains and stops the module and forgets what serves.
 	Remove(ctx context.Context, o Order) error
+
+	// SetDoor holds a module's requests, refuses them for maintenance, or lets them in
+	// again; module.Conflict where it is to be opened and is open. It says so in
+	// Status.Door.
+	SetDoor(ctx context.Context, o DoorOrder) error
 
 	// Rollouts are the module's newest limit rollouts of those that are kept, newest
 	// first: the one under way, if there is one, and those that are over. 0 means all.
@@ -86,6 +95,19 @@ type Order struct {
 	Reason string
 	// Stepped makes a Rollback go back as a rollout came: step by step, and judged.
 	Stepped bool
+}
+
+// DoorOrder is what an actor asks of one module's door.
+type DoorOrder struct {
+	Actor  module.Actor
+	Module string
+	State  module.DoorState
+	// For is when it opens by itself, from now; 0 for never, but of DoorHeld for the
+	// default of 30 s.
+	For time.Duration
+	// Message and RetryAfter are for the clients that are refused; of DoorMaintenance.
+	Message    string
+	RetryAfter time.Duration // 0 for the rest of For, or a minute
 }
 
 // DeployInput is one offer of an executable through the API.

@@ -38,6 +38,10 @@ func TestNoChangeIsTakenOverTCP(t *testing.T) {
 			t.Errorf("%s over TCP reached the runtime", verb)
 			return nil
 		},
+		OnDoor: func(o api.DoorOrder) error {
+			t.Errorf("%s over TCP reached the runtime", o.State)
+			return nil
+		},
 	}
 	rt.Put(shifting())
 	s := serve(t, rt, api.Config{})
@@ -55,8 +59,8 @@ func TestNoChangeIsTakenOverTCP(t *testing.T) {
 			t.Errorf("%s %s: got %+v", route.Method, route.Path, p)
 		}
 	}
-	if changes != 9 {
-		t.Errorf("%d changes, want 9", changes)
+	if changes != 12 {
+		t.Errorf("%d changes, want 12", changes)
 	}
 }
 

@@ -41,9 +41,17 @@ func orderOf(query url.Values, params []string) (o Order, err error) {
 	if query.Has("rollout") && o.Rollout == "" {
 		return o, &module.Error{Kind: module.Invalid, Field: "rollout", Msg: "names none", Hint: "give the id of the rollout that is meant, or leave it out"}
 	}
-	if len(o.Reason) > maxReason || strings.ContainsFunc(o.Reason, func(r rune) bool { return r == unicode.ReplacementChar || !unicode.IsPrint(r) }) {
-		return o, &module.Error{Kind: module.Invalid, Field: "reason", Value: module.Clip(o.Reason, 80), Msg: "is no line of text", Hint: "write one line of at most 500 bytes"}
+	if err := isLine("reason", o.Reason); err != nil {
+		return o, err
 	}
 	o.Stepped, err = truth(query, "stepped", "use stepped=true to go back step by step")
 	return o, err
+}
+
+// isLine refuses what is no line of text that may be shown.
+func isLine(field, text string) error {
+	if len(text) <= maxReason && !strings.ContainsFunc(text, func(r rune) bool { return r == unicode.ReplacementChar || !unicode.IsPrint(r) }) {
+		return nil
+	}
+	return &module.Error{Kind: module.Invalid, Field: field, Value: module.Clip(text, 80), Msg: "is no line of text", Hint: "write one line of at most 500 bytes"}
 }

@@ -1,10 +1,13 @@
 package catalog
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
+	"github.com/segue-run/segue/proxy/route"
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/sdk/manifest"
 )
@@ -21,6 +24,7 @@ type Claims struct {
 
 type holder struct {
 	module  string
+	entry   route.Entry // clean
 	digests []module.Digest
 }
 
@@ -39,21 +43,29 @@ func New(cfg Config) *Claims {
 	return &Claims{previewHost: cfg.PreviewHost, holders: map[manifest.Route]*holder{}}
 }
 
-// Claim reserves all routes of a release for its module, or none: when another
-// module has one of them, the error (of kind Conflict) names it and the route. The
-// longest match wins between different paths, so only equal routes conflict. A preview
+// Claim reserves all routes of a release for its module, or none: where another module
+// has one that could take the same request as one of them, and neither goes before the
+// other (route.Conflict), the error (of kind Conflict) names it and the route. A preview
 // host is for previews alone: no route may name it, and modules that share it must not
-// share a path.
+// have routes there that conflict.
 func (c *Claims) Claim(rel module.Release, routes []manifest.Route) error {
+	entries := make([]route.Entry, len(routes))
+	for i, r := range routes {
+		var err error
+		if entries[i], err = route.Clean(EntryOf(rel.Module, r)); err != nil {
+			return &module.Error{Kind: module.Invalid, Field: fmt.Sprintf("routes[%d]", i), Value: r.String(), Msg: "no request can take this route", Err: err,
+				Hint: "choose another"}
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.refusedLocked(rel.Module, routes); err != nil {
+	if err := c.refusedLocked(rel.Module, routes, entries); err != nil {
 		return err
 	}
-	for _, r := range routes {
+	for i, r := range routes {
 		h := c.holders[r]
 		if h == nil {
-			h = &holder{module: rel.Module}
+			h = &holder{module: rel.Module, entry: entries[i]}
 			c.holders[r] = h
 		}
 		if !slices.Contains(h.digests, rel.Digest) {
@@ -64,21 +76,27 @@ func (c *Claims) Claim(rel module.Release, routes []manifest.Route) error {
 }
 
 // refusedLocked says what stands against a module's routes; nil if nothing does.
-func (c *Claims) refusedLocked(name string, routes []manifest.Route) error {
+func (c *Claims) refusedLocked(name string, routes []manifest.Route, entries []route.Entry) error {
 	preview := c.previewHost(name)
+	held := slices.SortedFunc(maps.Values(c.holders), func(a, b *holder) int {
+		if by := cmp.Or(cmp.Compare(a.module, b.module), cmp.Compare(a.entry.Host, b.entry.Host), cmp.Compare(a.entry.Path, b.entry.Path)); by != 0 {
+			return by
+		}
+		return cmp.Compare(a.entry.String(), b.entry.String())
+	})
 	for i, r := range routes {
-		if h := c.holders[r]; h != nil && h.module != name {
-			return &module.Error{Kind: module.Conflict, Field: fmt.Sprintf("routes[%d].path", i), Value: r.Host + r.Path,
-				Msg:  fmt.Sprintf("module %s has this route already", h.module),
-				Hint: fmt.Sprintf("choose another path or host, or take %s away: segue rm %s", h.module, h.module)}
+		for _, h := range held {
+			if h.module != name && route.Conflict(entries[i], h.entry) {
+				return taken(i, r, h)
+			}
 		}
 		if preview != "" && r.Host == preview {
 			return notForPreviews(preview, name)
 		}
 	}
-	for route, h := range c.holders {
+	for _, h := range held {
 		other := c.previewHost(h.module)
-		if preview != "" && route.Host == preview {
+		if preview != "" && h.entry.Host == preview {
 			return notForPreviews(preview, h.module)
 		}
 		for i, r := range routes {
@@ -86,7 +104,7 @@ func (c *Claims) refusedLocked(name string, routes []manifest.Route) error {
 			case other != "" && r.Host == other:
 				return &module.Error{Kind: module.Conflict, Field: fmt.Sprintf("routes[%d].host", i), Value: r.Host,
 					Msg: fmt.Sprintf("the candidates of module %s are seen there", h.module), Hint: "choose another host, or another rollout.preview_host in segue.yaml"}
-			case preview != "" && other == preview && h.module != name && r.Path == route.Path:
+			case preview != "" && other == preview && h.module != name && route.Conflict(seenAt(preview, entries[i]), seenAt(preview, h.entry)):
 				return &module.Error{Kind: module.Conflict, Field: "rollout.preview_host", Value: preview,
 					Msg:  fmt.Sprintf("the candidates of module %s are seen there as well, and under the same path %s", h.module, r.Path),
 					Hint: fmt.Sprintf("set another for one of the two in segue.yaml: modules.%s.rollout.preview_host", name)}
@@ -94,6 +112,23 @@ func (c *Claims) refusedLocked(name string, routes []manifest.Route) error {
 		}
 	}
 	return nil
+}
+
+// seenAt is the entry of previews at that host.
+func seenAt(preview string, e route.Entry) route.Entry {
+	e.Host = preview
+	return e
+}
+
+// taken says who has a route that conflicts with the module's.
+func taken(i int, r manifest.Route, by *holder) error {
+	e := &module.Error{Kind: module.Conflict, Field: fmt.Sprintf("routes[%d].path", i), Value: r.String(), Msg: fmt.Sprintf("module %s has this route already", by.module),
+		Hint: fmt.Sprintf("choose another path or host, or take %s away: segue rm %s", by.module, by.module)}
+	if other := by.entry.String(); other != r.String() {
+		e.Field, e.Msg = fmt.Sprintf("routes[%d]", i), fmt.Sprintf("module %s has the route %s, and a request can be for both", by.module, other)
+		e.Hint = fmt.Sprintf("tell them apart by host, path, methods, or another value of one header; or take %s away: segue rm %s", by.module, by.module)
+	}
+	return e
 }
 
 func notForPreviews(host, owner string) error {

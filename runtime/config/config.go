@@ -3,6 +3,7 @@ package config
 import (
 	"time"
 
+	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/policy"
 	"github.com/segue-run/segue/sdk/manifest"
@@ -34,8 +35,13 @@ type Config struct {
 	// DrainTimeout is how long requests in flight may take to end when a process
 	// goes; what is left then is cut off.
 	DrainTimeout time.Duration
+	// DrainLong is the same for requests whose answers last, such as upgraded connections,
+	// server-sent events and gRPC.
+	DrainLong time.Duration
 	// ShutdownGrace is the same for the stop of the whole runtime.
 	ShutdownGrace time.Duration
+	// Proxy is how traffic is carried.
+	Proxy Proxy
 	// Sandbox is what holds modules in.
 	Sandbox Sandbox
 	// Quotas are ceilings for every module; where neither they nor its own set one, the
@@ -70,6 +76,17 @@ type Module struct {
 	Grants manifest.Permissions
 	// StopGrace is how long an instance may take to stop before it is killed.
 	StopGrace time.Duration
+	// Replicas is how many processes serve a release; 0 for what its manifest wishes.
+	Replicas int
+	// Limits are ceilings of all its requests together.
+	Limits ModuleLimits
+	// Timeouts are ceilings of its routes' timeouts, and what holds where a route sets none;
+	// negative is for ever.
+	Timeouts  proxy.Timeouts
+	Retry     Retry
+	Queue     Queue
+	Ejection  Ejection
+	SlowStart time.Duration // negative for none
 }
 
 // Default is what holds where nothing is set.
@@ -86,7 +103,9 @@ func Default() Config {
 		History:        50,
 		ShieldMemory:   64 << 20,
 		DrainTimeout:   30 * time.Second,
+		DrainLong:      5 * time.Minute,
 		ShutdownGrace:  30 * time.Second,
+		Proxy:          defaultProxy(),
 		Sandbox:        Sandbox{Require: module.LevelConfined, UIDs: defaultUIDs},
 	}
 }

@@ -28,11 +28,11 @@ func (l leaf) field() string { return strings.Join(l.path, ".") }
 // places says where a field stands in the file; empty where it does not.
 type places func(field string) string
 
-// apply sets what the file's text says.
-func (c *Config) apply(name string, text []byte) error {
+// apply sets what the file's text says; at tells where.
+func (c *Config) apply(name string, text []byte) (at places, err error) {
 	leaves, err := parse(name, text)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, l := range leaves {
 		set, err := c.setter(l)
@@ -40,10 +40,10 @@ func (c *Config) apply(name string, text []byte) error {
 			err = set(l.values)
 		}
 		if err != nil {
-			return located(err, l.field(), strings.Join(l.values, ","), place(name, l))
+			return nil, located(err, l.field(), strings.Join(l.values, ","), place(name, l))
 		}
 	}
-	at := func(field string) string {
+	at = func(field string) string {
 		for _, l := range leaves {
 			if l.field() == field {
 				return place(name, l)
@@ -51,7 +51,7 @@ func (c *Config) apply(name string, text []byte) error {
 		}
 		return ""
 	}
-	return cmp.Or(c.checkRollouts(at), c.checkQuotas(at))
+	return at, cmp.Or(c.checkRollouts(at), c.checkQuotas(at), c.checkModules(at))
 }
 
 func place(name string, l leaf) string { return fmt.Sprintf("%s line %d", name, l.line) }
@@ -63,6 +63,9 @@ type setFunc func(values []string) error
 func (c *Config) setter(l leaf) (setFunc, error) {
 	if len(l.path) >= 3 && l.path[0] == "modules" {
 		return c.moduleSetter(l.path[1], l.path[2:])
+	}
+	if set := c.certificateSetter(l.path); set != nil {
+		return set, nil
 	}
 	field := l.field()
 	var fields []string

@@ -53,7 +53,8 @@ func Load(from Sources) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	if err := c.apply(name, text); err != nil {
+	at, err := c.apply(name, text)
+	if err != nil {
 		return Config{}, err
 	}
 	env := from.Env
@@ -75,7 +76,7 @@ func Load(from Sources) (Config, error) {
 			}
 		}
 	}
-	if err := c.check(); err != nil {
+	if err := c.check(at); err != nil {
 		return Config{}, err
 	}
 	return c, nil
@@ -108,11 +109,22 @@ func readFile(named string) (name string, text []byte, err error) {
 }
 
 // check holds settings against each other, wherever each was set.
-func (c Config) check() error {
-	if _, port, _ := net.SplitHostPort(c.Admin); c.Admin == c.Listen && port != "0" {
+func (c *Config) check(at places) error {
+	if taken(c.Admin, c.Listen) {
 		return &module.Error{Kind: module.Invalid, Field: "admin", Value: c.Admin, Msg: "is the address that listen has", Hint: "give it another port"}
 	}
-	return nil
+	for field, address := range map[string]string{"listen": c.Listen, "admin": c.Admin} {
+		if taken(c.Proxy.TLS.Listen, address) {
+			return located(wrong("is the address that "+field+" has", "give it another port"), "proxy.tls.listen", address, at("proxy.tls.listen"))
+		}
+	}
+	return cmp.Or(c.checkDrain(at), c.checkProxy(at))
+}
+
+// taken reports whether two addresses are one.
+func taken(one, other string) bool {
+	_, port, _ := net.SplitHostPort(one)
+	return one == other && port != "0"
 }
 
 // located is err with the place where the text stands. Where err names the value by

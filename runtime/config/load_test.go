@@ -102,7 +102,7 @@ modules:
 			Strategy: manifest.Gradual, Steps: []manifest.Weight{100, 2500, 10000}, Hold: duration(10 * time.Second),
 			MaxErrors: new(manifest.Weight(250)), MinRequests: 7,
 		}},
-		OnRemove: config.Keep, RollbackWindow: time.Hour, History: 7, ShieldMemory: 1 << 20, DrainTimeout: 7 * time.Second, ShutdownGrace: 9 * time.Second,
+		OnRemove: config.Keep, RollbackWindow: time.Hour, History: 7, ShieldMemory: 1 << 20, DrainTimeout: 7 * time.Second, DrainLong: config.Default().DrainLong, Proxy: config.Default().Proxy, ShutdownGrace: 9 * time.Second,
 		Sandbox: config.Sandbox{Require: module.LevelIsolated, UIDs: config.UIDs{First: 100000, Last: 100009}, Without: []string{"cgroup-cpu", "notify"}},
 		Quotas:  manifest.Quotas{Memory: 1 << 30, Requests: 2},
 		Modules: map[string]config.Module{"hello": {
@@ -126,7 +126,7 @@ func TestAWrongFileIsRefusedWithPlaceValueAndRemedy(t *testing.T) {
 	}{
 		"an unknown field":            {"listen: 127.0.0.1:1\nlisten_on: x\n", []string{"listen_on", `"x"`, "line 2", "no such setting", "there are listen, admin"}},
 		"an unknown field below":      {"log:\n  colour: red\n", []string{"log.colour", `"red"`, "line 2", "there are log.level, log.format"}},
-		"an unknown field of modules": {"modules:\n  hello:\n    limits:\n      data: 5\n", []string{"modules.hello.limits.data", "line 4", "quotas, grants"}},
+		"an unknown field of modules": {"modules:\n  hello:\n    colours:\n      data: 5\n", []string{"modules.hello.colours.data", "line 4", "quotas, grants"}},
 		"a directory as modules":      {"modules: ./mods\n", []string{"modules", "./mods", "line 1", "modules_dir"}},
 		"an impossible module name":   {"modules:\n  ../x:\n    stop_grace: 1s\n", []string{"modules.../x.stop_grace", "a name is"}},
 		"a mapping as a value":        {"rollout: fast\n", []string{"rollout", "fast", "line 1", "strategy"}},
@@ -249,7 +249,7 @@ func TestAWrongVariableOrFlagIsCalledByItsName(t *testing.T) {
 }
 
 func TestEveryNameOfASettingIsAFlagAndAVariable(t *testing.T) {
-	if names := config.Names(); len(names) != 12 || config.EnvName("log-level") != "SEGUE_LOG_LEVEL" {
+	if names := config.Names(); len(names) != 14 || config.EnvName("log-level") != "SEGUE_LOG_LEVEL" {
 		t.Errorf("got %v", names)
 	}
 }

@@ -69,10 +69,13 @@ var settings = slices.Concat([]setting{
 	scalar("drain_timeout", "drain-timeout", func(c *Config, text string) error {
 		return setDuration(&c.DrainTimeout, text, time.Millisecond)
 	}),
+	scalar("drain_long", "drain-long", func(c *Config, text string) error {
+		return setDuration(&c.DrainLong, text, time.Millisecond)
+	}),
 	scalar("shutdown_grace", "shutdown-grace", func(c *Config, text string) error {
 		return setDuration(&c.ShutdownGrace, text, time.Millisecond)
 	}),
-}, sandboxSettings, quotaSettings(), rolloutSettings())
+}, sandboxSettings, proxySettings, quotaSettings(), rolloutSettings())
 
 func rolloutSettings() []setting {
 	var all []setting
@@ -82,30 +85,6 @@ func rolloutSettings() []setting {
 		}})
 	}
 	return all
-}
-
-// moduleFields are what can be set for one module.
-var moduleFields = slices.Concat([]string{"stop_grace"}, prefixed("rollout.", policy.Fields()),
-	prefixed("quotas.", manifest.QuotaFields()), prefixed("grants.", manifest.PermissionKinds))
-
-func (m *Module) set(field string, values []string) error {
-	if of, ok := strings.CutPrefix(field, "rollout."); ok {
-		return policy.Set(&m.Rollout, of, values...)
-	}
-	if kind, ok := strings.CutPrefix(field, "grants."); ok {
-		return setGrants(&m.Grants, kind, values)
-	}
-	text, err := single(values)
-	if err != nil {
-		return err
-	}
-	if of, ok := strings.CutPrefix(field, "quotas."); ok {
-		return setQuota(&m.Quotas, of, text)
-	}
-	if field == "stop_grace" {
-		return setDuration(&m.StopGrace, text, time.Millisecond)
-	}
-	return wrong("is no setting of a module", "there are "+strings.Join(moduleFields, ", "))
 }
 
 func setAddress(to *string, text string) error {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -34,6 +35,11 @@ func (w *walker) walk(path []string, node ast.Node) error {
 	if len(path) == 0 {
 		return w.refuse(path, node, "is no mapping", "write `listen: 127.0.0.1:8080` and the like, one a line")
 	}
+	if list, ok := node.(*ast.SequenceNode); ok && strings.Join(path, ".") == certificatesField {
+		if mappings, err := w.walkList(path, list); mappings || err != nil {
+			return err
+		}
+	}
 	values, err := w.values(path, node)
 	if err != nil {
 		return err
@@ -51,6 +57,24 @@ func (w *walker) walkValue(path []string, value *ast.MappingValueNode) error {
 		return err
 	}
 	return w.walk(append(path[:len(path):len(path)], key), value.Value)
+}
+
+// walkList visits the mappings of a list, each with its place behind the list's name; it
+// gives false where there are none.
+func (w *walker) walkList(path []string, list *ast.SequenceNode) (mappings bool, err error) {
+	for i, item := range list.Values {
+		switch item.(type) {
+		case *ast.MappingNode, *ast.MappingValueNode:
+		default:
+			return false, nil
+		}
+		at := slices.Clone(path)
+		at[len(at)-1] += fmt.Sprintf("[%d]", i)
+		if err := w.walk(at, item); err != nil {
+			return false, err
+		}
+	}
+	return len(list.Values) > 0, nil
 }
 
 // values are the one value of a scalar, or those of a list of scalars.

@@ -32,7 +32,7 @@ func (r *recorder) serves(version string, how policy.Rehearsal) bool {
 // mirror copies a module's requests to one target.
 type mirror struct {
 	*replay.Mirror
-	of *balance.Target
+	of *balance.Release
 }
 
 func (m *mirror) seen() module.Comparison { return comparisonOf(m.Seen().Comparison) }
@@ -81,7 +81,7 @@ func (t *traffic) watchLocked(name string, s rollout.Split, old, now *routed) {
 	if !wanted || s.Policy.Mirror.Share == nil || *s.Policy.Mirror.Share == 0 {
 		return
 	}
-	if old != nil && old.mirror != nil && old.mirror.of == to.Target {
+	if old != nil && old.mirror != nil && old.mirror.of == to.Release {
 		now.mirror = old.mirror
 		return
 	}
@@ -131,7 +131,7 @@ func mirrorOf(p policy.Policy, to target) (*mirror, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &mirror{Mirror: made, of: to.Target}, nil
+	return &mirror{Mirror: made, of: to.Release}, nil
 }
 
 // closeMirror ends the mirror of gone, unless kept has it too. It does not wait.
@@ -142,10 +142,12 @@ func (t *traffic) closeMirror(kept, gone *routed) {
 	t.copying.Go(gone.mirror.Close)
 }
 
-// close ends all mirrors and waits for them; call it when there is no traffic any more.
+// close ends all mirrors and what groups do by themselves, and waits for both; call it when
+// there is no traffic any more.
 func (t *traffic) close() {
 	t.mu.Lock()
 	for _, m := range t.modules {
+		m.group.Close()
 		t.closeMirror(nil, m)
 		m.mirror = nil
 	}
@@ -163,7 +165,7 @@ func (t *traffic) recent(name string, n int) ([]replay.Recording, replay.Dial) {
 	}
 	for _, share := range m.group.Shares() {
 		if share.Stable {
-			return m.ring.Recent(n), share.Target.Dial
+			return m.ring.Recent(n), share.Release.Dial
 		}
 	}
 	return nil, nil

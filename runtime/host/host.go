@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -13,9 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/segue-run/segue/proxy"
-	"github.com/segue-run/segue/proxy/front"
-	"github.com/segue-run/segue/proxy/nethttp"
 	"github.com/segue-run/segue/proxy/sticky"
 	"github.com/segue-run/segue/runtime/access"
 	"github.com/segue-run/segue/runtime/api"
@@ -69,10 +65,11 @@ type host struct {
 	engine    *rollout.Engine
 	intake    *intake
 	traffic   *traffic
-	front     *front.Front
+	doors     *doors
+	entrance  *entrance
 	api       *api.Server
 
-	listen, admin, local net.Listener
+	admin, local net.Listener
 
 	// closers undo open, the last first.
 	closers []func() error
@@ -131,6 +128,9 @@ func (h *host) open(ctx context.Context) error {
 		return &module.Error{Kind: module.Internal, Field: "state", Value: h.cfg.StateDir, Err: err,
 			Hint: "restore the state directory from a copy, or use another segue that can read it"}
 	}
+	if err := h.openDoors(ctx); err != nil {
+		return err
+	}
 	return h.refuseUnknown(ctx)
 }
 
@@ -158,6 +158,7 @@ func (h *host) openTraffic() error {
 		return err
 	}
 	h.traffic = newTraffic(secret, h.opts.Logger)
+	h.traffic.terms = h.cfg
 	h.closes(func() error { h.traffic.close(); return nil })
 	return nil
 }
@@ -165,10 +166,10 @@ func (h *host) openTraffic() error {
 // bind takes the addresses. Connections to the traffic address wait in the kernel
 // until the modules are up.
 func (h *host) bind() (err error) {
-	if h.listen, err = listen("listen", h.cfg.Listen); err != nil {
+	if h.entrance, err = openEntrance(h.cfg, h.traffic.pool, h.opts.Logger); err != nil {
 		return err
 	}
-	h.closes(closeQuietly(h.listen))
+	h.closes(h.entrance.close)
 	if h.admin, err = listen("admin", h.cfg.Admin); err != nil {
 		return err
 	}
@@ -177,7 +178,7 @@ func (h *host) bind() (err error) {
 		return err
 	}
 	h.closes(closeQuietly(h.local))
-	h.info = api.Info{Version: h.opts.Version, Started: time.Now(), PID: os.Getpid(), ListenAddr: h.listen.Addr().String(),
+	h.info = api.Info{Version: h.opts.Version, Started: time.Now(), PID: os.Getpid(), ListenAddr: h.entrance.plain.Addr().String(),
 		AdminAddr: h.admin.Addr().String(), ModulesDir: h.cfg.ModulesDir, StateDir: h.cfg.StateDir}
 	return nil
 }
@@ -219,7 +220,7 @@ func (h *host) openLogs(ctx context.Context, store *state.Store) (*state.Bucket,
 	}
 	metrics := telemetry.NewMetrics(telemetry.MetricsConfig{Version: h.opts.Version, Traffic: h.traffic, Groups: h.traffic.Groups,
 		Modules: func() []module.Status { return h.engine.Statuses() },
-		Front:   func() telemetry.FrontSample { return frontSampleOf(h.front.Stats()) }})
+		Front:   h.entrance.sample, Access: h.entrance.access()})
 	if h.events, err = telemetry.OpenEvents(telemetry.EventsConfig{Stream: stored, Logger: h.opts.Logger, Observe: metrics.Observe}); err != nil {
 		return nil, err
 	}
@@ -237,15 +238,6 @@ func (h *host) openLogs(ctx context.Context, store *state.Store) (*state.Bucket,
 		Socket: h.socket(), Address: h.cfg.Admin, ConnContext: access.ConnContext,
 		Actor: actorOf})
 	return bucket, err
-}
-
-// actorOf says who asks for a change over the local socket.
-func actorOf(r *http.Request) (module.Actor, error) {
-	actor, ok := access.ActorFrom(r.Context())
-	if !ok {
-		return module.Actor{}, &module.Error{Kind: module.Denied, Msg: "nobody is known at the other end of this connection"}
-	}
-	return actor, nil
 }
 
 // openParts builds what runs modules and brings them traffic.
@@ -277,8 +269,6 @@ func (h *host) openParts(bucket *state.Bucket) error {
 	}
 	h.intake = &intake{cfg: h.cfg, machine: h.machine, watcher: watcher, store: artifacts, instances: h.instances, engine: h.engine,
 		journal: h.journal, log: h.opts.Logger.Named("intake"), files: map[string]module.Release{}}
-	carriage := proxy.Config{Director: h.traffic.pool, Logger: h.opts.Logger, OmitRelease: !h.cfg.ReleaseHeader, ReplayMemory: int64(h.cfg.ShieldMemory)}
-	h.front = front.New(front.Config{H1: nethttp.New(carriage), H2: nethttp.New(carriage)})
 	return nil
 }
 
@@ -295,10 +285,10 @@ func (h *host) run(ctx context.Context) error {
 		admin.stop()
 		return err
 	}
-	traffic := part(failed, "traffic", func(context.Context) error { return h.front.Serve(h.listen) })
+	traffic := part(failed, "traffic", h.entrance.run)
 	files := part(failed, "watched directory", h.watchFiles)
 	h.serving.Store(true)
-	h.events.Emit(module.Event{Type: module.HostStarted, Message: fmt.Sprintf("segue %s serves on %s, admin on %s, watches %s", h.info.Version, h.info.ListenAddr, h.info.AdminAddr, h.info.ModulesDir)})
+	h.events.Emit(module.Event{Type: module.HostStarted, Message: fmt.Sprintf("segue %s serves on %s, admin on %s, watches %s", h.info.Version, h.entrance.addresses(), h.info.AdminAddr, h.info.ModulesDir)})
 	if h.opts.Ready != nil {
 		h.opts.Ready(h.info)
 	}
@@ -315,7 +305,7 @@ func (h *host) run(ctx context.Context) error {
 	files.stop()
 	drain, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
-	if cut := h.front.Shutdown(drain); cut != nil {
+	if cut := h.entrance.shutdown(drain); cut != nil {
 		h.log.Warn("requests were cut off at the end of the grace", zap.Error(cut))
 	}
 	traffic.stop()

@@ -104,7 +104,27 @@ func (s *instances) drop(digest module.Digest, a *artifact.Artifact) {
 	}
 }
 
+// Start starts the release as one process, or as a crew where it is to run as several.
 func (s *instances) Start(ctx context.Context, id string, plan rollout.Plan) (rollout.Instance, error) {
+	replicas := s.replicas(plan)
+	if replicas == 1 {
+		return s.start(ctx, id, plan)
+	}
+	made, err := startCrew(ctx, crewConfig{
+		id: id, plan: plan, replicas: replicas, emit: s.journal.Emit, plain: s.cfg.DrainTimeout,
+		start: func(ctx context.Context, id string) (rollout.Instance, error) { return s.start(ctx, id, plan) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	return made, nil
+}
+
+// replicas is as how many processes a release runs.
+func (s *instances) replicas(plan rollout.Plan) int { return max(plan.Replicas, 1) }
+
+// start starts one process of the plan.
+func (s *instances) start(ctx context.Context, id string, plan rollout.Plan) (rollout.Instance, error) {
 	defer s.pin(plan.Digest)()
 	a, err := s.artifact(ctx, plan.Digest)
 	if err != nil {

@@ -75,6 +75,8 @@ func (p *living) kill() {
 }
 
 func (*living) PID() int                                    { return 1 }
+func (*living) Members() []module.Member                    { return nil }
+func (*living) Settle()                                     {}
 func (*living) Phases() []module.PhaseTime                  { return nil }
 func (*living) Probe(context.Context) error                 { return nil }
 func (*living) Drain(context.Context) error                 { return nil }
@@ -146,20 +148,7 @@ func (*judged) Rehearse(context.Context, string, rollout.Instance, policy.Rehear
 func newJudged(t *testing.T, handlers map[string]http.HandlerFunc) *judged {
 	t.Helper()
 	j := &judged{site: newSite(t), handlers: handlers, up: map[string]*living{}}
-	engine, err := rollout.New(rollout.Config{Instances: j, Traffic: j, Records: j, Claims: j, Log: j, History: j, Checks: j, DrainTimeout: patience})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- engine.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	j.engine = engine
+	j.run(rollout.Config{Instances: j, Log: j})
 	j.offer("1.0.0", policyWith(func(p *policy.Policy) { p.Hold = new(manifest.Duration(0)) }))
 	j.await("1.0.0 has stood its trial", func(s module.Status) bool {
 		return s.Stable != nil && s.Rollout.Verdict != module.Pending
@@ -168,6 +157,26 @@ func newJudged(t *testing.T, handlers map[string]http.HandlerFunc) *judged {
 		j.ask("GET", "/a", nil)
 	}
 	return j
+}
+
+// run runs an engine until the end of the test.
+func (j *judged) run(cfg rollout.Config) {
+	j.t.Helper()
+	cfg.Traffic, cfg.Records, cfg.Claims, cfg.History, cfg.Checks, cfg.DrainTimeout = j, j, j, j, j, patience
+	engine, err := rollout.New(cfg)
+	if err != nil {
+		j.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- engine.Run(ctx) }()
+	j.t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			j.t.Error(err)
+		}
+	})
+	j.engine = engine
 }
 
 func (j *judged) offer(version string, how policy.Policy) {

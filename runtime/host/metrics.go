@@ -18,17 +18,17 @@ const maxTotals = 1000
 func (t *traffic) Traffic() []telemetry.TargetSample {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	samples := make([]telemetry.TargetSample, 0, len(t.targets)+len(t.totals))
+	samples := make([]telemetry.TargetSample, 0, len(t.releases)+len(t.totals))
 	for _, s := range t.totals {
 		samples = append(samples, s)
 	}
-	weights := map[*balance.Target]int{}
+	weights := map[*balance.Release]int{}
 	for _, m := range t.modules {
 		for _, share := range m.group.Shares() {
-			weights[share.Target] = share.Weight
+			weights[share.Release] = share.Weight
 		}
 	}
-	for made := range t.targets {
+	for made := range t.releases {
 		s := sampleOf(made.Stats())
 		s.Weight = weights[made]
 		samples = append(samples, s)
@@ -43,10 +43,13 @@ func (t *traffic) Groups() []telemetry.GroupSample {
 	defer t.mu.Unlock()
 	samples := make([]telemetry.GroupSample, 0, len(t.modules)+len(t.gone))
 	for name, m := range t.modules {
-		samples = append(samples, groupSampleOf(m.group.Stats()).Plus(t.gone[name]))
+		s := groupSampleOf(m.group.Stats()).Plus(t.gone[name])
+		s.Limited = limitedOf(t.pool.Limited(name))
+		samples = append(samples, s)
 	}
 	for name, s := range t.gone {
 		if t.modules[name] == nil {
+			s.Limited = limitedOf(t.pool.Limited(name))
 			samples = append(samples, s)
 		}
 	}
@@ -63,25 +66,27 @@ func (t *traffic) retainGroupLocked(name string, m *routed) {
 		return
 	}
 	s := groupSampleOf(m.group.Stats())
-	s.Waiting = 0
+	s.Waiting, s.Held, s.Door = 0, 0, ""
 	t.gone[name] = s.Plus(sum)
 }
 
 func groupSampleOf(stats balance.GroupStats) telemetry.GroupSample {
 	return telemetry.GroupSample{Module: stats.Module, Waiting: stats.Waiting, Waited: stats.Waited, Refused: stats.Refused,
-		Spilled: stats.Spilled, Previewed: stats.Previewed, Shield: map[string]uint64{
-			"replayed": stats.Shield.Replayed, "rescued": stats.Shield.Rescued, "over-budget": stats.Shield.OverBudget,
-			"unkept": stats.Shield.Unkept, "uncovered": stats.Shield.Uncovered}}
+		Spilled: stats.Spilled, Previewed: stats.Previewed, Door: string(stats.Door), Held: stats.Held, EverHeld: stats.EverHeld, Closed: stats.Closed,
+		Retry: map[string]uint64{"retried": stats.Retry.Retried, "rescued": stats.Retry.Rescued, "over-budget": stats.Retry.OverBudget},
+		Shield: map[string]uint64{
+			"replayed": stats.Shield.Replayed, "recalled": stats.Shield.Recalled, "rescued": stats.Shield.Rescued,
+			"over-budget": stats.Shield.OverBudget, "unkept": stats.Shield.Unkept, "uncovered": stats.Shield.Uncovered}}
 }
 
-func frontSampleOf(stats proxy.Stats) telemetry.FrontSample {
-	return telemetry.FrontSample{Own: stats.Own, Broken: stats.Broken, Retried: stats.Retried, Upgraded: stats.Tunnels, Kept: stats.Kept}
+func limitedOf(stats balance.LimitStats) map[string]uint64 {
+	return map[string]uint64{"rate": stats.Rate, "concurrent": stats.Concurrent, "client": stats.Client}
 }
 
-// retainLocked keeps the counts of a target that goes.
-func (t *traffic) retainLocked(made *balance.Target) {
+// retainLocked keeps the counts of a release that goes.
+func (t *traffic) retainLocked(made *balance.Release) {
 	s := sampleOf(made.Stats())
-	s.InFlight = 0
+	s.InFlight, s.Targets = 0, nil
 	key := [2]string{s.Module, s.Version}
 	sum, known := t.totals[key]
 	if !known {
@@ -93,9 +98,17 @@ func (t *traffic) retainLocked(made *balance.Target) {
 	t.totals[key] = sum.Plus(s)
 }
 
-func sampleOf(stats balance.TargetStats) telemetry.TargetSample {
+func sampleOf(stats balance.ReleaseStats) telemetry.TargetSample {
 	s := telemetry.TargetSample{Module: stats.Labels.Module, Version: stats.Labels.Version, InFlight: int64(stats.InFlight),
-		Requests: map[string]uint64{}}
+		Requests: map[string]uint64{}, BytesIn: uint64(stats.BytesIn), BytesOut: uint64(stats.BytesOut), Rescued: stats.Rescued, Targets: map[string]int{}}
+	for _, one := range stats.Targets {
+		standing := string(one.Standing)
+		if one.State != balance.TargetReady {
+			standing = string(one.State)
+		}
+		s.Targets[standing]++
+		s.Ejected += one.Ejected
+	}
 	for class, n := range stats.Classes {
 		s.Requests[proxy.Class(class).String()] = n
 	}

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"iter"
+	"net/http"
 	"slices"
 
 	"github.com/segue-run/segue/runtime/access"
@@ -16,12 +17,28 @@ type runtime struct{ *host }
 
 var _ api.Runtime = runtime{}
 
-func (r runtime) Modules(context.Context) ([]module.Status, error) { return r.engine.Statuses(), nil }
+// actorOf says who asks for a change over the local socket.
+func actorOf(r *http.Request) (module.Actor, error) {
+	actor, ok := access.ActorFrom(r.Context())
+	if !ok {
+		return module.Actor{}, &module.Error{Kind: module.Denied, Msg: "nobody is known at the other end of this connection"}
+	}
+	return actor, nil
+}
+
+func (r runtime) Modules(context.Context) ([]module.Status, error) {
+	all := r.engine.Statuses()
+	for i := range all {
+		all[i].Door = r.doors.of(all[i].Name)
+	}
+	return all, nil
+}
 
 // Module tells how the preview is asked for to those alone who could change things:
 // whoever may only read may not look at what is not released.
 func (r runtime) Module(ctx context.Context, name string) (module.Status, error) {
 	status, err := r.engine.Status(name)
+	status.Door = r.doors.of(name)
 	if _, known := access.ActorFrom(ctx); err != nil || !known || status.Rollout == nil {
 		return status, err
 	}
@@ -29,6 +46,12 @@ func (r runtime) Module(ctx context.Context, name string) (module.Status, error)
 	shown.Preview = r.traffic.preview(name, shown.ID)
 	status.Rollout = &shown
 	return status, nil
+}
+
+// Routes tells of previews to those alone who could change things.
+func (r runtime) Routes(ctx context.Context) ([]module.RouteStatus, error) {
+	_, known := access.ActorFrom(ctx)
+	return r.traffic.routes(known), nil
 }
 
 func (r runtime) Deploy(ctx context.Context, actor module.Actor, in api.DeployInput) (module.RolloutStatus, error) {
@@ -71,6 +94,14 @@ func (r runtime) Rollback(ctx context.Context, o api.Order) error {
 
 func (r runtime) Remove(ctx context.Context, o api.Order) error {
 	return r.change(ctx, o, "remove", r.engine.Remove)
+}
+
+// SetDoor holds, closes or opens a module's door.
+func (r runtime) SetDoor(ctx context.Context, o api.DoorOrder) error {
+	if err := access.Authorize(o.Actor, doorActions[o.State].verb+" "+o.Module); err != nil {
+		return err
+	}
+	return r.doors.set(ctx, o)
 }
 
 func (r runtime) Rollouts(ctx context.Context, name string, limit int) ([]module.RolloutStatus, error) {

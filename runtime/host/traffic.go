@@ -2,7 +2,7 @@ package host
 
 import (
 	"cmp"
-	"errors"
+	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -10,8 +10,8 @@ import (
 
 	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/balance"
-	"github.com/segue-run/segue/proxy/route"
 	"github.com/segue-run/segue/proxy/sticky"
+	"github.com/segue-run/segue/runtime/config"
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/policy"
 	"github.com/segue-run/segue/runtime/rollout"
@@ -30,12 +30,15 @@ type traffic struct {
 	secret  *sticky.Secret
 	log     *zap.Logger
 	copying sync.WaitGroup // mirrors that are being closed
+	terms   config.Config  // what routes are held to
 
-	mu      sync.Mutex // held while the pool is changed
-	modules map[string]*routed
-	targets map[*balance.Target]struct{}
-	totals  map[[2]string]telemetry.TargetSample // of targets that are gone, by module and version
-	gone    map[string]telemetry.GroupSample     // of modules that were taken out
+	mu       sync.Mutex // held while the pool is changed
+	modules  map[string]*routed
+	releases map[*balance.Release]struct{}
+	totals   map[[2]string]telemetry.TargetSample // of targets that are gone, by module and version
+	gone     map[string]telemetry.GroupSample     // of modules that were taken out
+	doors    map[string]module.Door               // that are closed, of modules in the routes or not
+	listed   []listed                             // the routes that are served
 }
 
 // routed is a module that is in the routes.
@@ -53,23 +56,21 @@ var _ rollout.Traffic = (*traffic)(nil)
 
 func newTraffic(secret *sticky.Secret, log *zap.Logger) *traffic {
 	return &traffic{pool: &balance.Pool{}, secret: secret, log: log.Named("traffic"), modules: map[string]*routed{},
-		targets: map[*balance.Target]struct{}{}, totals: map[[2]string]telemetry.TargetSample{}, gone: map[string]telemetry.GroupSample{}}
+		releases: map[*balance.Release]struct{}{}, totals: map[[2]string]telemetry.TargetSample{}, gone: map[string]telemetry.GroupSample{}, doors: map[string]module.Door{}}
 }
 
-// target is a balance.Target with what a rollout wants of it.
+// target is a balance.Release of one instance, with what a rollout wants of it. A crew's
+// processes are targets of the release as they come and go.
 type target struct {
-	*balance.Target
+	*balance.Release
 	traffic *traffic
 }
 
 func (t *traffic) Target(id string, rel module.Release, inst rollout.Instance, observe func(rollout.Observation)) rollout.Target {
 	most := inst.Sandbox().Quotas.Requests
 	full := module.Denial{By: module.ByQuota, What: "requests"}
-	made := balance.NewTarget(balance.TargetConfig{
-		Labels: proxy.Labels{Module: rel.Module, Version: rel.Version, Instance: id},
-		Dial:   inst.Dial,
-		Most:   most,
-		Refuse: func() { inst.Deny(full) },
+	made := balance.NewRelease(balance.ReleaseConfig{
+		Labels: proxy.Labels{Module: rel.Module, Version: rel.Version},
 		Observe: func(o balance.Observation) {
 			gone := o.Class == proxy.ClassClientGone && o.Status == 0
 			if o.Class.Attributable() || gone {
@@ -77,10 +78,38 @@ func (t *traffic) Target(id string, rel module.Release, inst rollout.Instance, o
 			}
 		},
 	})
+	admit := func(id string, inst rollout.Instance) seat {
+		return place{made, made.Add(balance.TargetConfig{Instance: id, Dial: inst.Dial, Most: most, Refuse: func() { inst.Deny(full) }})}
+	}
+	if several, is := inst.(*crew); is {
+		several.attend(admit)
+	} else {
+		admit(id, inst)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.targets[made] = struct{}{}
-	return target{Target: made, traffic: t}
+	t.releases[made] = struct{}{}
+	return target{Release: made, traffic: t}
+}
+
+// place is where one process of a release gets requests.
+type place struct {
+	release *balance.Release
+	target  *balance.Target
+}
+
+// Drain implements seat.
+func (p place) Drain(ctx context.Context, plain, long time.Duration) error {
+	p.Close()
+	return p.target.Drain(ctx, balance.Patience{Plain: plain, Long: long})
+}
+
+// Close implements seat. What the target has in flight goes on.
+func (p place) Close() { p.release.Remove(p.target) }
+
+// Drain implements rollout.Target.
+func (t target) Drain(ctx context.Context, plain, long time.Duration) error {
+	return t.Release.Drain(ctx, balance.Patience{Plain: plain, Long: long})
 }
 
 // Usual is the 99th percentile of the target's own latency.
@@ -96,7 +125,7 @@ func (t target) Usual() time.Duration {
 func (t target) Mirrored() module.Comparison {
 	t.traffic.mu.Lock()
 	defer t.traffic.mu.Unlock()
-	if m := t.traffic.modules[t.Labels().Module]; m != nil && m.mirror != nil && m.mirror.of == t.Target {
+	if m := t.traffic.modules[t.Labels().Module]; m != nil && m.mirror != nil && m.mirror.of == t.Release {
 		return m.mirror.seen()
 	}
 	return module.Comparison{}
@@ -107,8 +136,8 @@ func (t target) Close() {
 	t.Down()
 	t.traffic.mu.Lock()
 	defer t.traffic.mu.Unlock()
-	t.traffic.retainLocked(t.Target)
-	delete(t.traffic.targets, t.Target)
+	t.traffic.retainLocked(t.Release)
+	delete(t.traffic.releases, t.Release)
 }
 
 func (t *traffic) Split(name string, s rollout.Split) error {
@@ -120,6 +149,9 @@ func (t *traffic) Split(name string, s rollout.Split) error {
 		now.group, now.ring = old.group, old.ring
 	} else {
 		now.group = balance.NewGroup(balance.GroupConfig{Module: name})
+		if door, closed := t.doors[name]; closed {
+			t.hangLocked(now.group, door)
+		}
 	}
 	split, err := t.splitOfLocked(name, s, now)
 	if err != nil {
@@ -154,7 +186,7 @@ func (t *traffic) splitOfLocked(name string, s rollout.Split, now *routed) (bala
 		if !ok {
 			return split, fmt.Errorf("split of %s: a target that is not ours", name)
 		}
-		split.Shares = append(split.Shares, balance.Share{Target: own.Target, Weight: int(share.Weight), Stable: share.Stable})
+		split.Shares = append(split.Shares, balance.Share{Release: own.Release, Weight: int(share.Weight), Stable: share.Stable})
 	}
 	slices.SortFunc(split.Shares, func(a, b balance.Share) int { return cmp.Compare(b.Weight, a.Weight) })
 	// Where there is nothing to see, whoever asks to see it must not take stable for it.
@@ -172,7 +204,7 @@ func (t *traffic) splitOfLocked(name string, s rollout.Split, now *routed) (bala
 		split.Shield = shieldOf(s.Policy.Shield)
 	}
 	if preview, ok := s.Preview.(target); ok {
-		split.Preview.Target, split.Preview.Token = preview.Target, t.secret.Token(name, s.Rollout)
+		split.Preview.Release, split.Preview.Token = preview.Release, t.secret.Token(name, s.Rollout)
 		now.rollout, now.token = s.Rollout, split.Preview.Token
 	}
 	return split, nil
@@ -221,33 +253,12 @@ func shieldOf(s policy.Shield) *balance.Shield {
 func (t *traffic) Remove(name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.closeMirror(nil, t.modules[name])
-	t.retainGroupLocked(name, t.modules[name])
+	gone := t.modules[name]
+	t.closeMirror(nil, gone)
+	t.retainGroupLocked(name, gone)
+	if gone != nil {
+		gone.group.Close()
+	}
 	delete(t.modules, name)
 	_ = t.publishLocked() // fewer routes never conflict
-}
-
-// publishLocked makes the modules' routes and groups what the pool serves.
-func (t *traffic) publishLocked() error {
-	var entries, previews []route.Entry
-	groups := make([]*balance.Group, 0, len(t.modules))
-	for name, m := range t.modules {
-		groups = append(groups, m.group)
-		for _, r := range m.routes {
-			entries = append(entries, route.Entry{Host: r.Host, Path: r.Path, Module: name})
-			if m.preview != "" {
-				previews = append(previews, route.Entry{Host: m.preview, Path: r.Path, Module: name})
-			}
-		}
-	}
-	table, err := route.Build(slices.Concat(entries, previews))
-	if _, conflict := errors.AsType[*route.ConflictError](err); conflict && len(previews) > 0 {
-		// A preview must not keep anything from its traffic.
-		t.log.Error("preview hosts lead nowhere until they differ", zap.Error(err))
-		table, err = route.Build(entries)
-	}
-	if err != nil {
-		return fmt.Errorf("build the route table: %w", err)
-	}
-	return t.pool.Set(table, groups...)
 }

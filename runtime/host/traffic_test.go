@@ -13,11 +13,8 @@ import (
 	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/runtime/rollout"
 	"github.com/segue-run/segue/sdk/manifest"
-	"go.uber.org/goleak"
 	"go.uber.org/zap"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // deaf is an instance that nobody dials.
 type deaf struct{ rollout.Instance }

@@ -38,6 +38,10 @@ const (
 	ModuleDeactivated EventType = "module.deactivated" // it has no stable release any more
 	ModuleFailing     EventType = "module.failing"     // stable cannot be kept up
 
+	ModuleHeld        EventType = "module.held"        // an operator has its requests wait
+	ModuleMaintenance EventType = "module.maintenance" // an operator has its requests refused
+	ModuleOpened      EventType = "module.opened"      // its requests come in again
+
 	ModuleDenied EventType = "module.denied" // it tried what it may not, or reached a quota
 
 	HostStarted  EventType = "host.started"

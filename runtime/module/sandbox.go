@@ -124,6 +124,9 @@ type Denial struct {
 	Hint string `json:"hint,omitempty"`
 	// Fatal: it was a quota, and the process died of it.
 	Fatal bool `json:"fatal,omitempty"`
+	// Instance is the process of several that it was denied to; empty where that is more
+	// than one, or there is but one.
+	Instance string `json:"instance,omitempty"`
 }
 
 // Fall is how a release's process ended by itself, or why it had to be replaced.
@@ -146,3 +149,27 @@ const (
 
 // Same reports whether d and e are of the same thing, however often it was tried.
 func (d Denial) Same(e Denial) bool { return d.By == e.By && d.What == e.What }
+
+// Together are the denials of two processes, each once; those of before come first.
+func Together(before, now []Denial) []Denial {
+	all := slices.Clone(before)
+	for _, d := range now {
+		i := slices.IndexFunc(all, d.Same)
+		if i < 0 {
+			all = append(all, d)
+			continue
+		}
+		if first := all[i].First; first.Before(d.First) {
+			d.First = first
+		}
+		if last := all[i].Last; last.After(d.Last) {
+			d.Last = last
+		}
+		d.Count, d.Fatal = all[i].Count+d.Count, all[i].Fatal || d.Fatal
+		if d.Instance != all[i].Instance {
+			d.Instance = ""
+		}
+		all[i] = d
+	}
+	return all
+}

@@ -63,6 +63,8 @@ type Status struct {
 	Rollout *RolloutStatus `json:"rollout"`
 	// Queued is the release that waits for the rollout's end.
 	Queued *Queued `json:"queued,omitempty"`
+	// Door is what keeps its requests out; nil where it is open.
+	Door *Door `json:"door,omitempty"`
 	// Grants are what operators have approved for it; nil where that is nothing.
 	Grants *Grants `json:"grants,omitempty"`
 	// Releases are all that is known, newest decision first.
@@ -88,11 +90,29 @@ type ReleaseStatus struct {
 	NextTry  time.Time `json:"next_try,omitzero"`
 	Requests uint64    `json:"requests"` // answered since this instance got traffic
 	Errors   uint64    `json:"errors"`   // of these: 5xx and transport errors
+	// Members are its processes where it runs as several; PID and Instance are then of the
+	// first that runs and of all together.
+	Members []Member `json:"members,omitempty"`
 	// Sandbox is what holds its process in; nil where none runs.
 	Sandbox *Sandbox `json:"sandbox,omitempty"`
 	// Denials are what the process has tried and may not, and the quotas that it and those
 	// that fell before it have reached.
 	Denials []Denial `json:"denials,omitempty"`
+}
+
+// Member is one of the processes of a release that runs as several. When it falls
+// another process takes its place.
+type Member struct {
+	Instance string       `json:"instance"` // the process's, or the last one's where none runs
+	PID      int          `json:"pid,omitempty"`
+	State    ReleaseState `json:"state"` // as the release's, or Starting, Warming, Restarting
+	Since    time.Time    `json:"since"` // in this state
+	Restarts int          `json:"restarts,omitempty"`
+	// Fell is how the last process fell that had to be replaced; nil for none.
+	Fell *Fall `json:"fell,omitempty"`
+	// NextTry is when one that keeps falling is started again.
+	NextTry time.Time `json:"next_try,omitzero"`
+	Usage   Usage     `json:"usage,omitzero"`
 }
 
 // RolloutStatus is a rollout, running or over.

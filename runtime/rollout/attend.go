@@ -16,6 +16,7 @@ func (o *owner) attend(ctx context.Context) {
 	for ctx.Err() == nil && o.goOn(ctx, now) {
 	}
 	o.aim()
+	o.settle()
 	o.tellWaiting(now)
 	o.fileNext(ctx, now)
 	o.alarm(now)

@@ -7,21 +7,24 @@ import (
 	"github.com/segue-run/segue/runtime/module"
 )
 
-const (
-	// crashLimit failures within crashSpan are a loop.
-	crashLimit = 5
-	crashSpan  = time.Minute
+// CrashLimit failures within CrashSpan are a loop.
+const CrashLimit = 5
 
+// CrashSpan is as well how long a process must live for the failures before it to be
+// forgotten.
+const CrashSpan = time.Minute
+
+const (
 	firstPause = 100 * time.Millisecond
 	lastPause  = 30 * time.Second
 )
 
 // backoff spaces the starts of a release that keeps failing: at once after the
 // first failure, then with doubling pauses up to lastPause. A process that has lived
-// for crashSpan forgets all, but for what is told of those before it.
+// for CrashSpan forgets all, but for what is told of those before it.
 type backoff struct {
 	reason   string      // of the last failure
-	failures []time.Time // the newest crashLimit of them
+	failures []time.Time // the newest CrashLimit of them
 	row      int
 	total    int // failures ever
 	until    time.Time
@@ -31,22 +34,29 @@ type backoff struct {
 
 // fail notes a failure and reports whether this is a loop.
 func (b *backoff) fail(now time.Time, reason string) (loops bool) {
-	b.reason = brief(reason)
+	b.reason = Brief(reason)
 	b.last = module.Fall{At: now, Reason: b.reason}
 	b.total++
 	b.failures = append(b.failures, now)
-	if len(b.failures) > crashLimit {
+	if len(b.failures) > CrashLimit {
 		b.failures = b.failures[1:]
 	}
-	if b.row++; b.row > 1 {
-		b.until = now.Add(min(firstPause<<min(b.row-2, 20), lastPause))
+	b.row++
+	b.until = now.Add(Pause(b.row))
+	return len(b.failures) == CrashLimit && now.Sub(b.failures[0]) <= CrashSpan
+}
+
+// Pause is how long what has failed so often in a row waits for its next start.
+func Pause(row int) time.Duration {
+	if row <= 1 {
+		return 0
 	}
-	return len(b.failures) == crashLimit && now.Sub(b.failures[0]) <= crashSpan
+	return min(firstPause<<min(row-2, 20), lastPause)
 }
 
 // fell is fail for a process that was up: one that was for long forgets all before.
 func (b *backoff) fell(p *process, now time.Time, reason string) (loops bool) {
-	if !p.since.IsZero() && now.Sub(p.since) > crashSpan {
+	if !p.since.IsZero() && now.Sub(p.since) > CrashSpan {
 		b.forget()
 	}
 	loops = b.fail(now, reason)
@@ -59,7 +69,7 @@ func (b *backoff) fell(p *process, now time.Time, reason string) (loops bool) {
 }
 
 // keep remembers the quotas that a process has reached, which is not to be started again.
-func (b *backoff) keep(p *process) { b.reached = together(b.reached, quotasOf(p)) }
+func (b *backoff) keep(p *process) { b.reached = module.Together(b.reached, quotasOf(p)) }
 
 // quotasOf are the quotas that a process has reached.
 func quotasOf(p *process) []module.Denial {
@@ -67,21 +77,6 @@ func quotasOf(p *process) []module.Denial {
 		return nil
 	}
 	return slices.DeleteFunc(p.inst.Denials(), func(d module.Denial) bool { return d.By != module.ByQuota })
-}
-
-// together are the denials of two processes, each once; those of before come first.
-func together(before, now []module.Denial) []module.Denial {
-	all := slices.Clone(before)
-	for _, d := range now {
-		i := slices.IndexFunc(all, d.Same)
-		if i < 0 {
-			all = append(all, d)
-			continue
-		}
-		d.First, d.Count, d.Fatal = all[i].First, all[i].Count+d.Count, all[i].Fatal || d.Fatal
-		all[i] = d
-	}
-	return all
 }
 
 // forget begins anew, but for the count and what is told.

@@ -49,6 +49,14 @@
 // An entry of evidence begins once the data plane was told of its weights. It grows only
 // while every side that was promised a share is up (Split.Partial).
 //
+// # Processes
+//
+// A release may run as several processes: here they are one Instance all the same, which is
+// as weak as its weakest until its release has stood its trial (Instance.Settle). What goes
+// is told first, then its requests end: those whose answers are long, as a WebSocket's,
+// have a limit of their own, which nothing waits for. The process drains in the background
+// while the module is rolled on, with at most seven others.
+//
 // # What always holds
 //
 //   - A decision that widens exposure (a start, more weight, a preview) is saved before

@@ -27,6 +27,6 @@ func (r *Record) doubt(ev doubted, now time.Time) {
 		r.spoil(ev.Reason, false, now)
 		return
 	}
-	ro.Doubts = append(ro.Doubts, brief(ev.Reason))
+	ro.Doubts = append(ro.Doubts, Brief(ev.Reason))
 	ro.enterStep(ro.Step-1, now)
 }

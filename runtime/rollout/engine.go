@@ -27,6 +27,9 @@ type Config struct {
 	// DrainTimeout is how long requests in flight may take to end once a process
 	// is being retired. Default 30 s.
 	DrainTimeout time.Duration
+	// DrainLong is how long those may take then whose answers are long: upgraded
+	// connections, server-sent events, gRPC. No rollout waits for them. Default 5 min.
+	DrainLong time.Duration
 	// Configured is what the configuration grants a module now; nil for nothing.
 	Configured func(name string) manifest.Permissions
 	// Finished is called, in a goroutine of its own, when a rollout has ended and
@@ -55,6 +58,7 @@ func New(cfg Config) (*Engine, error) {
 	}
 	cfg.Logger = cfg.Logger.Named("rollout")
 	cfg.DrainTimeout = cmp.Or(cfg.DrainTimeout, 30*time.Second)
+	cfg.DrainLong = max(cmp.Or(cfg.DrainLong, 5*time.Minute), cfg.DrainTimeout)
 	return &Engine{cfg: cfg, owners: map[string]*owner{}}, nil
 }
 
@@ -94,13 +98,17 @@ func (e *Engine) Run(ctx context.Context) error {
 	return nil
 }
 
-// StopBy says by when the processes must have gone once Run's context ends. Without it
-// each has its own grace.
+// StopBy says by when the processes must have gone once Run's context ends, which is
+// soon: the modules are told at once that no new request will come. Without it each has
+// its own grace. It does not block.
 func (e *Engine) StopBy(at time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, o := range e.owners {
 		o.stopBy.Store(&at)
+		if e.ctx != nil {
+			e.wg.Go(func() { o.post(parting{}) })
+		}
 	}
 }
 

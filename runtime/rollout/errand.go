@@ -96,7 +96,7 @@ func (o *owner) cameBack(ctx context.Context, m returned) {
 	o.errand = nil
 	ro, g := o.rec.Rollout, m.errand.gate
 	if m.err != nil {
-		ev := spoiled{Blameless: !blames(m.err)}
+		ev := spoiled{Blameless: !Blames(m.err)}
 		switch g.kind {
 		case atHook:
 			ev.Reason, ev.Blameless = fmt.Sprintf("the hook (%s): %v", words(g.point), m.err), module.KindOf(m.err) != module.Invalid

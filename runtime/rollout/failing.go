@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,7 +18,7 @@ func (o *owner) couldNotStart(ctx context.Context, p *process, err error) {
 		return
 	}
 	if o.isCandidate(p) {
-		_ = o.decide(ctx, spoiled{Reason: err.Error() + o.lacked(p), Blameless: unasked(err) || p.inst == nil && !blames(err)}, nil)
+		_ = o.decide(ctx, spoiled{Reason: err.Error() + o.lacked(p), Blameless: unasked(err) || p.inst == nil && !Blames(err)}, nil)
 		return
 	}
 	o.tell(module.Event{Type: module.ModuleFailing, Version: p.plan.Version, Digest: p.plan.Digest, Instance: p.id, Reason: err.Error(), Message: fmt.Sprintf("%s could not be started: %v", p.plan.Release, err)}, nil)
@@ -35,9 +36,9 @@ func (o *owner) lacked(p *process) string {
 	return " (withheld: " + listed(withheld) + ")"
 }
 
-// blames reports whether a failed start is the release's own fault. What the host could
+// Blames reports whether a failed start is the release's own fault. What the host could
 // not do (find the artifact, set a limit, get a process) is not.
-func blames(err error) bool {
+func Blames(err error) bool {
 	switch module.KindOf(err) {
 	case module.Invalid, module.Timeout, module.Conflict:
 		return true
@@ -71,6 +72,10 @@ func (o *owner) sickened(ctx context.Context, m unwell) {
 	if o.running[m.p.plan.Key] != m.p {
 		return
 	}
+	if errors.Is(m.err, ErrLoop) {
+		o.looped(ctx, m.p, m.err.Error())
+		return
+	}
 	reason := fmt.Sprintf("failed %d probes in a row: %v", m.p.plan.Health.Failures, m.err)
 	o.tell(module.Event{Type: module.InstanceUnwell, Version: m.p.plan.Version, Digest: m.p.plan.Digest, Instance: m.p.id, Reason: m.err.Error(), Message: fmt.Sprintf("%s %s", m.p.plan.Release, reason)}, nil)
 	switch {
@@ -84,6 +89,26 @@ func (o *owner) sickened(ctx context.Context, m unwell) {
 		o.stumbled(ctx, m.p, policy.Probes, reason)
 	default:
 		_ = o.decide(ctx, cooled{}, nil)
+	}
+}
+
+// looped deals with a settled process whose members fall in a loop: stable gives way to
+// its predecessor. Where there is none the others serve on.
+func (o *owner) looped(ctx context.Context, p *process, reason string) {
+	o.tell(module.Event{Type: module.InstanceUnwell, Version: p.plan.Version, Digest: p.plan.Digest, Instance: p.id, Reason: reason, Message: fmt.Sprintf("%s %s", p.plan.Release, reason)}, nil)
+	switch {
+	case keyOf(o.rec.Stable) != p.plan.Key:
+		_ = o.decide(ctx, cooled{}, nil)
+	case o.rec.Previous != nil && !o.rec.Rollout.Active():
+		o.giveWay(ctx, reason)
+	}
+}
+
+// settle tells what serves that it has stood its trial: with nothing to go back to there
+// is none.
+func (o *owner) settle() {
+	if p := o.running[keyOf(o.rec.Stable)]; p != nil && (o.rec.Previous == nil || !o.rec.onTrial()) {
+		p.inst.Settle()
 	}
 }
 

@@ -3,6 +3,8 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/segue-run/segue/runtime/module"
@@ -80,8 +82,21 @@ func (o *owner) bringUp(ctx context.Context, p *process) {
 		return
 	}
 	began := time.Now()
-	err = warm(ctx, inst, p.plan)
+	err = Warm(ctx, inst, p.plan.Health)
 	o.post(ready{p: p, err: err, took: time.Since(began)})
+}
+
+// pids are those of its processes.
+func pids(inst Instance) string {
+	members := inst.Members()
+	if len(members) == 0 {
+		return strconv.Itoa(inst.PID())
+	}
+	all := make([]string, len(members))
+	for i, m := range members {
+		all[i] = strconv.Itoa(m.PID)
+	}
+	return strings.Join(all, ", ")
 }
 
 func (o *owner) isCandidate(p *process) bool {
@@ -141,7 +156,7 @@ func (o *owner) becameReady(ctx context.Context, m ready) {
 	if was != nil {
 		o.retire(was)
 	}
-	message := fmt.Sprintf("%s serves (pid %d)", m.p.plan.Release, m.p.inst.PID())
+	message := fmt.Sprintf("%s serves (pid %s)", m.p.plan.Release, pids(m.p.inst))
 	if withheld := m.p.inst.Sandbox().Withheld; !none(withheld) {
 		message += "; without: " + listed(withheld)
 	}

@@ -235,7 +235,7 @@ func (o *owner) judge(ctx context.Context) {
 		o.ledger.quiet = 0
 		o.ledger.found, o.ledger.looked = ro.Finding(), step
 		next := *ro
-		next.Errors, next.Slow, next.Missing = o.ledger.found.Errors, o.ledger.found.Slow, brief(o.missing())
+		next.Errors, next.Slow, next.Missing = o.ledger.found.Errors, o.ledger.found.Slow, Brief(o.missing())
 		o.rec.Rollout = &next
 	}
 	if now := time.Now(); o.ledger.held != step && now.Sub(o.ledger.saved) >= keep {

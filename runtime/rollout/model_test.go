@@ -219,7 +219,7 @@ func (p *player) ends() {
 }
 
 func TestWhateverHappensToAModuleTheRulesHold(t *testing.T) {
-	for seed := range uint64(120) {
+	for seed := range uint64(seedsOfRules) {
 		synctest.Test(t, func(t *testing.T) {
 			p := &player{world: newWorld(t), rand: rand.New(rand.NewPCG(seed, 3))}
 			p.activate("1.0.0")
@@ -239,7 +239,7 @@ func TestWhateverHappensToAModuleTheRulesHold(t *testing.T) {
 // A story is told again and again: each time the host does one thing more before its
 // disk takes nothing any more, and dies, or gets space again.
 func TestWhateverHappensTheHostMayDieAndTheDiskMayFillAtEachPoint(t *testing.T) {
-	for seed := range uint64(8) {
+	for seed := range uint64(seedsOfDeath) {
 		for _, dies := range []bool{true, false} {
 			points := 1
 			for point := 0; point < points; point++ {

@@ -92,6 +92,10 @@ type (
 	}
 	recovered struct{ p *process }
 	retired   struct{ p *process }
+	// parting: the host is about to stop.
+	parting struct{}
+	// lingers: a process on its way down has had the time that plain requests get.
+	lingers struct{}
 )
 
 func newOwner(cfg *Config, name string, saved Saved) *owner {
@@ -222,6 +226,11 @@ func (o *owner) handle(ctx context.Context, m message) {
 		o.wasFiled(ctx, m)
 	case retired:
 		delete(o.retiring, m.p)
+	case parting:
+		for _, p := range o.running {
+			o.workers.Go(func() { o.drain(o.hurry, p) })
+		}
+	case lingers: // what is published has changed
 	}
 }
 

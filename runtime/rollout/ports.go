@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"net"
 	"time"
 
@@ -12,39 +13,53 @@ import (
 
 // Instances starts processes.
 type Instances interface {
-	// Start brings one process of the release up to where it serves; it blocks
-	// until then, and cleans up after itself when it fails or ctx ends.
+	// Start brings the release up to where it serves, as one process or as several; it
+	// blocks until then, and cleans up after itself when it fails or ctx ends.
 	Start(ctx context.Context, id string, plan Plan) (Instance, error)
 	// Secure sees to it that the release's artifact survives a power cut; it
 	// blocks until it does.
 	Secure(ctx context.Context, digest module.Digest) error
 }
 
-// Instance is one running process. Its owner must Stop it.
+// ErrLoop is in what Probe answers, once, where members of a settled instance fall again
+// and again. The others serve on.
+var ErrLoop = errors.New("its processes fall in a loop")
+
+// Instance is what runs of a release: one process, or several that serve together, its
+// members. Until it is settled it is all of them: what befalls one befalls it. Its owner
+// must Stop it.
 type Instance interface {
+	// PID is that of the process, or of the first member that runs.
 	PID() int
+	// Members are its processes where it may have several, in an order that stays; nil
+	// for one process alone. It does not block for long.
+	Members() []module.Member
+	// Settle says that its release has stood every trial: from now on a member that ends
+	// or is unwell is replaced while others serve. One process alone has nobody to.
+	Settle()
 	// Phases says how long each part of the start took, in order.
 	Phases() []module.PhaseTime
 	// Dial opens a connection to the module's HTTP listener.
 	Dial(ctx context.Context) (net.Conn, error)
-	// Probe asks once whether the instance is well. An error of kind Quota says nothing
-	// of it: the host lacked what it takes to ask.
+	// Probe asks once whether the instance is well: every member, until it is settled, and
+	// then whether any is. An error of kind Quota says nothing of it: the host lacked what
+	// it takes to ask.
 	Probe(ctx context.Context) error
 	// Drain tells the module that no new request will come; it does not wait for
-	// those in flight.
+	// those in flight. It may be called again.
 	Drain(ctx context.Context) error
 	// Stop asks the module to exit, kills it after the grace, and reaps it. It
 	// reports whether it had to kill. It may be called on a dead process.
 	Stop(ctx context.Context) (killed bool)
-	// Done is closed when the process has ended; then Exit says how in words, and
-	// Cause of what.
+	// Done is closed when the process has ended, or one of several, or where it is settled
+	// the last of them that served; then Exit says how in words, and Cause of what.
 	Done() <-chan struct{}
 	Exit() string
 	Cause() module.DeathCause
-	// Usage is what the process has taken until now; it does not block for long. An
-	// error where it is gone.
+	// Usage is what the processes have taken until now, together; it does not block for
+	// long. An error where none is left.
 	Usage() (module.Usage, error)
-	// Sandbox is what holds the process in.
+	// Sandbox is what holds each process in.
 	Sandbox() module.Sandbox
 	// Denials are what it has tried and may not, and the quotas it has reached: at most a
 	// hundred, the first come first, each once with its count.
@@ -92,9 +107,11 @@ type Split struct {
 
 // Target is an instance as the data plane sees it.
 type Target interface {
-	// Drain waits until no request is in flight; when ctx ends first it cuts the
-	// rest off and says so. Call it after a Split without the target.
-	Drain(ctx context.Context) error
+	// Drain waits until no request is in flight: plain ones for at most so long, and
+	// those whose answer is long, as a WebSocket's is, until theirs is over as well. What
+	// is left by then, or when ctx ends, it cuts off, and says so. Call it after a Split
+	// without the target.
+	Drain(ctx context.Context, plain, long time.Duration) error
 	// Close gives up the target's resources; after Drain.
 	Close()
 	// Usual is the 99th percentile of the target's own Wait; 0 if too little is known.

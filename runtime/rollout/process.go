@@ -2,11 +2,13 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
 
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/sdk/manifest"
 )
 
 // process is one instance in the hands of an owner, from its start to its end. The
@@ -25,17 +27,21 @@ type process struct {
 	tally tally
 	saved uint64 // how many of the failures that stable made good are in the record
 
+	left    time.Time          // when it was retired; zero before
+	hurry   context.CancelFunc // ends its drain
+	hurried bool               // it will
+
 	usage   atomic.Pointer[module.Usage]    // at the last probe
+	largest atomic.Int64                    // the memory of its largest process, then
 	denials atomic.Pointer[[]module.Denial] // at the last probe, or at its end
 }
 
 // warmPause is the pause between two probes that pass while an instance warms up.
 const warmPause = time.Millisecond
 
-// warm probes an instance until enough probes in a row have passed. It blocks, at
-// most until the plan's deadline.
-func warm(ctx context.Context, inst Instance, plan Plan) error {
-	health := plan.Health
+// Warm probes an instance until enough probes in a row have passed. It blocks, at
+// most until the deadline of health.
+func Warm(ctx context.Context, inst Instance, health manifest.Health) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(health.Deadline))
 	defer cancel()
 	pause, passes := warmPause, 0
@@ -62,16 +68,14 @@ func warm(ctx context.Context, inst Instance, plan Plan) error {
 
 // watch probes an instance for as long as it lives or ctx lasts. It posts exited
 // once, and unwell or recovered whenever the row of probes says so. A probe that the host
-// could not make is no part of the row.
+// could not make is no part of the row, and one that tells of a loop needs none.
 func watch(ctx context.Context, p *process, post func(message)) {
 	health := p.plan.Health
 	tick := time.NewTicker(time.Duration(health.Interval))
 	defer tick.Stop()
 	failures, passes := 0, 0
 	for {
-		if usage, err := p.inst.Usage(); err == nil {
-			p.usage.Store(&usage)
-		}
+		p.measure()
 		p.denials.Store(new(p.inst.Denials()))
 		select {
 		case <-ctx.Done():
@@ -83,7 +87,11 @@ func watch(ctx context.Context, p *process, post func(message)) {
 		case <-tick.C:
 		}
 		err := probe(ctx, p.inst, time.Duration(health.Timeout))
-		if unasked(err) {
+		switch {
+		case unasked(err):
+			continue
+		case errors.Is(err, ErrLoop):
+			post(unwell{p, err})
 			continue
 		}
 		if err != nil {
@@ -100,6 +108,23 @@ func watch(ctx context.Context, p *process, post func(message)) {
 			failures = 0
 		}
 	}
+}
+
+// measure looks at what it takes.
+func (p *process) measure() {
+	usage, err := p.inst.Usage()
+	if err != nil {
+		return
+	}
+	largest := usage.Memory
+	if members := p.inst.Members(); len(members) > 0 {
+		largest = 0
+		for _, m := range members {
+			largest = max(largest, m.Usage.Memory)
+		}
+	}
+	p.usage.Store(&usage)
+	p.largest.Store(largest)
 }
 
 func probe(ctx context.Context, inst Instance, timeout time.Duration) error {

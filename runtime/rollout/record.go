@@ -49,6 +49,9 @@ type Plan struct {
 	// Asked and Quotas are what its manifest asks for.
 	Asked  manifest.Permissions `json:"asked,omitzero"`
 	Quotas manifest.Quotas      `json:"quotas,omitzero"`
+	// Replicas is as how many processes it wishes to run; 0 is 1. What the configuration
+	// says goes before.
+	Replicas int `json:"replicas,omitempty"`
 	// Granted is what operators have approved for the module, as of when a process of
 	// the plan is started (see Record.Grants); what the configuration grants comes on top.
 	Granted manifest.Permissions `json:"-"`
@@ -112,7 +115,7 @@ func (r *Record) decide(rel module.Release, state module.ReleaseState, reason st
 		}
 		rest = append(rest, d)
 	}
-	fresh := Decision{Version: rel.Version, Digest: rel.Digest, State: state, Reason: module.Clip(brief(reason), maxReason), At: at.Truncate(time.Second), Served: served}
+	fresh := Decision{Version: rel.Version, Digest: rel.Digest, State: state, Reason: module.Clip(Brief(reason), maxReason), At: at.Truncate(time.Second), Served: served}
 	r.Decisions = append([]Decision{fresh}, rest...)
 	for i := len(r.Decisions) - 1; len(r.Decisions) > maxDecisions && i > 0; i-- {
 		if !r.uses(r.Decisions[i].Digest) {
@@ -181,8 +184,8 @@ func copyOf[T any](p *T) *T {
 	return &c
 }
 
-// brief cuts a reason to what a record can carry, in one line.
-func brief(reason string) string {
+// Brief cuts a reason to what a record can carry, in one line.
+func Brief(reason string) string {
 	const most = 500
 	reason = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {

@@ -2,14 +2,20 @@ package rollout
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/segue-run/segue/runtime/module"
 	"go.uber.org/zap"
 )
 
+// mostLeaving is how many processes of a module may be on their way down for the sake of
+// answers that are long: each takes what a process takes, for as long as a client likes.
+const mostLeaving = 8
+
 // retire takes a process out: no more traffic, what is in flight ends, then it is
-// stopped. It returns at once.
+// stopped. It returns at once, and the module may be rolled on meanwhile.
 func (o *owner) retire(p *process) {
 	p.cancel()
 	if p.inst == nil {
@@ -18,30 +24,46 @@ func (o *owner) retire(p *process) {
 	if b := o.starts[p.plan.Key]; b != nil {
 		b.keep(p)
 	}
+	leaving, hurry := context.WithCancel(o.hurry)
+	p.left, p.hurry = time.Now(), hurry
 	o.retiring[p] = struct{}{}
 	o.workers.Go(func() {
-		o.stop(o.hurry, p)
+		defer hurry()
+		// From then on it is here for answers that are long alone.
+		lingers := time.AfterFunc(o.cfg.DrainTimeout, func() { o.post(lingers{}) })
+		defer lingers.Stop()
+		o.stop(leaving, p)
 		o.post(retired{p})
 	})
+	o.crowd()
+}
+
+// crowd has those that have been on their way down for longest give up the answers that
+// are long, where there are too many.
+func (o *owner) crowd() {
+	all := slices.SortedFunc(maps.Keys(o.retiring), func(a, b *process) int { return a.left.Compare(b.left) })
+	for _, p := range all[:max(0, len(all)-mostLeaving)] {
+		o.shorten(p)
+	}
+}
+
+// shorten lets what is on its way down have no more time than plain requests get.
+func (o *owner) shorten(p *process) {
+	if !p.hurried {
+		p.hurried = true
+		time.AfterFunc(time.Until(p.left.Add(o.cfg.DrainTimeout)), p.hurry)
+	}
 }
 
 func (o *owner) stop(ctx context.Context, p *process) {
-	select {
-	case <-p.inst.Done():
-	default:
-		drain, cancel := context.WithTimeout(ctx, o.cfg.DrainTimeout)
-		if err := p.inst.Drain(drain); err != nil {
-			o.log.Debug("module did not take the drain call", zap.String("instance", p.id), zap.Error(err))
+	o.drain(ctx, p) // first: the module knows best how its long answers end
+	if p.target != nil {
+		if err := p.target.Drain(ctx, o.cfg.DrainTimeout, o.cfg.DrainLong); err != nil {
+			o.log.Warn("requests were cut off at the end of the drain", zap.String("instance", p.id), zap.Error(err))
 		}
-		if p.target != nil {
-			if err := p.target.Drain(drain); err != nil {
-				o.log.Warn("requests were cut off at the end of the drain", zap.String("instance", p.id), zap.Error(err))
-			}
-		}
-		cancel()
 	}
 	crashed := isDone(p.inst)
-	killed := p.inst.Stop(ctx)
+	killed := p.inst.Stop(o.hurry)
 	if p.target != nil {
 		p.target.Close()
 	}
@@ -54,6 +76,13 @@ func (o *owner) stop(ctx context.Context, p *process) {
 		ev.Message = p.plan.Release.String() + " " + ev.Reason
 	}
 	o.tell(ev, nil)
+}
+
+// drain tells the module that no new request will come.
+func (o *owner) drain(ctx context.Context, p *process) {
+	if err := p.inst.Drain(ctx); err != nil {
+		o.log.Debug("module did not take the drain call", zap.String("instance", p.id), zap.Error(err))
+	}
 }
 
 func isDone(inst Instance) bool {
@@ -78,6 +107,9 @@ func (o *owner) shutdown() {
 		}
 	}
 	for again := true; again; {
+		for p := range o.retiring {
+			o.shorten(p)
+		}
 		gone := make(chan struct{})
 		go func() { o.workers.Wait(); close(gone) }()
 		again = o.emptyMail(gone)

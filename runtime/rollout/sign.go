@@ -93,7 +93,7 @@ func (r *Rollout) misdeeds(candidate, stable *process, now time.Time) []module.S
 		if d.By == module.ByQuota {
 			kind, text = policy.Quota, "reached a quota, and stable did not: "+d.What
 		}
-		s := r.newSign(kind, module.Clip(brief(text), maxSign), now)
+		s := r.newSign(kind, module.Clip(Brief(text), maxSign), now)
 		same := func(t module.Sign) bool { return t.Kind == s.Kind && t.Message == s.Message }
 		if s.Weight == 0 || d.Fatal || len(r.Signs)+len(found) >= maxSigns || slices.ContainsFunc(*usual, d.Same) ||
 			slices.ContainsFunc(r.Signs, same) || slices.ContainsFunc(found, same) {
@@ -118,9 +118,10 @@ func (o *owner) lookOut(ctx context.Context, last bool) {
 	ro, now := o.rec.Rollout, time.Now()
 	var found []module.Sign
 	if stable != nil && !ro.shows(policy.Memory) {
-		c, s := candidate.usage.Load(), stable.usage.Load()
-		if c != nil && s != nil && s.Memory > 0 && c.Memory > 2*s.Memory && c.Memory-s.Memory >= heavy {
-			found = append(found, ro.newSign(policy.Memory, fmt.Sprintf("it takes %d MiB of memory, stable %d MiB", c.Memory>>20, s.Memory>>20), now))
+		// Process by process: they may not be as many on both sides.
+		c, s := candidate.largest.Load(), stable.largest.Load()
+		if s > 0 && c > 2*s && c-s >= heavy {
+			found = append(found, ro.newSign(policy.Memory, fmt.Sprintf("it takes %d MiB of memory, stable %d MiB", c>>20, s>>20), now))
 		}
 	}
 	if m := ro.Mirror; m != nil && !ro.shows(policy.Difference) && (last || m.Requests >= uint64(max(ro.Policy.MinRequests, 1))) {
@@ -154,5 +155,5 @@ func (r *Rollout) differs(c *module.Comparison, what string, now time.Time) []mo
 }
 
 func loop(reason string) string {
-	return fmt.Sprintf("%d failures within %s, the last: %s", crashLimit, crashSpan, reason)
+	return fmt.Sprintf("%d failures within %s, the last: %s", CrashLimit, CrashSpan, reason)
 }

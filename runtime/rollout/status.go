@@ -38,7 +38,7 @@ func (o *owner) publish() {
 		if o.rec.Stable == nil && ro.Active() {
 			v.status.Routes = ro.Candidate.Routes
 		}
-		if ro.Active() || ro.Phase != Promoted && o.leaving(ro.Candidate.Key) != nil {
+		if ro.Active() || ro.Phase != Promoted && o.leaves(ro.Candidate.Key) {
 			v.status.Candidate, v.candidate = o.release(ro.Candidate)
 		}
 	}
@@ -55,7 +55,7 @@ func (o *owner) state() module.State {
 		return module.Activating
 	case ro.Active():
 		return module.RollingOut
-	case ro != nil && ro.Phase != Promoted && o.leaving(ro.Candidate.Key) != nil:
+	case ro != nil && ro.Phase != Promoted && o.leaves(ro.Candidate.Key):
 		return module.RollingBack
 	case o.rec.Stable == nil:
 		return module.Inactive
@@ -63,6 +63,13 @@ func (o *owner) state() module.State {
 		return module.Failing
 	}
 	return module.Active
+}
+
+// leaves reports whether requests that are not long may still be with a process of the
+// plan that is on its way down.
+func (o *owner) leaves(key string) bool {
+	p := o.leaving(key)
+	return p != nil && time.Since(p.left) < o.cfg.DrainTimeout
 }
 
 // leaving is the process of the plan that is on its way down.
@@ -182,6 +189,17 @@ func more(noted module.Sample, now analysis.Sample) module.Sample {
 	return asModule(now)
 }
 
+// membersOf are the instance's processes, those that serve in the state of their release.
+func membersOf(inst Instance, state module.ReleaseState) []module.Member {
+	members := inst.Members()
+	for i := range members {
+		if members[i].State == module.Serving {
+			members[i].State = state
+		}
+	}
+	return members
+}
+
 func (v *view) counted(s *module.ReleaseStatus, p *process) *module.ReleaseStatus {
 	if s == nil || p == nil {
 		return s
@@ -191,6 +209,7 @@ func (v *view) counted(s *module.ReleaseStatus, p *process) *module.ReleaseStatu
 	c.Requests = p.tally.requests.Load()
 	box := p.inst.Sandbox()
 	box.Revoked = grant.Missing(box.Permissions, grant.Union(v.configured, v.rec.granted()))
-	c.Sandbox, c.Denials = &box, together(s.Denials, p.inst.Denials())
+	c.Members = membersOf(p.inst, s.State)
+	c.Sandbox, c.Denials = &box, module.Together(s.Denials, p.inst.Denials())
 	return &c
 }

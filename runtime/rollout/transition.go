@@ -241,7 +241,7 @@ func (r *Record) sign(ev signs, now time.Time) {
 		return
 	}
 	for _, s := range ev.Signs {
-		s.Message = module.Clip(brief(s.Message), maxSign)
+		s.Message = module.Clip(Brief(s.Message), maxSign)
 		ro.Signs = append(ro.Signs, s)
 		if !ro.Active() {
 			continue
@@ -320,7 +320,7 @@ func (r *Record) takeBack(end Phase, state module.ReleaseState, reason string, n
 			state = module.Stopped
 		}
 	}
-	reason = brief(reason)
+	reason = Brief(reason)
 	ro.leave(now)
 	ro.Phase, ro.Reason, ro.Ended, ro.Paused, ro.Passed, ro.Asks = end, reason, now, nil, nil, Asks{}
 	ro.Verdict = module.Inconclusive
@@ -362,7 +362,7 @@ func (r *Record) condemn(reason string, now time.Time) {
 // undo ends a rollout for the second time: its trial went against it.
 func (r *Record) undo(reason string, now time.Time) {
 	ro := r.Rollout
-	ro.Phase, ro.Verdict, ro.Reason, ro.Ended = RolledBack, module.Fail, brief(reason), now
+	ro.Phase, ro.Verdict, ro.Reason, ro.Ended = RolledBack, module.Fail, Brief(reason), now
 	r.file()
 }
 

@@ -9,7 +9,7 @@ import (
 
 // did notes what an operator did to the rollout.
 func (r *Record) did(verb string, actor module.Actor, reason string, now time.Time) {
-	r.Rollout.Last = &Act{Verb: verb, Actor: actor, At: now, Reason: brief(reason)}
+	r.Rollout.Last = &Act{Verb: verb, Actor: actor, At: now, Reason: Brief(reason)}
 }
 
 // promote finishes the rollout now, whatever it still waits for: the operator's word
@@ -165,7 +165,7 @@ func (r *Record) goBack(ev back, now time.Time) error {
 	plan := *r.Previous
 	r.begin(plan, r.Rollout.Policy, ev.Actor, now)
 	ro := r.Rollout
-	ro.Condemns, ro.Stepped, ro.Reason = r.Stable.Digest, ev.Stepped, brief(ev.Reason)
+	ro.Condemns, ro.Stepped, ro.Reason = r.Stable.Digest, ev.Stepped, Brief(ev.Reason)
 	r.advance(now)
 	if ev.Warm {
 		ro.Candidate.Key = plan.Key // the process that still runs

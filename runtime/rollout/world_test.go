@@ -93,6 +93,9 @@ type fakeInstance struct {
 
 	configured manifest.Permissions // when it was started
 	denials    []module.Denial
+	members    []module.Member
+	settled    bool
+	drained    bool
 }
 
 type fakeTarget struct {
@@ -103,6 +106,7 @@ type fakeTarget struct {
 	hanging []time.Time // since when requests are without an answer
 	rescued uint64
 	mirror  module.Comparison
+	lasts   bool // it has an answer that is long
 }
 
 func newWorld(t *testing.T) *world {
@@ -356,7 +360,22 @@ func (w *world) Start(ctx context.Context, id string, p rollout.Plan) (rollout.I
 
 func (w *world) Secure(context.Context, module.Digest) error { return nil }
 
-func (i *fakeInstance) PID() int                   { return 4711 }
+func (i *fakeInstance) PID() int { return 4711 }
+func (i *fakeInstance) Members() []module.Member {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return slices.Clone(i.members)
+}
+func (i *fakeInstance) Settle() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.settled = true
+}
+func (i *fakeInstance) isSettled() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.settled
+}
 func (i *fakeInstance) Phases() []module.PhaseTime { return []module.PhaseTime{{Name: "launch"}} }
 func (i *fakeInstance) Dial(context.Context) (net.Conn, error) {
 	return nil, errors.New("nobody dials a fake")
@@ -371,7 +390,17 @@ func (i *fakeInstance) sicken(err error) {
 	defer i.mu.Unlock()
 	i.probe = err
 }
-func (i *fakeInstance) Drain(context.Context) error { return nil }
+func (i *fakeInstance) Drain(context.Context) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.drained = true
+	return nil
+}
+func (i *fakeInstance) isDrained() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.drained
+}
 func (i *fakeInstance) Stop(context.Context) bool {
 	i.w.mu.Lock()
 	killed := i.w.behaviour[i.plan.Version].ignores
@@ -474,9 +503,24 @@ func (w *world) Remove(string) {
 	w.note("unroute")
 }
 
-func (t *fakeTarget) Drain(context.Context) error { return nil }
-func (t *fakeTarget) Close()                      {}
-func (t *fakeTarget) Usual() time.Duration        { return t.slow }
+// Drain blocks while the target has a long answer, which never ends by itself.
+func (t *fakeTarget) Drain(ctx context.Context, plain, long time.Duration) error {
+	t.w.mu.Lock()
+	lasts := t.lasts
+	t.w.note("drain %s for %s, and %s", t.rel.Version, plain, long)
+	t.w.mu.Unlock()
+	if !lasts {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(long):
+		return errors.New("cut off")
+	}
+}
+func (t *fakeTarget) Close()               {}
+func (t *fakeTarget) Usual() time.Duration { return t.slow }
 func (t *fakeTarget) Overdue(than time.Duration) int {
 	t.w.mu.Lock()
 	defer t.w.mu.Unlock()

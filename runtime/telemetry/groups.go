@@ -19,15 +19,16 @@ type GroupSample struct {
 	// client, …
 	Limited map[string]uint64
 	// Door is whether the module is open, held or in maintenance; empty for open.
-	Door string
-	Held int    // requests that wait for the door to open, now
-	Shut uint64 // refused because of maintenance, or since no more may be held
-	// Retried are requests that were tried at another process, having reached nobody;
-	// Unretried, that were not, since the budget of that was used up.
-	Retried, Unretried uint64
+	Door     string
+	Held     int    // requests that wait for the door to open, now
+	EverHeld uint64 // that have had to
+	Closed   uint64 // refused because of maintenance
+	// Retry counts failures that another process of the same release was to make good, by
+	// what became of them: retried, rescued (of those retried) or over-budget.
+	Retry map[string]uint64
 	// Shield counts failures of a candidate that the client had got nothing of, by what
-	// became of them: replayed, rescued (of those replayed), over-budget, unkept or
-	// uncovered.
+	// became of them: replayed, recalled and rescued (of those replayed), over-budget,
+	// unkept or uncovered.
 	Shield map[string]uint64
 }
 
@@ -41,9 +42,9 @@ func (s GroupSample) Plus(o GroupSample) GroupSample {
 	s.Limited = sum(s.Limited, o.Limited)
 	s.Door = cmp.Or(s.Door, o.Door)
 	s.Held += o.Held
-	s.Shut += o.Shut
-	s.Retried += o.Retried
-	s.Unretried += o.Unretried
+	s.EverHeld += o.EverHeld
+	s.Closed += o.Closed
+	s.Retry = sum(s.Retry, o.Retry)
 	s.Shield = sum(s.Shield, o.Shield)
 	return s
 }
@@ -66,13 +67,15 @@ var (
 		"1 for the state of a module's door: open, held or maintenance.", []string{"module", "door"}, nil)
 	heldDesc = prometheus.NewDesc("segue_requests_held",
 		"Requests that wait for the door of their module to open, now.", moduleLabel, nil)
-	shutDesc = prometheus.NewDesc("segue_requests_shut_out_total",
-		"Requests refused at the door of their module: in maintenance, or since no more may be held.", moduleLabel, nil)
+	everHeldDesc = prometheus.NewDesc("segue_requests_held_total",
+		"Requests that have had to wait for the door of their module to open.", moduleLabel, nil)
+	closedDesc = prometheus.NewDesc("segue_requests_closed_total",
+		"Requests refused because their module is in maintenance.", moduleLabel, nil)
 	retriesDesc = prometheus.NewDesc("segue_requests_retries_total",
-		"Requests that had reached no process and were tried at another one (done), or not, since the budget for that was used up (over-budget).",
+		"Failures that the client had got nothing of: retried at another process of the same release, and of these rescued; or not retried, since over-budget.",
 		[]string{"module", "outcome"}, nil)
 	shieldDesc = prometheus.NewDesc("segue_shield_requests_total",
-		"Failures of a candidate that the client had got nothing of: replayed on stable, and of these rescued; or not replayed, since over-budget, unkept (the body was too long, or there was no memory for it) or uncovered (by method and route).",
+		"Failures of a candidate that the client had got nothing of: replayed on stable, of these recalled (taken back from a candidate that kept it waiting) and rescued; or not replayed, since over-budget, unkept (the body was too long, or there was no memory for it) or uncovered (by method and route).",
 		[]string{"module", "outcome"}, nil)
 )
 
@@ -82,7 +85,7 @@ type groupsCollector struct{ groups func() []GroupSample }
 // Describe gives what it collects.
 func (c *groupsCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{waitingDesc, waitedDesc, refusedDesc, spilledDesc, previewedDesc, limitedDesc,
-		doorDesc, heldDesc, shutDesc, retriesDesc, shieldDesc} {
+		doorDesc, heldDesc, everHeldDesc, closedDesc, retriesDesc, shieldDesc} {
 		out <- d
 	}
 }
@@ -106,9 +109,11 @@ func (c *groupsCollector) Collect(out chan<- prometheus.Metric) {
 		}
 		gauge(doorDesc, 1, cmp.Or(s.Door, "open"))
 		gauge(heldDesc, float64(s.Held))
-		counter(shutDesc, s.Shut)
-		counter(retriesDesc, s.Retried, "done")
-		counter(retriesDesc, s.Unretried, "over-budget")
+		counter(everHeldDesc, s.EverHeld)
+		counter(closedDesc, s.Closed)
+		for outcome, n := range s.Retry {
+			counter(retriesDesc, n, outcome)
+		}
 		for outcome, n := range s.Shield {
 			counter(shieldDesc, n, outcome)
 		}

@@ -60,7 +60,7 @@ func TestTrafficIsReadAtTheScrapeAndAddedUpByRelease(t *testing.T) {
 func TestWhatRolloutsShieldsAndTheFrontHaveSeenIsReadAtTheScrape(t *testing.T) {
 	shield := func(n uint64) telemetry.GroupSample {
 		return telemetry.GroupSample{Module: "hello", Waiting: 1, Waited: 2 * n, Refused: 3 * n, Spilled: 4 * n, Previewed: 5 * n,
-			Limited: map[string]uint64{"rate": n}, Door: "held", Held: 1, Shut: 7 * n, Retried: 8 * n, Unretried: 9 * n,
+			Limited: map[string]uint64{"rate": n}, Door: "held", Held: 1, EverHeld: 6 * n, Closed: 7 * n, Retry: map[string]uint64{"retried": 8 * n, "over-budget": 9 * n},
 			Shield: map[string]uint64{"replayed": 6 * n, "rescued": n}}
 	}
 	one := shield(1)
@@ -99,8 +99,8 @@ func TestWhatRolloutsShieldsAndTheFrontHaveSeenIsReadAtTheScrape(t *testing.T) {
 		`segue_rollout_info{module="hello",phase="shifting",strategy="gradual",verdict="pending",version="1.1.0",waiting="evidence"} 1`,
 		`segue_own_answers_total{status="404"} 7`, `segue_own_answers_total{status="503"} 0`, `segue_broken_answers_total 1`,
 		`segue_requests_limited_total{limit="rate",module="hello"} 11`, `segue_module_door{door="held",module="hello"} 1`, `segue_module_door{door="open",module="other"} 1`,
-		`segue_requests_held{module="hello"} 2`, `segue_requests_shut_out_total{module="hello"} 77`,
-		`segue_requests_retries_total{module="hello",outcome="done"} 88`, `segue_requests_retries_total{module="hello",outcome="over-budget"} 99`,
+		`segue_requests_held{module="hello"} 2`, `segue_requests_held_total{module="hello"} 66`, `segue_requests_closed_total{module="hello"} 77`,
+		`segue_requests_retries_total{module="hello",outcome="retried"} 88`, `segue_requests_retries_total{module="hello",outcome="over-budget"} 99`,
 		`segue_requests_replayed_total 4`, `segue_requests_begun_total 50`, `segue_requests_open 5`, `segue_connections 6`,
 		`segue_connections_accepted_total 70`, `segue_connections_rejected_total{reason="per-address"} 8`,
 		`segue_access_log_requests_total{outcome="written"} 1`, `segue_access_log_requests_total{outcome="failed"} 5`,

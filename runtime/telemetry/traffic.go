@@ -29,8 +29,8 @@ type TargetSample struct {
 	BytesIn, BytesOut uint64
 	// Rescued is how many of its failures stable has made good.
 	Rescued uint64
-	// Targets are its processes by how the data plane sees them: ready, ejected, … Ejected
-	// is how often one was taken out for a while because it failed.
+	// Targets are its processes by how the data plane sees them: trusted, out, returning
+	// or draining. Ejected is how often one was taken out for a while because it failed.
 	Targets map[string]int
 	Ejected uint64
 	// Latency is how long answers took.

@@ -3,6 +3,7 @@ package manifest
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -21,6 +22,9 @@ type Manifest struct {
 	Description string `yaml:"description,omitempty" json:"description,omitempty"`
 	// Routes are the requests the module wants. At least one.
 	Routes []Route `yaml:"routes" json:"routes"`
+	// Replicas is how many processes serve a release, 1 to 32; the operator's configuration
+	// goes first. Unset is 1.
+	Replicas int `yaml:"replicas,omitempty" json:"replicas,omitempty"`
 	// Health tunes the probes.
 	Health Health `yaml:"health,omitempty" json:"health,omitzero"`
 	// Rollout is the author's wish; the operator's configuration goes first.
@@ -78,9 +82,23 @@ func CheckVersion(version string) error {
 func (m *Manifest) validate() error {
 	wrong := []error{CheckName(m.Name), CheckVersion(m.Version), checkDescription(m.Description)}
 	wrong = append(wrong, checkRoutes(m.Routes)...)
+	if m.Replicas != 0 {
+		wrong = append(wrong, CheckReplicas(m.Replicas))
+	}
 	wrong = append(wrong, at("health", m.Health.validate()), at("rollout", m.Rollout.Validate()))
 	wrong = append(wrong, at("permissions", m.Permissions.Validate()), at("quotas", m.Quotas.Validate()))
 	return errors.Join(wrong...)
+}
+
+// MaxReplicas is how many processes a release has at most.
+const MaxReplicas = 32
+
+// CheckReplicas checks that a release can have so many processes.
+func CheckReplicas(n int) error {
+	if n < 1 || n > MaxReplicas {
+		return &Error{Field: "replicas", Value: strconv.Itoa(n), Msg: "is out of bounds", Hint: fmt.Sprintf("write 1 to %d", MaxReplicas)}
+	}
+	return nil
 }
 
 func checkDescription(s string) error {

@@ -40,7 +40,7 @@ func Parse(text []byte) (_ *Manifest, err error) {
 	if err := yaml.NodeToValue(body, m, yaml.Strict()); err != nil {
 		return nil, explain(err, body)
 	}
-	if err := errors.Join(m.validate(), checkNoNothing(m.Quotas, body)); err != nil {
+	if err := errors.Join(m.validate(), checkNoNothing(m.Quotas, body), checkRouteValues(body)); err != nil {
 		return nil, withSource(err, body)
 	}
 	return m, nil
@@ -134,7 +134,7 @@ func checkTokens(tokens token.Tokens) error {
 			entries++
 		}
 		if nesting+entries > maxNesting {
-			return &Error{Line: line, Msg: "the manifest is nested too deeply", Hint: "nothing in a manifest is deeper than three levels"}
+			return &Error{Line: line, Msg: "the manifest is nested too deeply", Hint: "nothing in a manifest is deeper than five levels"}
 		}
 	}
 	return nil

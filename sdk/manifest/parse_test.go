@@ -102,8 +102,8 @@ func TestEachMistakeIsNamedWithFieldValueAndRemedy(t *testing.T) {
 		"a host of dots":        {with("path:", "host: a..b\n    path:"), []string{`line 4: routes[0].host "a..b": is no host name`}},
 		"a route twice":         {least + "  - path: /hello/\n", []string{`line 5: routes[1] "/hello": is the same as routes[0]; leave one of them out`}},
 		"an unknown field":      {least + "colour: red\n", []string{"line 5: colour: is no field of a manifest; is it misspelt"}},
-		"an unknown field below": {with("path: /hello", "path: /hello\n    methods: [GET]"),
-			[]string{"line 5: routes[0].methods: is no field of a manifest"}},
+		"an unknown field below": {with("path: /hello", "path: /hello\n    weight: 1"),
+			[]string{"line 5: routes[0].weight: is no field of a manifest"}},
 		"a key twice":            {least + "name: again\n", []string{"line 5: name: is written twice; leave one of them out"}},
 		"a map for a text":       {with("hello", "{a: b}"), []string{"line 1: name"}},
 		"a text for a list":      {"name: a\nversion: 1.0.0\nroutes: /hello\n", []string{"line 3: routes"}},
@@ -185,7 +185,7 @@ func TestADocumentCannotBlowUp(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{whole, least, asking, least + "permissions: {read: [{data}], connect: [a:1, *]}\nquotas: {cpu: 0, memory: }", "", "a: [", "- ? - :\n", "name: {", "\"", "a: |\n b", "...", "---\n---", "name: hello\n\troutes: x", "routes: [{path: /}, {path: //}]", "{}", "rollout: {steps: [1%]}"} {
+	for _, seed := range []string{whole, least, asking, routed, least + "permissions: {read: [{data}], connect: [a:1, *]}\nquotas: {cpu: 0, memory: }", "", "a: [", "- ? - :\n", "name: {", "\"", "a: |\n b", "...", "---\n---", "name: hello\n\troutes: x", "routes: [{path: /}, {path: //}]", "{}", "rollout: {steps: [1%]}"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -62,7 +62,7 @@ func Open(cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.current.Store(certificates)
+	s.take(certificates)
 	s.checked.Store(time.Now().UnixNano())
 	return s, nil
 }
@@ -144,8 +144,22 @@ func (s *Store) check(now time.Time) {
 		s.broken = err.Error()
 		return
 	}
-	if s.current.Store(certificates); changed || s.broken != "" {
-		s.cfg.Logger.Info("certificates read again", zap.Int("count", len(certificates.all)))
-	}
 	s.broken = ""
+	if changed {
+		s.take(certificates)
+		s.cfg.Logger.Info("certificates read again", zap.Int("count", len(certificates.all)))
+	} else {
+		s.current.Store(certificates)
+	}
+}
+
+// take serves certificates from now on. One that has expired is served too: that is for
+// clients to judge, and for the operator to read of.
+func (s *Store) take(certificates *set) {
+	s.current.Store(certificates)
+	for i, c := range certificates.all {
+		if time.Now().After(c.Leaf.NotAfter) {
+			s.cfg.Logger.Warn("certificate has expired", zap.String("file", s.cfg.Pairs[i].Certificate), zap.Time("expired", c.Leaf.NotAfter))
+		}
+	}
 }

@@ -9,9 +9,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/segue-run/segue/runtime/api"
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/sdk/manifest"
 )
 
 // Offer is a deploy as a Runtime saw it.
@@ -30,8 +32,12 @@ type Runtime struct {
 	// OnVerb answers "promote", "abort", "pause", "resume", "approve", "revoke",
 	// "rollback" and "remove"; nil accepts all.
 	OnVerb func(verb string, o api.Order) error
+	// OnDoor answers SetDoor; nil accepts all, and shows it in the module's status.
+	OnDoor func(o api.DoorOrder) error
 	// Past are the rollouts of every module that are over, newest first.
 	Past []module.RolloutStatus
+	// Served is what Routes answers.
+	Served []module.RouteStatus
 	// FollowErr ends every Follow after the history; nil follows on.
 	FollowErr error
 	// NotReady is what Ready answers.
@@ -82,6 +88,9 @@ func (r *Runtime) Modules(context.Context) ([]module.Status, error) {
 	}), nil
 }
 
+// Routes implements api.Runtime.
+func (r *Runtime) Routes(context.Context) ([]module.RouteStatus, error) { return r.Served, nil }
+
 // Module implements api.Runtime.
 func (r *Runtime) Module(_ context.Context, name string) (module.Status, error) {
 	r.mu.Lock()
@@ -127,6 +136,26 @@ func (r *Runtime) Rollback(_ context.Context, o api.Order) error { return r.verb
 
 // Remove implements api.Runtime.
 func (r *Runtime) Remove(_ context.Context, o api.Order) error { return r.verb("remove", o) }
+
+// SetDoor implements api.Runtime.
+func (r *Runtime) SetDoor(_ context.Context, o api.DoorOrder) error {
+	status, err := r.Module(context.Background(), o.Module)
+	if err != nil {
+		return err
+	}
+	if r.OnDoor != nil {
+		return r.OnDoor(o)
+	}
+	status.Door = nil
+	if o.State != module.DoorOpen {
+		status.Door = &module.Door{State: o.State, Since: time.Now(), Actor: o.Actor.String(), Message: o.Message, RetryAfter: manifest.Duration(o.RetryAfter)}
+		if o.For > 0 {
+			status.Door.Until = status.Door.Since.Add(o.For)
+		}
+	}
+	r.Put(status)
+	return nil
+}
 
 // verb refuses what is for a rollout that is not under way, and asks OnVerb.
 func (r *Runtime) verb(verb string, o api.Order) error {

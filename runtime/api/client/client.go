@@ -109,6 +109,12 @@ func (c *Client) Module(ctx context.Context, name string) (module.Status, error)
 	return get[module.Status](ctx, c, path, nil)
 }
 
+// Routes are all routes that are served, in the order in which they are asked.
+func (c *Client) Routes(ctx context.Context) ([]module.RouteStatus, error) {
+	list, err := get[api.RouteList](ctx, c, "/v1/routes", nil)
+	return list.Routes, err
+}
+
 // Promote finishes the module's rollout now.
 func (c *Client) Promote(ctx context.Context, o api.Order) error {
 	return c.change(ctx, http.MethodPost, o, "/promote")
@@ -147,6 +153,29 @@ func (c *Client) Rollback(ctx context.Context, o api.Order) error {
 // Remove drains and stops the module.
 func (c *Client) Remove(ctx context.Context, o api.Order) error {
 	return c.change(ctx, http.MethodDelete, o, "")
+}
+
+// SetDoor holds the module's requests, refuses them for maintenance, or lets them in again.
+func (c *Client) SetDoor(ctx context.Context, o api.DoorOrder) error {
+	path, err := modulePath(o.Module)
+	if err != nil {
+		return err
+	}
+	verb := map[module.DoorState]string{module.DoorHeld: "/hold", module.DoorMaintenance: "/maintenance", module.DoorOpen: "/open"}[o.State]
+	query := url.Values{}
+	for name, d := range map[string]time.Duration{"for": o.For, "retry_after": o.RetryAfter} {
+		if d != 0 {
+			query.Set(name, d.String())
+		}
+	}
+	if o.Message != "" {
+		query.Set("message", o.Message)
+	}
+	req, err := c.request(ctx, http.MethodPost, path+verb, query, nil)
+	if err != nil {
+		return err
+	}
+	return c.do(req, nil)
 }
 
 // Rollouts are the module's newest limit rollouts that are kept, newest first; 0 for

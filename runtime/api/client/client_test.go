@@ -34,6 +34,8 @@ func TestReadsComeBackAsTheyWere(t *testing.T) {
 		About:        api.Info{Version: "1.2.3", Started: began, PID: 4},
 		AuditRecords: []module.AuditRecord{{Seq: 1, Time: began, Actor: apitest.Root, Action: "deploy", Target: "hello@1.0.0"}, {Seq: 2, Time: began}},
 	}
+	rt.Served = []module.RouteStatus{{Module: "hello", Host: "*.example.com", Path: "/", Methods: []string{"GET"}, Headers: map[string]string{"x-a": manifest.AnyValue},
+		Strip: true, MaxBody: 5, Limits: manifest.Limits{Rate: manifest.Rate{Requests: 1, Per: time.Hour}}, Timeouts: map[string]string{"idle": "none"}}}
 	rt.Put(status)
 	c := connected(t, rt)
 	one, err := c.Module(t.Context(), "hello")
@@ -43,6 +45,10 @@ func TestReadsComeBackAsTheyWere(t *testing.T) {
 	all, err := c.Modules(t.Context())
 	if err != nil || !reflect.DeepEqual(all, []module.Status{status}) {
 		t.Errorf("modules: got %+v, %v", all, err)
+	}
+	routes, err := c.Routes(t.Context())
+	if err != nil || !reflect.DeepEqual(routes, rt.Served) {
+		t.Errorf("routes: got %+v, %v", routes, err)
 	}
 	info, err := c.Info(t.Context())
 	if err != nil || info != rt.About {
@@ -60,6 +66,31 @@ func TestReadsComeBackAsTheyWere(t *testing.T) {
 	}
 	if err := c.Ready(t.Context()); err != nil {
 		t.Errorf("ready: %v", err)
+	}
+}
+
+func TestAnOrderForADoorArrivesAsItWasGiven(t *testing.T) {
+	var got api.DoorOrder
+	rt := &apitest.Runtime{OnDoor: func(o api.DoorOrder) error { got = o; return nil }}
+	rt.Put(module.Status{Name: "hello"})
+	c := connected(t, rt)
+	for _, want := range []api.DoorOrder{
+		{State: module.DoorHeld}, {State: module.DoorHeld, For: 1500 * time.Millisecond}, {State: module.DoorOpen},
+		{State: module.DoorMaintenance, For: time.Hour, Message: "a&b=c d", RetryAfter: time.Minute},
+	} {
+		want.Module = "hello"
+		if err := c.SetDoor(t.Context(), want); err != nil {
+			t.Errorf("%+v: %v", want, err)
+		}
+		want.Actor = apitest.Root
+		if got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+	for _, name := range []string{"nobody", "../hello"} {
+		if err := c.SetDoor(t.Context(), api.DoorOrder{Module: name, State: module.DoorOpen}); module.KindOf(err) != module.NotFound {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -241,14 +241,3 @@ func (t *transit) stopUpload(answered bool) bool {
 	t.mu.Unlock()
 	return up.whole
 }
-
-// failure is what the client is told of a body that cannot be read.
-func (b *incoming) failure() (status int) {
-	switch {
-	case errors.Is(b.fault, errBodyLong):
-		return 413
-	case errors.Is(b.fault, errLate):
-		return 408
-	}
-	return 400
-}

@@ -18,7 +18,7 @@ if [[ ${1:-} == rollout ]]; then
 fi
 
 if [[ ${1:-} == proxy ]]; then
-  scripts/deps.sh nginx haproxy caddy
+  scripts/deps.sh caddy
   build/bench/proxy | tee build/bench/proxy.md
   exit
 fi
@@ -37,4 +37,5 @@ build/bench/reload | tee build/bench/reload.md
 build/bench/memory | tee build/bench/memory.md
 build/bench/canary | tee build/bench/canary.md
 build/bench/sandbox | tee build/bench/sandbox.md
+build/bench/slow | tee build/bench/slow.md
 echo "The tables are in build/bench/*.md; bench/README.md says how each is measured."

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sees to what the tests need. Installs what it can (as root on Debian and its
 # kin); otherwise names what is missing, with the command to type, and exits 1.
+# Arguments are further commands that are needed, of packages of the same name.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,6 +17,8 @@ setpriv util-linux
 linux.uml user-mode-linux
 nginx nginx-light
 haproxy haproxy'
+
+for command in "$@"; do needs+=$'\n'"$command $command"; done
 
 # Daemons are where an ordinary user's path often does not lead.
 PATH=$PATH:/usr/sbin
@@ -51,7 +54,7 @@ if ((${#packages[@]})) && ((EUID == 0)) && command -v apt-get >/dev/null; then
   if apt-get update -qq && apt-get install -qq -y --no-install-recommends "${packages[@]}"; then
     hash -r
     # Tests start these by themselves; Debian starts what it installs for all the world.
-    for daemon in nginx haproxy; do
+    for daemon in nginx haproxy caddy; do
       if [[ " ${packages[*]}" == *" $daemon"* ]] && command -v systemctl >/dev/null; then
         systemctl disable --now "$daemon" 2>/dev/null || true
       fi

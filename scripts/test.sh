@@ -9,6 +9,6 @@ export CGO_ENABLED=1
 go test -race -timeout 15m "$@" ./...
 
 # Modules of their own, for what nothing but these tests needs.
-for module in proxy/conformance/h2spec proxy/conformance/interop; do
+for module in proxy/conformance/h2spec proxy/conformance/interop proxy/front/acme/pebble; do
   (cd "$module" && go vet ./... && go test -race -timeout 5m "$@" ./...)
 done

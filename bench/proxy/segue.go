@@ -3,18 +3,21 @@ package main
 import (
 	"context"
 	"net"
+	"os"
 	"time"
 
 	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/balance"
 	"github.com/segue-run/segue/proxy/front"
 	"github.com/segue-run/segue/proxy/h1"
+	"github.com/segue-run/segue/proxy/limit"
 	"github.com/segue-run/segue/proxy/nethttp"
 	"github.com/segue-run/segue/proxy/route"
+	"github.com/segue-run/segue/runtime/telemetry"
 )
 
 // serveSegue is our proxy as it stands in the runtime: a rollout under way with its shares,
-// its shield and its evidence, and what is always on.
+// its shield and its evidence, limits, the access log, and what is always on.
 func serveSegue(ctx context.Context, address, socket string) error {
 	pool := new(balance.Pool)
 	group := balance.NewGroup(balance.GroupConfig{Module: "bench"})
@@ -33,10 +36,18 @@ func serveSegue(ctx context.Context, address, socket string) error {
 	if err != nil {
 		return err
 	}
-	if err := pool.Set(table, group); err != nil {
+	// Limits that nothing here reaches, and a line of the log for each hundredth request.
+	held := limit.Limits{Pace: limit.Pace{Every: time.Microsecond, Burst: 1 << 20}, Concurrent: 1 << 20,
+		PerClient: limit.Pace{Every: time.Microsecond, Burst: 1 << 20}}
+	if err := pool.SetModules(table, balance.Module{Group: group, Limits: held}); err != nil {
 		return err
 	}
-	cfg := proxy.Config{Director: pool}
+	log, err := telemetry.OpenAccessLog(telemetry.AccessLogConfig{Path: os.DevNull, Sample: 100})
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cfg := proxy.Config{Director: pool, Log: log.Log}
 	f := front.New(front.Config{H1: h1.New(cfg), H2: nethttp.New(cfg)})
 	l, err := net.Listen("tcp", address)
 	if err != nil {

@@ -34,6 +34,9 @@ type Config struct {
 	// Timeouts hold where a route leaves them unset; default: 5 s to connect, 60 s for the
 	// answer and idle, for ever in total.
 	Timeouts Timeouts
+	// LongIdle is how long an answer that is long (Answer.Long) may stand still where its
+	// route does not set Timeouts.Idle; default 1 h, negative for ever.
+	LongIdle time.Duration
 	// KeepIdle is how long an idle connection to a module is kept; default 30 s. It
 	// must be less than what the module keeps, or a request may meet a closing
 	// connection.
@@ -71,10 +74,19 @@ func (c Config) Defaults() Config {
 	unless(&c.Limits.URLBytes, 8<<10)
 	unless(&c.Limits.AnswerBytes, 256<<10)
 	c.Timeouts = c.Timeouts.Or(Timeouts{Connect: 5 * time.Second, Answer: 60 * time.Second, Idle: 60 * time.Second, Total: -1})
+	unless(&c.LongIdle, time.Hour)
 	unless(&c.KeepIdle, 30*time.Second)
 	unless(&c.MaxIdle, 256)
 	unless(&c.ReplayMemory, 64<<20)
 	return c
+}
+
+// IdleWhenLong is how long an answer that is long may stand still on that route.
+func (c *Config) IdleWhenLong(r *Route) time.Duration {
+	if r != nil && r.Timeouts.Idle != 0 {
+		return r.Timeouts.Idle
+	}
+	return c.LongIdle
 }
 
 func unless[T comparable](at *T, value T) {

@@ -40,8 +40,9 @@ type Timeouts struct {
 	// Answer is how long the module may take from the end of the request to the head of
 	// its answer, and before that to take each piece of the body.
 	Answer time.Duration
-	// Idle is how long a body may stand still on the module's side; and an upgraded
-	// connection on both sides.
+	// Idle is how long a body may stand still on the module's side, and an upgraded
+	// connection on both sides. What holds in general is not for answers that are long
+	// (Config.LongIdle).
 	Idle time.Duration
 	// Total is how long the whole may take; it does not end an answer that is long
 	// (Answer.Long).

@@ -15,7 +15,6 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
-	"golang.org/x/net/http2"
 
 	"github.com/segue-run/segue/proxy/front"
 	"github.com/segue-run/segue/proxy/guard"
@@ -69,7 +68,9 @@ func TestPrefaceOfHTTP2IsSeenHoweverItComes(t *testing.T) {
 	h := newHouse(t, front.Config{})
 	addr := h.listen(front.Options{})
 	for _, single := range []int{0, 1, 23, 24, 30} {
-		transport := &http2.Transport{AllowHTTP: true, DialTLSContext: func(context.Context, string, string, *tls.Config) (net.Conn, error) {
+		protocols := new(http.Protocols)
+		protocols.SetUnencryptedHTTP2(true)
+		transport := &http.Transport{Protocols: protocols, DialContext: func(context.Context, string, string) (net.Conn, error) {
 			conn := dial(t, addr)
 			_ = conn.(*net.TCPConn).SetNoDelay(true)
 			return &pieces{Conn: conn, left: single}, nil

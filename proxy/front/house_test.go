@@ -20,7 +20,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/http2"
 
 	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/front"
@@ -113,8 +112,36 @@ func (a *answer) WriteHeader(int)             {}
 func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
 
 func serveH2(conn *proxy.Conn, h http.Handler) {
-	(&http2.Server{}).ServeConn(conn, &http2.ServeConnOpts{Handler: h})
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	one := &single{conns: make(chan net.Conn, 1), closed: make(chan struct{})}
+	one.conns <- conn
+	server := &http.Server{Handler: h, Protocols: protocols, ConnState: func(_ net.Conn, s http.ConnState) {
+		if s == http.StateClosed {
+			one.Close()
+		}
+	}}
+	_ = server.Serve(one)
 }
+
+// single is a listener of one connection.
+type single struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (s *single) Accept() (net.Conn, error) {
+	select {
+	case conn := <-s.conns:
+		return conn, nil
+	case <-s.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (s *single) Close() error   { s.once.Do(func() { close(s.closed) }); return nil }
+func (s *single) Addr() net.Addr { return &net.TCPAddr{} }
 
 // house is a front on real ports.
 type house struct {

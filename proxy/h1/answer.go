@@ -92,7 +92,7 @@ func (t *transit) appendAnswerHead(res *wire.Response, o *outgoing) {
 		t.mu.Unlock()
 	}
 	if long {
-		t.long.Store(true)
+		t.lasts()
 		t.totalDue.met()
 		t.c.readDue.move(math.MaxInt64)
 	}

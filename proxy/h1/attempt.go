@@ -141,6 +141,12 @@ func (t *transit) isGone() bool {
 	return t.gone
 }
 
+// lasts notes that the answer is a long one.
+func (t *transit) lasts() {
+	t.long.Store(true)
+	t.times.Idle = t.e.cfg.IdleWhenLong(t.request.Route)
+}
+
 // goAway asks a long answer to come to its end.
 func (t *transit) goAway() {
 	t.mu.Lock()

@@ -25,7 +25,7 @@ func (t *transit) tunnel(res *wire.Response) ending {
 	t.e.counters.tunnels.Add(1)
 	defer t.e.counters.tunnels.Add(-1)
 	t.stopWatch()
-	t.long.Store(true)
+	t.lasts()
 	t.closes = true
 	t.totalDue.met()
 	protocol := res.Upgrade

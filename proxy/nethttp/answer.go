@@ -83,6 +83,8 @@ func (t *transit) head(res *http.Response) (announced int) {
 // lasts lets an answer last, and makes ready to end it where that can be asked for.
 func (t *transit) lasts(res *http.Response) {
 	t.long = true
+	t.timeouts.Idle = t.e.cfg.IdleWhenLong(t.request.Route)
+	t.idle.limit = t.timeouts.Idle
 	t.takes.lift()
 	if t.body != nil {
 		t.body.rate.lift()

@@ -66,6 +66,8 @@ func (t *transit) switchProtocols(client net.Conn, w *bufio.Writer, res *http.Re
 	t.setRelease(header)
 	header[requestIDHeader] = []string{t.request.ID}
 	t.long = true
+	t.timeouts.Idle = t.e.cfg.IdleWhenLong(t.request.Route)
+	t.idle.limit = t.timeouts.Idle
 	if t.total != nil {
 		t.total.Stop()
 	}

@@ -68,7 +68,8 @@ type ProxyTimeouts struct {
 	Idle     time.Duration // of a kept connection, between two requests
 	Connect  time.Duration // for a connection to a module
 	Answer   time.Duration // for the head of a module's answer
-	BodyIdle time.Duration // that a body, or an upgraded connection, may stand still
+	BodyIdle time.Duration // that a body may stand still
+	LongIdle time.Duration // that a WebSocket, events or gRPC may stand still
 	Total    time.Duration // for the whole of a request
 	// BodyRate is how many bytes a second a client must send and take on average, once
 	// BodyGrace is over.
@@ -132,7 +133,7 @@ func defaultProxy() Proxy {
 		},
 		Timeouts: ProxyTimeouts{
 			Head: engine.HeadTimeout, Idle: engine.IdleTimeout, Connect: engine.Timeouts.Connect, Answer: engine.Timeouts.Answer,
-			BodyIdle: engine.Timeouts.Idle, Total: engine.Timeouts.Total, BodyRate: engine.BodyRate, BodyGrace: engine.BodyGrace,
+			BodyIdle: engine.Timeouts.Idle, LongIdle: engine.LongIdle, Total: engine.Timeouts.Total, BodyRate: engine.BodyRate, BodyGrace: engine.BodyGrace,
 		},
 		AccessLog: AccessLog{Sample: 1, PerSecond: 1000, Slow: time.Second},
 	}

@@ -30,7 +30,7 @@ proxy:
   proxy_protocol: {from: [10.0.0.1, "2001:db8::/32"]}
   trusted_proxies: [10.0.0.0/8, "::ffff:192.0.2.1"]
   limits: {head: 16KiB, headers: 50, url: 4KiB, body: 10MiB, connections: 1000, per_address: 10}
-  timeouts: {head: 1s, idle: 2s, connect: 3s, answer: 4s, body_idle: 5s, total: 6s, body_rate: 1KiB, body_grace: 7s}
+  timeouts: {head: 1s, idle: 2s, connect: 3s, answer: 4s, body_idle: 5s, long_idle: 5m, total: 6s, body_rate: 1KiB, body_grace: 7s}
   access_log: {path: /var/log/access, sample: 10, per_second: 5, slow: 2s, query: true}
 modules:
   hello:
@@ -54,7 +54,7 @@ modules:
 		ProxyProtocol:  []netip.Prefix{network("10.0.0.1/32"), network("2001:db8::/32")},
 		TrustedProxies: []netip.Prefix{network("10.0.0.0/8"), network("192.0.2.1/32")},
 		Limits:         config.ProxyLimits{Head: 16 << 10, Headers: 50, URL: 4 << 10, Body: 10 << 20, Connections: 1000, PerAddress: 10},
-		Timeouts: config.ProxyTimeouts{Head: time.Second, Idle: 2 * time.Second, Connect: 3 * time.Second, Answer: 4 * time.Second, BodyIdle: 5 * time.Second,
+		Timeouts: config.ProxyTimeouts{Head: time.Second, Idle: 2 * time.Second, Connect: 3 * time.Second, Answer: 4 * time.Second, BodyIdle: 5 * time.Second, LongIdle: 5 * time.Minute,
 			Total: 6 * time.Second, BodyRate: 1024, BodyGrace: 7 * time.Second},
 		AccessLog: config.AccessLog{Path: "/var/log/access", Sample: 10, PerSecond: 5, Slow: 2 * time.Second, Query: true},
 	}

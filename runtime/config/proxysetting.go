@@ -66,6 +66,7 @@ func proxyTimeouts() []setting {
 		{"connect", func(t *ProxyTimeouts) *time.Duration { return &t.Connect }, false},
 		{"answer", func(t *ProxyTimeouts) *time.Duration { return &t.Answer }, true},
 		{"body_idle", func(t *ProxyTimeouts) *time.Duration { return &t.BodyIdle }, true},
+		{"long_idle", func(t *ProxyTimeouts) *time.Duration { return &t.LongIdle }, true},
 		{"total", func(t *ProxyTimeouts) *time.Duration { return &t.Total }, true},
 		{"body_grace", func(t *ProxyTimeouts) *time.Duration { return &t.BodyGrace }, false},
 	} {

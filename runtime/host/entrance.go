@@ -74,6 +74,7 @@ func carriageOf(cfg config.Config) proxy.Config {
 		OmitRelease: !cfg.ReleaseHeader, ReplayMemory: int64(cfg.ShieldMemory),
 		HeadTimeout: times.Head, IdleTimeout: times.Idle, BodyRate: times.BodyRate, BodyGrace: times.BodyGrace,
 		Limits:   proxy.Limits{HeadBytes: int(limits.Head), Headers: limits.Headers, URLBytes: int(limits.URL), Body: int64(limits.Body)},
+		LongIdle: times.LongIdle,
 		Timeouts: proxy.Timeouts{Connect: times.Connect, Answer: times.Answer, Idle: times.BodyIdle, Total: times.Total},
 	}
 }

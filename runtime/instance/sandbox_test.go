@@ -255,9 +255,17 @@ type doorman struct {
 func (d *doorman) Serve(ctx context.Context, link *os.File, denied func(module.Denial)) {
 	d.serves.Add(1)
 	defer d.serves.Add(-1)
-	stop := context.AfterFunc(ctx, func() { _ = unix.Shutdown(int(link.Fd()), unix.SHUT_RDWR) })
+	over := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(over)
+		_ = unix.Shutdown(int(link.Fd()), unix.SHUT_RDWR)
+	})
 	defer link.Close()
-	defer stop()
+	defer func() {
+		if !stop() {
+			<-over
+		}
+	}()
 	for _, denial := range d.deny {
 		denied(denial)
 	}

@@ -30,7 +30,7 @@ func (s *site) remote(ca *authority) testgrpc.TestServiceClient {
 func body(size int) *testgrpc.Payload { return &testgrpc.Payload{Body: make([]byte, size)} }
 
 func TestTrafficOfGRPCIsCarriedWhole(t *testing.T) {
-	s, ca := speaks(t, instantly+withTLS)
+	s, ca := speaks(t, atOnce+withTLS)
 	for name, c := range map[string]testgrpc.TestServiceClient{"in clear text": s.remote(nil), "over TLS": s.remote(ca)} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)

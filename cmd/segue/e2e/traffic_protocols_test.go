@@ -19,7 +19,7 @@ import (
 )
 
 func TestTrafficIsCarriedInEachProtocol(t *testing.T) {
-	s, ca := speaks(t, instantly+withTLS)
+	s, ca := speaks(t, atOnce+withTLS)
 	for _, name := range tongues {
 		t.Run(name, func(t *testing.T) {
 			c, base := s.tongue(name, ca)
@@ -100,7 +100,7 @@ func flushes(t *testing.T, c *http.Client, base string) {
 }
 
 func TestTrafficInClearTextIsSentToTLS(t *testing.T) {
-	s, ca := speaks(t, instantly+"proxy: {"+strings.TrimSuffix(secured, "}")+", redirect: true}}\n")
+	s, ca := speaks(t, atOnce+"proxy: {"+strings.TrimSuffix(secured, "}")+", redirect: true}}\n")
 	_, port, _ := strings.Cut(s.info.TLSAddr, ":")
 	got := s.dial().say("GET /hello/version?a=b HTTP/1.1\r\nHost: " + siteName + "\r\n\r\n").answered()
 	if want := "https://" + siteName + ":" + port + "/hello/version?a=b"; got.status != http.StatusPermanentRedirect && got.status != http.StatusMovedPermanently || got.header.Get("Location") != want {
@@ -116,7 +116,7 @@ func TestTrafficInClearTextIsSentToTLS(t *testing.T) {
 }
 
 func TestTrafficGoesOnWhileItsCertificateIsReplaced(t *testing.T) {
-	s, ca := speaks(t, instantly+withTLS)
+	s, ca := speaks(t, atOnce+withTLS)
 	// serial is what a new handshake gets.
 	serial := func() (int64, error) {
 		conn, err := tls.Dial("tcp", s.info.TLSAddr, ca.config())
@@ -211,7 +211,7 @@ func (z *zeroes) Read(p []byte) (int, error) {
 }
 
 func TestTrafficOfManyGigabytesTakesNoMemory(t *testing.T) {
-	s, ca := speaks(t, instantly+withTLS)
+	s, ca := speaks(t, atOnce+withTLS)
 	for _, c := range []struct {
 		tongue string
 		size   int64

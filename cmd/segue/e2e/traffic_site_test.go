@@ -20,6 +20,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/segue-run/segue/runtime/module"
 )
 
 // speaks makes an installation with the given segue.yaml, and a certificate that
@@ -32,10 +34,12 @@ func speaks(t *testing.T, yaml string) (*site, *authority) {
 	s.start()
 	s.segue("deploy", chaos("polyglot"), "--wait")
 	s.awaitStable("3.0.0")
+	s.awaitEvent(module.RolloutTried, "", "") // what fails from now on is not judged
 	return s, ca
 }
 
 const (
+	atOnce   = "rollout: {strategy: instant, hold: 0s}\n"
 	secured  = "tls: {listen: \"127.0.0.1:0\", certificates: [{cert: site.pem, key: site.key}]}"
 	withTLS  = "proxy: {" + secured + "}\n"
 	siteName = "shop.example.com"

@@ -116,7 +116,7 @@ func (s socket) toldToGo() error {
 }
 
 func TestTrafficOfWebSocketsIsUntouched(t *testing.T) {
-	s, ca := speaks(t, instantly+withTLS)
+	s, ca := speaks(t, atOnce+withTLS)
 	for _, secure := range []bool{false, true} {
 		w := s.dial()
 		if secure {

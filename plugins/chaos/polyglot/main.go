@@ -3,11 +3,11 @@
 package main
 
 import (
+	"crypto/rand"
 	_ "embed"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strconv"
 	"time"
 
@@ -31,8 +31,10 @@ func main() {
 	mux.HandleFunc("/hello/small", swallow)
 	mux.HandleFunc("/hello/slow", wait)
 	mux.HandleFunc("/hello/single", wait)
+	mux.HandleFunc("/hello/rare", wait)
 	mux.HandleFunc("/hello/hasty", wait)
-	mux.HandleFunc("GET /hello/pid", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, os.Getpid()) })
+	self := rand.Text() // of this process alone; its pid may be another's as well
+	mux.HandleFunc("GET /hello/self", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, self) })
 	mux.HandleFunc("/hello/broken", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { _ = r.Header.Write(w) }) // stripped
 	mux.Handle("POST /grpc.testing.TestService/", calls())

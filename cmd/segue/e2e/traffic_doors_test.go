@@ -139,6 +139,7 @@ func TestTrafficThatFailsIsToldWhichModuleAndWhy(t *testing.T) {
 	for range 2 {
 		s.dial().say("GET /hello/slow?for=1m HTTP/1.1\r\nHost: a\r\n\r\n")
 	}
+	s.awaitSeries(inFlight, 2)
 	got := s.await(http.StatusServiceUnavailable, "/hello/version")
 	if seconds, err := strconv.Atoi(got.header.Get("Retry-After")); err != nil || seconds < 1 {
 		t.Errorf("it is to come again after %q", got.header.Get("Retry-After"))

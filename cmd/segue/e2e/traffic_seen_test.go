@@ -130,7 +130,7 @@ func TestTrafficIsCounted(t *testing.T) {
 		`segue_targets{module="hello",state="trusted",version="3.0.0"}`: 1,
 		`segue_module_weight{` + release + `}`:                          10000,
 		`segue_module_door{door="open",module="hello"}`:                 1,
-		`segue_requests_limited_total{limit="route",module="hello"}`:    3,
+		`segue_requests_limited_total{limit="rate",module="hello"}`:     3,
 		`segue_own_answers_total{status="404"}`:                         5,
 		`segue_own_answers_total{status="429"}`:                         3,
 		`segue_own_answers_total{status="502"}`:                         5,
@@ -147,11 +147,13 @@ func TestTrafficIsCounted(t *testing.T) {
 	if first, _, err := ws.receive(); err != nil || first != closing {
 		t.Errorf("%#x, %v", first, err)
 	}
+	must(t, ws.Close())
 	s.eventually("it is over", func() error {
-		if n, err := s.series(`segue_requests_upgraded`); err != nil || n != 0 {
-			return fmt.Errorf("%v, %w", n, err)
+		n, err := s.series(`segue_requests_upgraded`)
+		if err == nil && n != 0 {
+			err = fmt.Errorf("there are %v", n)
 		}
-		return nil
+		return err
 	})
 	var routes []module.RouteStatus
 	must(t, json.Unmarshal([]byte(s.segue("routes", "-o", "json")), &routes))

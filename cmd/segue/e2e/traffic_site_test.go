@@ -43,6 +43,7 @@ const (
 	secured  = "tls: {listen: \"127.0.0.1:0\", certificates: [{cert: site.pem, key: site.key}]}"
 	withTLS  = "proxy: {" + secured + "}\n"
 	siteName = "shop.example.com"
+	inFlight = `segue_requests_in_flight{module="hello",version="3.0.0"}`
 )
 
 // authority signs certificates for siteName.

@@ -11,3 +11,10 @@ for dir in plugins/chaos/*/; do
 	[ -f "$dir/main.go" ] || continue
 	CGO_ENABLED=0 go build -o "$out/chaos/$(basename "$dir")" "./$dir"
 done
+
+# The next release of polyglot is the same source with another manifest.
+next=$(mktemp -d)
+trap 'rm -rf "$next"' EXIT
+sed 's/^version: .*/version: 3.1.0/' plugins/chaos/polyglot/module.yaml >"$next/module.yaml"
+printf '{"Replace": {"%s": "%s"}}\n' "$PWD/plugins/chaos/polyglot/module.yaml" "$next/module.yaml" >"$next/overlay.json"
+CGO_ENABLED=0 go build -overlay "$next/overlay.json" -o "$out/chaos/polyglot-next" ./plugins/chaos/polyglot

@@ -26,6 +26,9 @@ func infoCommand() *cobra.Command {
 			t.row("version", info.Version)
 			t.row("running", age(info.Started)+", pid "+strconv.Itoa(info.PID))
 			t.row("traffic", info.ListenAddr)
+			if info.TLSAddr != "" {
+				t.row("with TLS", info.TLSAddr)
+			}
 			t.row("admin", info.AdminAddr)
 			t.row("modules", info.ModulesDir)
 			t.row("state", info.StateDir)

@@ -157,8 +157,5 @@ func (t *transit) goAway() {
 	t.leaving = true
 	if t.follows && t.attempt.link != nil {
 		_ = t.attempt.link.SetReadDeadline(past) // it may stand at a border already
-		if t.tunnelled {
-			_ = t.c.SetReadDeadline(past)
-		}
 	}
 }

@@ -37,14 +37,18 @@ func farewell(r io.Reader) string {
 }
 
 func TestAWebSocketIsToldToGoAwayBetweenTwoMessages(t *testing.T) {
-	rest, told := make(chan struct{}), make(chan string, 1)
+	rest, told, heard := make(chan struct{}), make(chan string, 1), make(chan string, 1)
 	m := newModule(t, func(conn net.Conn, r *bufio.Reader) {
 		head(r)
 		io.WriteString(conn, agreed+hello[:4])
-		_, _ = io.CopyN(io.Discard, r, int64(len(maskedHello)))
-		told <- farewell(r)
+		for range 3 {
+			frame := make([]byte, len(maskedHello))
+			_, _ = io.ReadFull(r, frame)
+			heard <- string(frame)
+		}
 		receive(t, rest)
 		io.WriteString(conn, hello[4:]+hello)
+		told <- farewell(r)
 		_, _ = io.Copy(io.Discard, r)
 	})
 	h := newHouse(t, proxy.Config{}, m, proxy.Route{})
@@ -58,10 +62,14 @@ func TestAWebSocketIsToldToGoAwayBetweenTwoMessages(t *testing.T) {
 	if _, err := io.ReadFull(c.Reader, part); err != nil {
 		t.Fatal(err)
 	}
+	receive(t, heard)
 	request.GoAway()
 	request.GoAway()
-	if got := receive(t, told); got != "\x03\xe9going away" {
-		t.Errorf("the module was told %q", got)
+	for range 2 { // the module hears of it no sooner than the client: it might answer within its message
+		c.send(maskedHello)
+		if got := receive(t, heard); got != maskedHello {
+			t.Errorf("the module was told %q", got)
+		}
 	}
 	close(rest) // the message was under way: it comes whole
 	got := make([]byte, len(hello)-4)
@@ -78,6 +86,9 @@ func TestAWebSocketIsToldToGoAwayBetweenTwoMessages(t *testing.T) {
 	}
 	if before := string(frame[:len(frame)-len(goingAway)]); before != "" && before != hello {
 		t.Errorf("before the farewell came %q", before)
+	}
+	if got := receive(t, told); got != "\x03\xe9going away" {
+		t.Errorf("the module was told %q", got)
 	}
 	c.send("\x88\x82\x00\x00\x00\x00\x03\xe9") // the client's own farewell
 	c.ended()

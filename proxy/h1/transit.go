@@ -94,6 +94,7 @@ type transit struct {
 	follows   bool       // leaving is looked at while the module is waited for
 	turned    bool       // it was
 	tunnelled bool       // the connection has changed its protocol
+	told      bool       // and its client was told farewell
 }
 
 // request carries the request whose head was read; it reports whether another one may

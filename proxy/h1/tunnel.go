@@ -36,7 +36,7 @@ func (t *transit) tunnel(res *wire.Response) ending {
 		return ends
 	}
 	t.outcome.Reached, t.outcome.Class = true, proxy.ClassOf(res.Status)
-	down, up := newPassage(goaway.ForUpgrade(protocol)), newPassage(goaway.ForUpgradeToModule(protocol))
+	down, up := &passage{follower: goaway.ForUpgrade(protocol)}, &passage{follower: goaway.ForUpgradeToModule(protocol), up: true}
 	t.mu.Lock()
 	t.tunnelled, t.follows = true, down.follower != nil
 	t.mu.Unlock()
@@ -59,12 +59,21 @@ func (t *transit) switchProtocols(res *wire.Response) {
 // passage is one direction of a tunnel.
 type passage struct {
 	follower goaway.Follower // nil for none
+	up       bool            // to the module
 	n        int64           // bytes that went
 	turned   bool            // it was ended once, to look whether it is to come to its end
 	parted   bool            // farewell was said in it
 }
 
-func newPassage(f goaway.Follower) *passage { return &passage{follower: f} }
+// isToPart reports whether a direction is to come to its end. The client is told first: a
+// module that is told may answer at once, in the middle of its message.
+func (t *transit) isToPart(p *passage) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.isToPartLocked(p)
+}
+
+func (t *transit) isToPartLocked(p *passage) bool { return t.leaving && (!p.up || t.told) }
 
 // splice copies both ways until both have ended, or one has failed. An end is passed on as
 // a half-close.
@@ -126,7 +135,7 @@ func (t *transit) sever() {
 // through copies until from ends, and then ends to.
 func (t *transit) through(p *passage, to io.Writer, from *socket, limit func(time.Time) error) {
 	for {
-		if p.follower != nil && !p.parted && t.isLeaving() && p.follower.AtBorder() && !t.part(p, to, nil) {
+		if p.follower != nil && !p.parted && t.isToPart(p) && p.follower.AtBorder() && !t.part(p, to, nil) {
 			t.sever()
 			return
 		}
@@ -169,7 +178,7 @@ func (t *transit) carryOn(p *passage, to io.Writer, piece []byte) bool {
 		if p.parted {
 			return true // it is only looked for the other end's own farewell
 		}
-		if t.isLeaving() && (border > 0 || atBorder) && !f.Closed() {
+		if t.isToPart(p) && (border > 0 || atBorder) && !f.Closed() {
 			return t.part(p, to, piece[:border])
 		}
 	}
@@ -183,6 +192,12 @@ func (t *transit) part(p *passage, to io.Writer, last []byte) bool {
 	p.parted = true
 	n, err := to.Write(append(last[:len(last):len(last)], p.follower.Farewell()...))
 	p.n += int64(min(n, len(last)))
+	if !p.up {
+		t.mu.Lock()
+		t.told = true
+		_ = t.c.SetReadDeadline(past) // the other direction may stand at a border already
+		t.mu.Unlock()
+	}
 	return err == nil
 }
 
@@ -195,7 +210,7 @@ func (t *transit) turn(p *passage, err error, limit func(time.Time) error) bool 
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.leaving || t.severed || t.attempt.cause != nil || t.ctx.ended() != nil {
+	if !t.isToPartLocked(p) || t.severed || t.attempt.cause != nil || t.ctx.ended() != nil {
 		return false
 	}
 	p.turned = true

@@ -132,8 +132,9 @@ type Info struct {
 	Version    string    `json:"version"`
 	Started    time.Time `json:"started"`
 	PID        int       `json:"pid"`
-	ListenAddr string    `json:"listen_addr"` // where traffic comes in
-	AdminAddr  string    `json:"admin_addr"`  // where reads, health and metrics are served over TCP
+	ListenAddr string    `json:"listen_addr"`        // where traffic comes in
+	TLSAddr    string    `json:"tls_addr,omitempty"` // the same over TLS; empty for nowhere
+	AdminAddr  string    `json:"admin_addr"`         // where reads, health and metrics are served over TCP
 	ModulesDir string    `json:"modules_dir"`
 	StateDir   string    `json:"state_dir"`
 	// Sandbox is the level that a module reaches here.

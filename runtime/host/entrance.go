@@ -175,6 +175,14 @@ func (e *entrance) close() error {
 	return errors.Join(errs...)
 }
 
+// secureAddr is where TLS is spoken; empty for nowhere.
+func (e *entrance) secureAddr() string {
+	if e.secure == nil {
+		return ""
+	}
+	return e.secure.Addr().String()
+}
+
 // addresses are where it listens, in words.
 func (e *entrance) addresses() string {
 	if e.secure == nil {

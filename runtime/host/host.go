@@ -179,7 +179,7 @@ func (h *host) bind() (err error) {
 	}
 	h.closes(closeQuietly(h.local))
 	h.info = api.Info{Version: h.opts.Version, Started: time.Now(), PID: os.Getpid(), ListenAddr: h.entrance.plain.Addr().String(),
-		AdminAddr: h.admin.Addr().String(), ModulesDir: h.cfg.ModulesDir, StateDir: h.cfg.StateDir}
+		TLSAddr: h.entrance.secureAddr(), AdminAddr: h.admin.Addr().String(), ModulesDir: h.cfg.ModulesDir, StateDir: h.cfg.StateDir}
 	return nil
 }
 

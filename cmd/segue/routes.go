@@ -39,7 +39,7 @@ route for some methods before one for all.`,
 			t := table{width: terminalWidth(cmd.OutOrStdout())}
 			t.row("HOST", "PATH", "METHODS", "HEADERS", "MODULE", "NOTE")
 			for _, r := range all {
-				t.row(cmp.Or(r.Host, "any"), r.Path, strings.Join(r.Methods, ","), conditions(r.Headers), r.Module, held(r))
+				t.row(cmp.Or(r.Host, "any"), r.Path, strings.Join(r.Methods, ","), conditions(r.Headers), r.Module, routeNote(r))
 			}
 			t.print(cmd.OutOrStdout(), true, wantsColour(cmd.OutOrStdout()))
 			return nil
@@ -62,8 +62,8 @@ func conditions(headers map[string]string) string {
 	return strings.Join(all, ", ")
 }
 
-// held says what holds for a route beside what holds in general.
-func held(r module.RouteStatus) string {
+// routeNote says what holds for a route beside what holds in general.
+func routeNote(r module.RouteStatus) string {
 	var notes []string
 	if r.Preview {
 		notes = append(notes, "preview")

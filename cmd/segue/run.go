@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +22,8 @@ func runCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Run the runtime here until it is interrupted",
 		Long: `Runs the runtime until SIGINT or SIGTERM; then requests in flight end, modules stop,
-and it exits with 0. A second signal ends it at once.
+and it exits with 0. A second signal ends it at once. SIGHUP has it open the access log
+anew, and do nothing else.
 
 Each flag is also a variable (--log-level is SEGUE_LOG_LEVEL) and a setting of
 segue.yaml; flags go over variables, variables over the file.`,
@@ -82,5 +86,8 @@ func serve(ctx context.Context, cfg config.Config) error {
 	// What standard error does not take is lost either way.
 	defer func() { _ = logger.Sync() }()
 	defer telemetry.RedirectStdLog(logger)()
-	return host.Run(ctx, cfg, host.Options{Logger: logger, Version: thisBuild().Version})
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	return host.Run(ctx, cfg, host.Options{Logger: logger, Version: thisBuild().Version, Reopen: hangups})
 }

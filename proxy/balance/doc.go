@@ -46,7 +46,8 @@
 // of a release, while it lasts, has one for each target; and that requests are taken back
 // in one, seconds after an Apply, which waits for nothing and which Group.Close ends.
 //
-// The lock order is Group.mu, Release.mu, the line of a release's queue, Target.mu; that of
+// Pool.mu is held alone, over a change of the modules and over their counters of refusals.
+// The lock order of the others is Group.mu, Release.mu, the line of a release's queue, Target.mu; that of
 // outliers and the line before a door are held alone or last. Nothing of the caller's is
 // called under any.
 package balance

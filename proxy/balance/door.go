@@ -37,10 +37,10 @@ type Door struct {
 	Until time.Time
 }
 
-// SetDoor replaces the door in one step. Requests that are held come in, one after the
-// other as they came, when it opens; they are refused when it goes to maintenance. A door
-// that is held anew goes on holding them by the limits under which they came. It refuses
-// a state that there is not, and limits below 0.
+// SetDoor replaces the door in one step. Requests that are held come in, all at
+// once, when it opens; they are refused when it goes to maintenance. A door that is held
+// anew goes on holding them by the limits under which they came. It refuses a state that
+// there is not, and limits below 0.
 func (g *Group) SetDoor(d Door) error {
 	unless(&d.State, DoorOpen)
 	unless(&d.MaxHeld, 1000)

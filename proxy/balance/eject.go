@@ -29,8 +29,9 @@ type outliers struct {
 	cfg Ejection
 	mu  sync.Mutex // held for no other lock's sake; under Release.mu and Target.mu
 	// began is when the window did that the counts of all are taken from; valid where open.
-	began int64
-	open  bool
+	began   int64
+	open    bool
+	ejected atomic.Uint64 // how often one was taken out, of those that were removed too
 }
 
 // conduct is a target's part in that.
@@ -121,6 +122,7 @@ func (r *Release) suspect(t *Target, o proxy.Outcome) (change Change) {
 	t.conduct.awayUntil.Store(t.conduct.until)
 	t.conduct.wary.Store(false)
 	t.conduct.ejected++
+	s.ejected.Add(1)
 	if !t.conduct.away.Swap(true) {
 		r.special.Add(1)
 	}

@@ -341,3 +341,16 @@ func TestARemovedTargetIsNotReckonedWith(t *testing.T) {
 		t.Errorf("out were %v", who)
 	}
 }
+
+func TestTheCountOfEjectionsStaysWhenTheTargetIsRemoved(t *testing.T) {
+	w := newWard(t, 3, balance.Ejection{})
+	for _, who := range []string{"i0", "i1"} {
+		for range 5 {
+			w.end(who, failed)
+		}
+		w.Remove(w.Targets()[0])
+	}
+	if s := w.Stats(); s.Ejected != 2 || len(s.Targets) != 1 || s.Targets[0].Ejected != 0 {
+		t.Errorf("%d ejections: %+v", s.Ejected, s.Targets)
+	}
+}

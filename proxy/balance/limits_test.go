@@ -3,6 +3,7 @@ package balance_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -275,5 +276,37 @@ func TestARouteAndItsLimitsCostNoAllocation(t *testing.T) {
 	}
 	if with, without := count(p), count(bare); with != without || with > 1 {
 		t.Errorf("%v allocations with limits, %v without", with, without)
+	}
+}
+
+func TestRefusalsOfModulesThatAreGoneAreKeptForAThousandAtMost(t *testing.T) {
+	const modules = 1100
+	p := new(balance.Pool)
+	name := func(n int) string { return fmt.Sprint("m", n) }
+	kept := 0
+	for n := range modules {
+		table, err := route.Build([]route.Entry{{Module: name(n), Path: "/"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := balance.NewGroup(balance.GroupConfig{Module: name(n), MaxWait: time.Nanosecond})
+		hourly := limit.Limits{Pace: limit.Pace{Every: time.Hour, Burst: 1}}
+		if err := p.SetModules(table, balance.Module{Group: g, Limits: hourly}); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			_, _ = p.Direct(t.Context(), asks("/", ""))
+		}
+		if got := p.Limited(name(n)).Rate; got != 1 {
+			t.Fatalf("module %d had %d refusals while it was there", n, got)
+		}
+	}
+	for n := range modules {
+		if p.Limited(name(n)).Rate > 0 {
+			kept++
+		}
+	}
+	if kept != 1000 || p.Limited(name(0)).Rate != 1 || p.Limited(name(modules-1)).Rate != 1 {
+		t.Errorf("%d are known, of the first and the one that is there %d and %d", kept, p.Limited(name(0)).Rate, p.Limited(name(modules-1)).Rate)
 	}
 }

@@ -20,9 +20,12 @@ type Pool struct {
 	current  atomic.Pointer[modules]
 	unrouted atomic.Uint64
 
-	mu       sync.Mutex // serialises Set
-	counters map[string]*limitCounters
+	mu       sync.Mutex                // serialises Set
+	counters map[string]*limitCounters // also of some modules that are gone
 }
+
+// mostCounters bounds the modules whose counters outlive them.
+const mostCounters = 1000
 
 var (
 	_ proxy.Director = (*Pool)(nil)
@@ -87,10 +90,17 @@ func (p *Pool) SetModules(table *route.Table, all ...Module) error {
 		if group == nil {
 			return fmt.Errorf("pool: route %s leads to module %s, which has no group", to.Pattern, to.Module)
 		}
-		next.ways[to] = &way{to: to, group: group, module: next.gates[to.Module], counters: p.countersLocked(to.Module),
-			route: newGate(e.Limits, before[[2]string{to.Module, to.Pattern}])}
+		next.ways[to] = &way{to: to, group: group, module: next.gates[to.Module], route: newGate(e.Limits, before[[2]string{to.Module, to.Pattern}])}
+	}
+	for to, w := range next.ways {
+		w.counters = p.countersLocked(to.Module)
 	}
 	p.current.Store(next)
+	for name := range last.groups {
+		if next.groups[name] == nil && len(p.counters) > mostCounters {
+			delete(p.counters, name)
+		}
+	}
 	return nil
 }
 
@@ -162,7 +172,7 @@ func (p *Pool) Groups() []*Group {
 }
 
 // Limited counts what limits have refused of the module's requests, also of one that is
-// gone.
+// gone; where a thousand modules or more are known, those that go then are forgotten.
 func (p *Pool) Limited(module string) LimitStats {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -55,10 +55,15 @@ func (r *Release) serveLocked() {
 }
 
 // await has l wait in the queue of the release of full, until ctx ends or limit comes. It
-// has waited in vain where l has no target then and there is no error.
+// has waited in vain where l has no target then and there is no error: so at once where the
+// shares by which it was dealt have been replaced. Whoever replaces them empties the queue of
+// what is stable no more after it, so that nobody waits there who came too late for that.
 func (g *Group) await(ctx context.Context, l *Lease, full *Target, limit <-chan time.Time) error {
 	r := full.release
 	w := r.enqueue(l)
+	if l.stale() && (w == nil || r.queue.quit(w)) {
+		return nil
+	}
 	if w == nil {
 		full.refuse()
 		return g.refuse(proxy.NoTargetError{OverQuota: true, QueueFull: r.cfg.Queue.Length > 0})
@@ -77,4 +82,9 @@ func (g *Group) await(ctx context.Context, l *Lease, full *Target, limit <-chan 
 		}
 	}
 	return nil // its turn has come at the same moment
+}
+
+// stale reports whether there are other shares by now than those by which l was dealt.
+func (l *Lease) stale() bool {
+	return l.shares != unshared && l.shares.group.current.Load() != l.shares
 }

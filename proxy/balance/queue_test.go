@@ -338,3 +338,31 @@ func TestRoomIsForThoseThatWaitedFirst(t *testing.T) {
 	(<-in).Done(ok)
 	wg.Wait()
 }
+
+// What is stable changes at the very moment between a request's finding the stable one full
+// and its joining the queue there, which has been emptied by then.
+func TestWhoComesTooLateToTheQueueOfAFormerStableGoesToTheNewOne(t *testing.T) {
+	for name, length := range map[string]int{"with a queue": 5, "without one": 0} {
+		synctest.Test(t, func(t *testing.T) {
+			old, next := queued("1", 1, balance.Queue{Length: length, Wait: time.Minute}), newTarget("3")
+			var g *balance.Group
+			candidate := several("2", 1, func(_ *balance.ReleaseConfig, one *balance.TargetConfig) {
+				one.Most, one.Refuse = 1, func() { split(t, g, balance.Split{Shares: []balance.Share{all(next)}}) }
+			})
+			g = newGroup(t, all(old))
+			held := []*balance.Lease{take(t, g, request())}
+			split(t, g, balance.Split{Shares: []balance.Share{{Release: candidate, Weight: balance.Full}, {Release: old, Stable: true}}})
+			held = append(held, take(t, g, request()))
+			late := ask(t.Context(), g, request()) // the candidate has no room, nor has stable
+			if !late.done || late.err != nil || version(late.lease) != "3" {
+				t.Fatalf("%s: got %v, done %t", name, late.err, late.done)
+			}
+			if s := old.Stats(); s.Refused != 0 || s.Waiting != 0 {
+				t.Errorf("%s: %+v", name, s)
+			}
+			for _, l := range append(held, late.lease) {
+				l.Done(ok)
+			}
+		})
+	}
+}

@@ -117,8 +117,13 @@ func (h hanging) recall() bool {
 	if !budget.spend(time.Now()) {
 		return false
 	}
-	if h.trial.recalled.Swap(true) || !h.back() {
-		budget.left.Add(Full)
+	switch {
+	case h.trial.recalled.Swap(true):
+	case h.back():
+		return true
+	default:
+		h.trial.recalled.Store(false)
 	}
+	budget.left.Add(Full)
 	return true
 }

@@ -184,3 +184,30 @@ func TestAClosedGroupTakesNothingBackAnyMore(t *testing.T) {
 		g.Close()
 	})
 }
+
+func TestWhatCouldNotBeTakenBackIsNotReplayedAndIsAskedForAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, stable, _ := shielded(t, balance.Shield{})
+		l := take(t, g, &proxy.Request{Method: "GET", Path: "/"})
+		var asked atomic.Int64
+		l.OnRecall(func() bool { return asked.Add(1) == 2 })
+		l.Sent(time.Now())
+		time.Sleep(5 * time.Second)
+		split(t, g, rolledBack(stable))
+		drained := proxy.Outcome{Class: proxy.ClassDrained}
+		if asked.Load() != 1 || l.Replay(drained) != nil {
+			t.Errorf("asked %d times, and replayed though it was not taken back", asked.Load())
+		}
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		replay := l.Replay(drained)
+		l.Done(drained)
+		if asked.Load() != 2 || replay == nil {
+			t.Fatalf("asked %d times, replayed on %v", asked.Load(), replay)
+		}
+		replay.Done(ok)
+		if s := g.Stats().Shield; s.Recalled != 1 || s.Replayed != 1 {
+			t.Errorf("%+v", s)
+		}
+	})
+}

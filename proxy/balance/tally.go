@@ -104,6 +104,7 @@ type ReleaseStats struct {
 	Labels proxy.Labels // without an instance
 	State  TargetState  // see Release.State
 	Counts
+	Ejected uint64        // how often a target was taken out
 	Rescued uint64        // see Release.Rescued; of replays, those that are over
 	Waiting int           // requests that wait for room now
 	Waited  uint64        // that have had to wait for room
@@ -114,7 +115,7 @@ type ReleaseStats struct {
 func (r *Release) Stats() ReleaseStats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := ReleaseStats{Labels: r.cfg.Labels, State: r.stateLocked(), Counts: r.gone, Rescued: r.rescued.Load(),
+	s := ReleaseStats{Labels: r.cfg.Labels, State: r.stateLocked(), Counts: r.gone, Ejected: r.outliers.ejected.Load(), Rescued: r.rescued.Load(),
 		Waiting: int(r.queue.n.Load()), Waited: r.queue.ever.Load()}
 	for _, t := range *r.targets.Load() {
 		own := t.Stats()

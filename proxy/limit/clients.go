@@ -109,18 +109,6 @@ func (s *shard) makeRoomLocked(most int, at int64) {
 	}
 }
 
-// Known is how many clients are known now.
-func (c *Clients) Known() int {
-	n := 0
-	for i := range c.shards {
-		s := &c.shards[i]
-		s.mu.Lock()
-		n += len(s.full)
-		s.mu.Unlock()
-	}
-	return n
-}
-
 // keyOf is the client as a number: the first half of an address of IPv6, and one of IPv4
 // behind 32 ones, which is no client's address of IPv6.
 func keyOf(client netip.Addr) uint64 {

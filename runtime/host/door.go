@@ -19,10 +19,14 @@ import (
 // defaultHold is how long requests are held where nobody says.
 const defaultHold = 30 * time.Second
 
+// doorPatience is how long the disk may take for doors that open by themselves, while an
+// operator may wait for them.
+const doorPatience = 2 * time.Second
+
 // doors are what operators have closed: kept in a bucket, one key a module, and put before
 // the traffic. A goroutine opens those whose time has come.
 type doors struct {
-	bucket *state.Bucket
+	bucket shelf
 	// known is an error where there is no such module.
 	known func(name string) error
 	// put puts a door before a module's requests, be it in the routes or not yet. It does
@@ -31,13 +35,20 @@ type doors struct {
 	to  rollout.Log
 	log *zap.Logger
 
-	change sync.Mutex // held over a change, so over the disk's answer; before mu
+	change sync.Mutex // held over a change, so over the disk's answer, of which each has a limit; before mu
 	mu     sync.Mutex
 	closed map[string]module.Door
 
-	wake    chan struct{} // there may be one that opens sooner
-	closing chan struct{}
-	opener  sync.WaitGroup
+	wake   chan struct{} // there may be one that opens sooner
+	stop   context.CancelFunc
+	opener sync.WaitGroup
+}
+
+// shelf keeps values by key; a state.Bucket is one.
+type shelf interface {
+	All(ctx context.Context) ([]state.Value, error)
+	Put(ctx context.Context, key string, value []byte) (uint64, error)
+	Delete(ctx context.Context, key string) error
 }
 
 // openDoors closes the doors that operators have closed, before anything comes in.
@@ -62,7 +73,7 @@ func (d *doors) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.closed, d.wake, d.closing = map[string]module.Door{}, make(chan struct{}, 1), make(chan struct{})
+	d.closed, d.wake = map[string]module.Door{}, make(chan struct{}, 1)
 	for _, v := range values {
 		var door module.Door
 		if err := json.Unmarshal(v.Data, &door); err != nil {
@@ -71,17 +82,19 @@ func (d *doors) open(ctx context.Context) error {
 		d.closed[v.Key] = door
 		d.put(v.Key, door)
 	}
-	d.opener.Go(d.run)
+	opening, stop := context.WithCancel(context.WithoutCancel(ctx))
+	d.stop = stop
+	d.opener.Go(func() { d.run(opening) })
 	return nil
 }
 
 func (d *doors) close() {
-	close(d.closing)
+	d.stop()
 	d.opener.Wait()
 }
 
-// run opens the doors whose time has come.
-func (d *doors) run() {
+// run opens the doors whose time has come, until ctx ends.
+func (d *doors) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -91,11 +104,11 @@ func (d *doors) run() {
 			due = timer.C
 		}
 		select {
-		case <-d.closing:
+		case <-ctx.Done():
 			return
 		case <-d.wake:
 		case <-due:
-			d.expire(time.Now())
+			d.expire(ctx, time.Now())
 		}
 	}
 }
@@ -142,18 +155,20 @@ func (d *doors) show(name string, door module.Door) {
 	}
 }
 
-// expire opens what is due. Nobody has to wait for the disk: a door whose time has come
-// would be opened after a restart as well.
-func (d *doors) expire(now time.Time) {
+// expire opens what is due. Nobody has to wait for the disk, and no operator for long: a
+// door whose time has come would be opened after a restart as well.
+func (d *doors) expire(ctx context.Context, now time.Time) {
 	d.change.Lock()
 	defer d.change.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, doorPatience)
+	defer cancel()
 	opening := doorActions[module.DoorOpen]
 	for name, door := range d.all() {
 		if door.Until.IsZero() || door.Until.After(now) {
 			continue
 		}
 		d.show(name, module.Door{State: module.DoorOpen})
-		if err := d.bucket.Delete(context.Background(), name); err != nil {
+		if err := d.bucket.Delete(ctx, name); err != nil {
 			d.log.Error("a door that has opened is still in the state", zap.String("module", name), zap.Error(err))
 		}
 		reason := "the time of " + door.Actor + " for it is over"

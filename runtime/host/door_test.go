@@ -68,7 +68,7 @@ func openStore(t *testing.T, dir string) (store *state.Store, bucket *state.Buck
 }
 
 // openDoors are the doors before a site; the module a is known alone.
-func openDoors(t *testing.T, f *site, bucket *state.Bucket, to rollout.Log) *doors {
+func openDoors(t *testing.T, f *site, bucket shelf, to rollout.Log) *doors {
 	t.Helper()
 	d := &doors{bucket: bucket, put: f.setDoor, to: to, log: zap.NewNop(), known: func(name string) error {
 		if name == "a" {
@@ -274,4 +274,46 @@ func TestADiskThatIsFullKeepsNobodyFromClosingAndLetsNothingInUnseen(t *testing.
 	if status, _, _ := f.ask("GET", "/a", nil); status != 503 || d.of("a") == nil {
 		t.Errorf("it is not closed: %d", status)
 	}
+}
+
+// jammed is a shelf that never gets to delete anything.
+type jammed struct {
+	shelf
+	begun chan struct{}
+}
+
+func (j jammed) Delete(ctx context.Context, _ string) error {
+	j.begun <- struct{}{}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestADiskThatStandsStillKeepsNobodyFromADoor(t *testing.T) {
+	_, bucket := openStore(t, t.TempDir())
+	jam := jammed{bucket, make(chan struct{}, 1)}
+	f := newSite(t)
+	f.serve()
+	d := openDoors(t, f, jam, &toldOf{})
+	soon := func(what string, f func()) {
+		t.Helper()
+		done := make(chan struct{})
+		go func() { defer close(done); f() }()
+		select {
+		case <-done:
+		case <-time.After(patience):
+			t.Fatal(what + " waits for the disk")
+		}
+	}
+	brief := doorOrder(func(o *api.DoorOrder) { o.For = time.Millisecond })
+	if err := d.set(t.Context(), brief); err != nil {
+		t.Fatal(err)
+	}
+	<-jam.begun // its time has come
+	soon("an operator", func() {
+		if err := d.set(t.Context(), brief); err != nil {
+			t.Error(err)
+		}
+	})
+	<-jam.begun
+	soon("the end", func() { d.stop(); d.opener.Wait() })
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 
 	"go.uber.org/zap"
@@ -160,6 +161,23 @@ func (e *entrance) redirect() http.Handler {
 
 // shutdown stops taking connections and ends those that there are; see front.Shutdown.
 func (e *entrance) shutdown(ctx context.Context) error { return e.front.Shutdown(ctx) }
+
+// reopenLog gives what has the access log opened anew with each value of again, as long as
+// its context lives.
+func (e *entrance) reopenLog(again <-chan os.Signal) func(context.Context) error {
+	return func(ctx context.Context) error {
+		for {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-again:
+			}
+			if e.log != nil {
+				e.log.Reopen()
+			}
+		}
+	}
+}
 
 // close gives up the addresses and the log; after run has ended.
 func (e *entrance) close() error {

@@ -44,6 +44,9 @@ type Options struct {
 	Version string      // of the runtime, for people
 	// Ready is called once traffic is served; nil for nothing.
 	Ready func(api.Info)
+	// Reopen has the access log opened anew by its path with each value that comes; nil for
+	// never.
+	Reopen <-chan os.Signal
 }
 
 // host is the runtime, all parts connected.
@@ -220,7 +223,7 @@ func (h *host) openLogs(ctx context.Context, store *state.Store) (*state.Bucket,
 	}
 	metrics := telemetry.NewMetrics(telemetry.MetricsConfig{Version: h.opts.Version, Traffic: h.traffic, Groups: h.traffic.Groups,
 		Modules: func() []module.Status { return h.engine.Statuses() },
-		Front:   h.entrance.sample, Access: h.entrance.access()})
+		Front:   h.frontSample, Access: h.entrance.access()})
 	if h.events, err = telemetry.OpenEvents(telemetry.EventsConfig{Stream: stored, Logger: h.opts.Logger, Observe: metrics.Observe}); err != nil {
 		return nil, err
 	}
@@ -275,7 +278,7 @@ func (h *host) openParts(bucket *state.Bucket) error {
 
 // run starts the parts, waits for the end, and stops them in order.
 func (h *host) run(ctx context.Context) error {
-	failed := make(chan error, 5)
+	failed := make(chan error, 6)
 	denials := part(failed, "denials", h.watchDenials)
 	defer denials.stop()
 	rollouts := part(failed, "rollouts", h.engine.Run)
@@ -287,6 +290,8 @@ func (h *host) run(ctx context.Context) error {
 		return err
 	}
 	traffic := part(failed, "traffic", h.entrance.run)
+	reopening := part(failed, "access log", h.entrance.reopenLog(h.opts.Reopen))
+	defer reopening.stop()
 	files := part(failed, "watched directory", h.watchFiles)
 	h.serving.Store(true)
 	h.events.Emit(module.Event{Type: module.HostStarted, Message: fmt.Sprintf("segue %s serves on %s, admin on %s, watches %s", h.info.Version, h.entrance.addresses(), h.info.AdminAddr, h.info.ModulesDir)})

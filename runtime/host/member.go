@@ -152,7 +152,7 @@ func (c *crew) seeOff(leaving context.Context, id string, inst rollout.Instance,
 }
 
 // replace brings up another process for the member, however long that takes, with longer
-// and longer pauses. It is nil once keeping has ended.
+// and longer pauses. It is nil once keeping, or the crew, has ended.
 func (c *crew) replace(keeping context.Context, m *member) rollout.Instance {
 	for {
 		c.mu.Lock()
@@ -161,7 +161,12 @@ func (c *crew) replace(keeping context.Context, m *member) rollout.Instance {
 		select {
 		case <-keeping.Done():
 			return nil
+		case <-c.done:
+			return nil
 		case <-time.After(wait):
+		}
+		if c.over() {
+			return nil
 		}
 		inst, blamed, err := c.bringUp(keeping, m)
 		switch {
@@ -178,6 +183,13 @@ func (c *crew) replace(keeping context.Context, m *member) rollout.Instance {
 		c.noteLocked(m, err.Error(), blamed)
 		c.mu.Unlock()
 	}
+}
+
+// over reports whether the crew has ended.
+func (c *crew) over() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ended
 }
 
 // bringUp starts a process for the member and warms it. Blamed says whose fault it was

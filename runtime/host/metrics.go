@@ -100,14 +100,13 @@ func (t *traffic) retainLocked(made *balance.Release) {
 
 func sampleOf(stats balance.ReleaseStats) telemetry.TargetSample {
 	s := telemetry.TargetSample{Module: stats.Labels.Module, Version: stats.Labels.Version, InFlight: int64(stats.InFlight),
-		Requests: map[string]uint64{}, BytesIn: uint64(stats.BytesIn), BytesOut: uint64(stats.BytesOut), Rescued: stats.Rescued, Targets: map[string]int{}}
+		Requests: map[string]uint64{}, BytesIn: uint64(stats.BytesIn), BytesOut: uint64(stats.BytesOut), Rescued: stats.Rescued, Ejected: stats.Ejected, Targets: map[string]int{}}
 	for _, one := range stats.Targets {
 		standing := string(one.Standing)
 		if one.State != balance.TargetReady {
 			standing = string(one.State)
 		}
 		s.Targets[standing]++
-		s.Ejected += one.Ejected
 	}
 	for class, n := range stats.Classes {
 		s.Requests[proxy.Class(class).String()] = n
@@ -130,4 +129,11 @@ func latencyOf(h balance.Histogram) telemetry.Latency {
 	}
 	l.Counts[len(latencyBounds)] = h.Count() - below
 	return l
+}
+
+// frontSample is what the traffic addresses have seen, and what led to nobody.
+func (h *host) frontSample() telemetry.FrontSample {
+	s := h.entrance.sample()
+	s.Unrouted = h.traffic.pool.Unrouted()
+	return s
 }

@@ -23,8 +23,16 @@ type listed struct {
 	preview bool
 }
 
-// publishLocked makes the modules' routes and groups what the pool serves.
-func (t *traffic) publishLocked() error {
+// built is what the pool is to serve.
+type built struct {
+	table   *route.Table
+	modules []balance.Module
+	listed  []listed
+}
+
+// buildLocked gives the modules' routes and groups in the form in which the pool serves
+// them. It refuses routes that conflict, and changes nothing.
+func (t *traffic) buildLocked() (*built, error) {
 	modules := make([]balance.Module, 0, len(t.modules))
 	var own, previews []listed
 	for _, name := range slices.Sorted(maps.Keys(t.modules)) {
@@ -48,12 +56,17 @@ func (t *traffic) publishLocked() error {
 		table, err = route.Build(entries(all))
 	}
 	if err != nil {
-		return fmt.Errorf("build the route table: %w", err)
+		return nil, fmt.Errorf("build the route table: %w", err)
 	}
-	if err := t.pool.SetModules(table, modules...); err != nil {
+	return &built{table: table, modules: modules, listed: inOrder(table, all)}, nil
+}
+
+// publishLocked makes b what the pool serves. The pool refuses nothing that buildLocked gives.
+func (t *traffic) publishLocked(b *built) error {
+	if err := t.pool.SetModules(b.table, b.modules...); err != nil {
 		return err
 	}
-	t.listed = inOrder(table, all)
+	t.listed = b.listed
 	return nil
 }
 

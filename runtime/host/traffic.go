@@ -161,23 +161,27 @@ func (t *traffic) Split(name string, s rollout.Split) error {
 	}
 	t.watchLocked(name, s, old, now)
 	split.Tap = now.tap()
-	if err := now.group.Apply(split); err != nil {
+	t.modules[name] = now
+	var next *built
+	if old == nil || !slices.Equal(old.routes, now.routes) || old.preview != now.preview {
+		next, err = t.buildLocked() // before Apply, after which nothing may be refused
+	}
+	if err == nil {
+		err = now.group.Apply(split)
+	}
+	if err != nil {
 		t.closeMirror(old, now)
+		delete(t.modules, name)
+		if old != nil {
+			t.modules[name] = old
+		}
 		return err
 	}
-	t.modules[name] = now
-	if old == nil || !slices.Equal(old.routes, now.routes) || old.preview != now.preview {
-		if err := t.publishLocked(); err != nil {
-			t.closeMirror(old, now)
-			delete(t.modules, name)
-			if old != nil {
-				t.modules[name] = old
-			}
-			return err
-		}
-	}
 	t.closeMirror(now, old)
-	return nil
+	if next == nil {
+		return nil
+	}
+	return t.publishLocked(next)
 }
 
 // splitOfLocked is a rollout's split in the proxy's words.
@@ -262,5 +266,7 @@ func (t *traffic) Remove(name string) {
 		gone.group.Close()
 	}
 	delete(t.modules, name)
-	_ = t.publishLocked() // fewer routes never conflict
+	if next, err := t.buildLocked(); err == nil { // fewer routes never conflict
+		_ = t.publishLocked(next)
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/sticky"
 	"github.com/segue-run/segue/runtime/module"
+	"github.com/segue-run/segue/runtime/policy"
 	"github.com/segue-run/segue/runtime/rollout"
 	"github.com/segue-run/segue/sdk/manifest"
 	"go.uber.org/zap"
@@ -175,4 +176,37 @@ func TestNoCounterFallsWhenAModuleIsTakenOut(t *testing.T) {
 			tr.Remove("a")
 		}
 	}
+}
+
+func TestASplitThatIsRefusedLeavesTheOneBefore(t *testing.T) {
+	tr := newTraffic(secretForTest(t), zap.NewNop())
+	defer tr.close()
+	of := func(name, version string) rollout.Target {
+		return tr.Target(name+"-"+version, release(name, version), deaf{}, func(rollout.Observation) {})
+	}
+	full := func(target rollout.Target) []rollout.Share {
+		return []rollout.Share{{Target: target, Weight: manifest.Full, Stable: true}}
+	}
+	for _, name := range []string{"a", "b"} {
+		if err := tr.Split(name, rollout.Split{Routes: []manifest.Route{{Path: "/" + name}}, Shares: full(of(name, "1.0.0"))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next := of("b", "1.1.0")
+	mirrors := policyWith(func(p *policy.Policy) { p.Mirror.Share = new(manifest.Weight(manifest.Full)) })
+	err := tr.Split("b", rollout.Split{Routes: []manifest.Route{{Path: "/a"}}, Shares: full(next), Mirror: next, Policy: mirrors})
+	if err == nil {
+		t.Fatal("two modules have one route")
+	}
+	if got := count(t, tr, "/b", 4); got["1.0.0"] != 4 {
+		t.Errorf("after the refusal: %v", got)
+	}
+	x, err := tr.pool.Direct(t.Context(), &proxy.Request{Method: "GET", Path: "/b", Header: http.Header{}, Cancel: func(error) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x.Tap() != nil {
+		t.Error("requests are shown to the mirror of the refused split")
+	}
+	x.Done(proxy.Outcome{Class: proxy.ClassOK, Status: 200})
 }

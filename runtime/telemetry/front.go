@@ -23,7 +23,8 @@ type FrontSample struct {
 	Connections int
 	Accepted    uint64
 	Rejected    map[string]uint64
-	Kept        int64 // bytes of bodies kept for a replay, now
+	Kept        int64  // bytes of bodies kept for a replay, now
+	Unrouted    uint64 // requests that no module serves
 }
 
 var (
@@ -37,6 +38,8 @@ var (
 		"Requests in flight that were upgraded, as WebSockets are, now.", nil, nil)
 	replayedDesc = prometheus.NewDesc("segue_requests_replayed_total",
 		"Requests sent a second time, in place of an answer that was a failure.", nil, nil)
+	unroutedDesc = prometheus.NewDesc("segue_requests_unrouted_total",
+		"Requests that no module serves.", nil, nil)
 	begunDesc = prometheus.NewDesc("segue_requests_begun_total",
 		"Requests that have begun, whichever module they were for.", nil, nil)
 	openDesc = prometheus.NewDesc("segue_requests_open",
@@ -56,7 +59,7 @@ type frontCollector struct{ front func() FrontSample }
 
 // Describe gives what it collects.
 func (c *frontCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{ownDesc, brokenDesc, retriedDesc, replayedDesc, begunDesc, openDesc, upgradedDesc,
+	for _, d := range []*prometheus.Desc{ownDesc, brokenDesc, retriedDesc, replayedDesc, unroutedDesc, begunDesc, openDesc, upgradedDesc,
 		connectionsDesc, acceptedDesc, rejectedDesc, keptDesc} {
 		out <- d
 	}
@@ -77,6 +80,7 @@ func (c *frontCollector) Collect(out chan<- prometheus.Metric) {
 	counter(brokenDesc, s.Broken)
 	counter(retriedDesc, s.Retried)
 	counter(replayedDesc, s.Replayed)
+	counter(unroutedDesc, s.Unrouted)
 	counter(begunDesc, s.Requests)
 	gauge(openDesc, float64(s.InFlight))
 	gauge(upgradedDesc, float64(s.Upgraded))

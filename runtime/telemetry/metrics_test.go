@@ -75,7 +75,7 @@ func TestWhatRolloutsShieldsAndTheFrontHaveSeenIsReadAtTheScrape(t *testing.T) {
 		Traffic: traffic{{Module: "hello", Version: "1.0.0", Requests: map[string]uint64{"ok": 1}, Targets: map[string]int{"ready": 1},
 			Latency: telemetry.Latency{Bounds: []float64{1}, Counts: []uint64{1, 0}}}},
 		Front: func() telemetry.FrontSample {
-			return telemetry.FrontSample{Own: map[int]uint64{404: 7, 503: 0}, Broken: 1, Retried: 2, Upgraded: 3, Kept: 4096,
+			return telemetry.FrontSample{Unrouted: 9, Own: map[int]uint64{404: 7, 503: 0}, Broken: 1, Retried: 2, Upgraded: 3, Kept: 4096,
 				Replayed: 4, Requests: 50, InFlight: 5, Connections: 6, Accepted: 70, Rejected: map[string]uint64{"per-address": 8}}
 		},
 		Access: func() telemetry.AccessStats {
@@ -97,7 +97,7 @@ func TestWhatRolloutsShieldsAndTheFrontHaveSeenIsReadAtTheScrape(t *testing.T) {
 		`segue_rollout_evidence{kind="errors",module="hello"} 0.25`, `segue_rollout_evidence{kind="slow",module="hello"} 1`,
 		`segue_rollout_signs{module="hello"} 0.75`, `segue_rollout_step{module="hello"} 2`,
 		`segue_rollout_info{module="hello",phase="shifting",strategy="gradual",verdict="pending",version="1.1.0",waiting="evidence"} 1`,
-		`segue_own_answers_total{status="404"} 7`, `segue_own_answers_total{status="503"} 0`, `segue_broken_answers_total 1`,
+		`segue_own_answers_total{status="404"} 7`, `segue_own_answers_total{status="503"} 0`, `segue_broken_answers_total 1`, `segue_requests_unrouted_total 9`,
 		`segue_requests_limited_total{limit="rate",module="hello"} 11`, `segue_module_door{door="held",module="hello"} 1`, `segue_module_door{door="open",module="other"} 1`,
 		`segue_requests_held{module="hello"} 2`, `segue_requests_held_total{module="hello"} 66`, `segue_requests_closed_total{module="hello"} 77`,
 		`segue_requests_retries_total{module="hello",outcome="retried"} 88`, `segue_requests_retries_total{module="hello",outcome="over-budget"} 99`,

@@ -27,10 +27,14 @@ func (t *transit) copyBody(b *outgoing) error {
 		if b.ended {
 			return nil
 		}
+		tailed := t.tail != nil
 		if headOnly := t.outcome.BytesOut == 0; !headOnly || b.framing != wire.Length || b.left >= headAlone {
 			if err := t.flush(); err != nil {
 				return errors.Join(errClientWrite, err)
 			}
+		}
+		if tailed && t.r < t.w {
+			continue // the next piece has come already
 		}
 		if err := t.moreAnswer(b); err != nil {
 			return err
@@ -66,7 +70,7 @@ func (t *transit) moreAnswer(b *outgoing) error {
 	return err
 }
 
-// gather takes what there is of the body to be written.
+// gather takes what there is of the body to be written; no more behind a tail.
 func (t *transit) gather(b *outgoing) error {
 	for !b.ended {
 		have := t.came()
@@ -98,7 +102,7 @@ func (t *transit) gather(b *outgoing) error {
 			}
 			if done {
 				t.endBody(b, b.chunks.Trailer)
-			} else if n == 0 {
+			} else if n == 0 || t.tail != nil {
 				return nil
 			}
 		}
@@ -134,8 +138,8 @@ func (t *transit) pass(b *outgoing, data []byte) {
 	case b.chunked:
 		t.o = wire.AppendChunkHead(t.o, len(data))
 		t.o = append(append(t.o, data...), "\r\n"...)
-	case len(data) >= copyLess:
-		t.tail = data // the only piece: it is flushed before more is read
+	case len(data) >= copyLess && !parts:
+		t.tail = data // the last piece: it is flushed before more is taken
 	default:
 		t.o = append(t.o, data...)
 	}

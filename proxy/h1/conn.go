@@ -49,7 +49,7 @@ type conn struct {
 func newConn(e *Engine, pc *proxy.Conn) *conn {
 	c := &conn{e: e, pc: pc}
 	c.open(pc.Conn, smallBuffers)
-	c.watched = rawOf(beneath(pc.Conn))
+	c.watched = rawOf(pc.Beneath())
 	if len(pc.Early) > 0 {
 		c.in = take(smallBuffers)
 		for len(c.in.b) < len(pc.Early) {

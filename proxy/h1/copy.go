@@ -45,7 +45,7 @@ func (t *transit) copyBody(b *outgoing) error {
 // moreAnswer waits for more of the body.
 func (t *transit) moreAnswer(b *outgoing) error {
 	if t.isAtBorder(b) && t.isLeaving() {
-		t.partBody(b)
+		t.partBody(b, proxy.ErrDraining)
 		return nil
 	}
 	t.answerDue.set(t.e.after(t.times.Idle))
@@ -53,7 +53,7 @@ func (t *transit) moreAnswer(b *outgoing) error {
 	switch {
 	case !t.answerDue.met():
 		if err = proxy.ErrTimeout; t.isAtBorder(b) {
-			t.partBody(b) // a long answer that has nothing to say is no failure
+			t.partBody(b, err) // it has nothing to say
 			err = nil
 		}
 		return err
@@ -144,7 +144,7 @@ func (t *transit) pass(b *outgoing, data []byte) {
 		t.o = append(t.o, data...)
 	}
 	if parts {
-		t.partBody(b)
+		t.partBody(b, proxy.ErrDraining)
 	}
 }
 
@@ -154,8 +154,8 @@ func (t *transit) isAtBorder(b *outgoing) bool {
 }
 
 // partBody ends a long body in the words of its protocol.
-func (t *transit) partBody(b *outgoing) {
-	b.parted = true
+func (t *transit) partBody(b *outgoing, why error) {
+	b.parted, b.why = true, why
 	if words := b.follower.Farewell(); len(words) > 0 && b.chunked {
 		t.o = wire.AppendChunkHead(t.o, len(words))
 		t.o = append(append(t.o, words...), "\r\n"...)
@@ -182,14 +182,18 @@ func (t *transit) endBody(b *outgoing, trailer []wire.Field) {
 }
 
 // flush writes what is to be written to the client, who has no more time to take it than
-// the rate gives: the sweeper looks how much it has earned when the grace is over.
+// the rate gives: the sweeper looks how much it has earned when the grace is over. What is
+// written of a long answer may stand still as long as that itself.
 func (t *transit) flush() error {
 	if len(t.o)+len(t.tail) == 0 {
 		return nil
 	}
 	c := t.c
 	began := c.e.now()
-	if !t.long.Load() && c.e.cfg.BodyRate >= 0 {
+	switch {
+	case t.long.Load():
+		c.writeDue.set(c.e.after(t.times.Idle))
+	case c.e.cfg.BodyRate >= 0:
 		spent := t.taking.spent.Load()
 		t.taking.began.Store(began)
 		c.writeDue.set(began + max(int64(c.e.cfg.BodyGrace)-spent, 1))

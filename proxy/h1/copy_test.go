@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/segue-run/segue/proxy"
 )
@@ -39,5 +40,14 @@ func TestAnOldClientGetsEveryPieceInItsPlace(t *testing.T) {
 		if o := h.outcome(); o.Class != proxy.ClassOK || o.BytesOut != int64(want.Len()) {
 			t.Errorf("%s: outcome %+v", name, o)
 		}
+	}
+}
+
+func TestAClientThatTakesNothingOfALongAnswerIsShutOut(t *testing.T) {
+	h := newHouse(t, proxy.Config{}, speaking(t, flood("text/event-stream")), proxy.Route{Timeouts: proxy.Timeouts{Idle: 300 * time.Millisecond}})
+	c := h.dial()
+	c.send(get)
+	if o := h.outcome(); o.Class != proxy.ClassClientGone || !o.Reached {
+		t.Errorf("outcome %+v", o)
 	}
 }

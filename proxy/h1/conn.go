@@ -41,6 +41,7 @@ type conn struct {
 
 	state    atomic.Int32
 	current  atomic.Pointer[transit] // nil between requests
+	cut      atomic.Bool             // a shutdown has no more time: current is looked at after it was set
 	readDue  due                     // from the client
 	writeDue due                     // it must have taken something by then
 	serves   bool                    // it has served a request

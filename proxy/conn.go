@@ -62,6 +62,18 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
+// Beneath is the connection that carries the bytes of c.Conn, such as what TLS runs over.
+func (c *Conn) Beneath() net.Conn {
+	conn := c.Conn
+	for {
+		layer, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			return conn
+		}
+		conn = layer.NetConn()
+	}
+}
+
 // Close closes the connection.
 func (c *Conn) Close() error {
 	err := c.Conn.Close()

@@ -222,6 +222,9 @@ func (p *prefixed) Read(b []byte) (int, error) {
 	return p.Conn.Read(b)
 }
 
+// NetConn is the connection beneath, as a *tls.Conn has one.
+func (p *prefixed) NetConn() net.Conn { return p.Conn }
+
 // looksLikeHTTP reports whether bytes begin a request line.
 func looksLikeHTTP(early []byte) bool {
 	for i, c := range early {

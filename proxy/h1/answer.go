@@ -31,12 +31,9 @@ func (t *transit) answer(res *wire.Response) ending {
 	if err := t.copyBody(o); err != nil {
 		return t.breaks(err)
 	}
-	if o.parted && t.isLeaving() { // it was asked to
-		t.outcome.Class, t.outcome.Err = proxy.ClassDrained, proxy.ErrDraining
-	} else {
-		t.outcome.Class = proxy.ClassOf(t.status)
-	}
+	t.outcome.Class = proxy.ClassOf(t.status)
 	if o.parted {
+		t.outcome.Class, t.outcome.Err = proxy.ClassDrained, o.why
 		t.tap.cut()
 	}
 	t.letGo(!o.parted && !o.close)
@@ -65,6 +62,7 @@ type outgoing struct {
 	close    bool            // the module's connection ends with it
 	follower goaway.Follower // nil for none
 	parted   bool            // it was ended before its end
+	why      error           // where it was
 	ended    bool            // its last byte has come
 }
 

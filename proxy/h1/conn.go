@@ -41,6 +41,7 @@ type conn struct {
 
 	state    atomic.Int32
 	current  atomic.Pointer[transit] // nil between requests
+	cut      atomic.Bool             // a shutdown has no more time: current is looked at after it was set
 	readDue  due                     // from the client
 	writeDue due                     // it must have taken something by then
 	serves   bool                    // it has served a request
@@ -49,7 +50,7 @@ type conn struct {
 func newConn(e *Engine, pc *proxy.Conn) *conn {
 	c := &conn{e: e, pc: pc}
 	c.open(pc.Conn, smallBuffers)
-	c.watched = rawOf(beneath(pc.Conn))
+	c.watched = rawOf(pc.Beneath())
 	if len(pc.Early) > 0 {
 		c.in = take(smallBuffers)
 		for len(c.in.b) < len(pc.Early) {

@@ -27,10 +27,14 @@ func (t *transit) copyBody(b *outgoing) error {
 		if b.ended {
 			return nil
 		}
+		tailed := t.tail != nil
 		if headOnly := t.outcome.BytesOut == 0; !headOnly || b.framing != wire.Length || b.left >= headAlone {
 			if err := t.flush(); err != nil {
 				return errors.Join(errClientWrite, err)
 			}
+		}
+		if tailed && t.r < t.w {
+			continue // the next piece has come already
 		}
 		if err := t.moreAnswer(b); err != nil {
 			return err
@@ -41,7 +45,7 @@ func (t *transit) copyBody(b *outgoing) error {
 // moreAnswer waits for more of the body.
 func (t *transit) moreAnswer(b *outgoing) error {
 	if t.isAtBorder(b) && t.isLeaving() {
-		t.partBody(b)
+		t.partBody(b, proxy.ErrDraining)
 		return nil
 	}
 	t.answerDue.set(t.e.after(t.times.Idle))
@@ -49,7 +53,7 @@ func (t *transit) moreAnswer(b *outgoing) error {
 	switch {
 	case !t.answerDue.met():
 		if err = proxy.ErrTimeout; t.isAtBorder(b) {
-			t.partBody(b) // a long answer that has nothing to say is no failure
+			t.partBody(b, err) // it has nothing to say
 			err = nil
 		}
 		return err
@@ -66,7 +70,7 @@ func (t *transit) moreAnswer(b *outgoing) error {
 	return err
 }
 
-// gather takes what there is of the body to be written.
+// gather takes what there is of the body to be written; no more behind a tail.
 func (t *transit) gather(b *outgoing) error {
 	for !b.ended {
 		have := t.came()
@@ -98,7 +102,7 @@ func (t *transit) gather(b *outgoing) error {
 			}
 			if done {
 				t.endBody(b, b.chunks.Trailer)
-			} else if n == 0 {
+			} else if n == 0 || t.tail != nil {
 				return nil
 			}
 		}
@@ -134,13 +138,13 @@ func (t *transit) pass(b *outgoing, data []byte) {
 	case b.chunked:
 		t.o = wire.AppendChunkHead(t.o, len(data))
 		t.o = append(append(t.o, data...), "\r\n"...)
-	case len(data) >= copyLess:
-		t.tail = data // the only piece: it is flushed before more is read
+	case len(data) >= copyLess && !parts:
+		t.tail = data // the last piece: it is flushed before more is taken
 	default:
 		t.o = append(t.o, data...)
 	}
 	if parts {
-		t.partBody(b)
+		t.partBody(b, proxy.ErrDraining)
 	}
 }
 
@@ -150,8 +154,8 @@ func (t *transit) isAtBorder(b *outgoing) bool {
 }
 
 // partBody ends a long body in the words of its protocol.
-func (t *transit) partBody(b *outgoing) {
-	b.parted = true
+func (t *transit) partBody(b *outgoing, why error) {
+	b.parted, b.why = true, why
 	if words := b.follower.Farewell(); len(words) > 0 && b.chunked {
 		t.o = wire.AppendChunkHead(t.o, len(words))
 		t.o = append(append(t.o, words...), "\r\n"...)
@@ -178,14 +182,18 @@ func (t *transit) endBody(b *outgoing, trailer []wire.Field) {
 }
 
 // flush writes what is to be written to the client, who has no more time to take it than
-// the rate gives: the sweeper looks how much it has earned when the grace is over.
+// the rate gives: the sweeper looks how much it has earned when the grace is over. What is
+// written of a long answer may stand still as long as that itself.
 func (t *transit) flush() error {
 	if len(t.o)+len(t.tail) == 0 {
 		return nil
 	}
 	c := t.c
 	began := c.e.now()
-	if !t.long.Load() && c.e.cfg.BodyRate >= 0 {
+	switch {
+	case t.long.Load():
+		c.writeDue.set(c.e.after(t.times.Idle))
+	case c.e.cfg.BodyRate >= 0:
 		spent := t.taking.spent.Load()
 		t.taking.began.Store(began)
 		c.writeDue.set(began + max(int64(c.e.cfg.BodyGrace)-spent, 1))

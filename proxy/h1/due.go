@@ -6,7 +6,9 @@ import (
 )
 
 // due is a moment by which something must have come that is waited for. Who waits sets it
-// and meets it; the sweeper expires it. Exactly one of the two wins.
+// and meets it; the sweeper expires it. Exactly one of the two wins. Never meet one while
+// holding transit.mu: the sweeper may wait for that while it expires the due, and who meets
+// it waits for the sweeper.
 type due struct {
 	at atomic.Int64 // on the engine's clock; or one of these
 }

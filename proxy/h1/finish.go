@@ -38,13 +38,15 @@ func (t *transit) finish(end ending) {
 }
 
 // reset has the connection of a client that knows the end of an answer only by the
-// connection's end closed with a reset: an orderly end would say that the answer was whole.
+// connection's end closed with a reset: an orderly end would say that the answer was whole,
+// and so would the last words of TLS.
 func (t *transit) reset() {
 	if t.head.Minor > 0 {
 		return
 	}
-	if tcp, ok := beneath(t.c.Conn).(*net.TCPConn); ok {
+	if tcp, ok := t.c.pc.Beneath().(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
+		_ = tcp.Close()
 	}
 }
 

@@ -3,6 +3,7 @@ package h1_test
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -213,7 +214,7 @@ func TestATunnelThatStandsStillIsEnded(t *testing.T) {
 		c.send("still here") // twice its time, all together
 	}
 	c.ended()
-	if o := h.outcome(); o.Class != proxy.ClassOK || o.BytesIn != 50 {
+	if o := h.outcome(); o.Class != proxy.ClassDrained || !errors.Is(o.Err, proxy.ErrTimeout) || o.BytesIn != 50 {
 		t.Errorf("outcome %+v", o)
 	}
 }
@@ -236,7 +237,7 @@ func TestEventsThatDoNotComeEndTheirAnswerAndNoMore(t *testing.T) {
 		if body, err := io.ReadAll(res.Body); string(body) != before || (err == nil) != whole {
 			t.Errorf("got %q, %v", body, err)
 		}
-		if o := h.outcome(); (o.Class == proxy.ClassOK) != whole || (o.Class == proxy.ClassTimeout) == whole {
+		if o := h.outcome(); o.Class != proxy.ClassDrained || !errors.Is(o.Err, proxy.ErrTimeout) {
 			t.Errorf("after %q: outcome %+v", before, o)
 		}
 	}

@@ -28,6 +28,7 @@ const patience = 20 * time.Second
 type module struct {
 	socket string
 	dials  atomic.Int64
+	wrap   func(net.Conn) net.Conn // of the engine's ends; nil for none
 	mu     sync.Mutex
 	retire []func()
 }
@@ -36,7 +37,11 @@ func (m *module) Labels() proxy.Labels { return proxy.Labels{Module: "hello", Ve
 
 func (m *module) Dial(ctx context.Context) (net.Conn, error) {
 	m.dials.Add(1)
-	return new(net.Dialer).DialContext(ctx, "unix", m.socket)
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", m.socket)
+	if err == nil && m.wrap != nil {
+		conn = m.wrap(conn)
+	}
+	return conn, err
 }
 
 func (m *module) OnRetire(f func()) {

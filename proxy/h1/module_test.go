@@ -3,6 +3,7 @@ package h1_test
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -173,6 +174,39 @@ func TestAKeptConnectionThatWasClosedIsNoFailure(t *testing.T) {
 			t.Fatalf("got %v %q", res.Status, body)
 		}
 		<-closed
+	}
+}
+
+// pipe is a connection that is none of the kernel's own, so that nobody can look whether it
+// lives still.
+type pipe struct{ net.Conn }
+
+func TestABodyGoesWithItsRequestToAConnectionThatLives(t *testing.T) {
+	closed := make(chan struct{}, 10)
+	m := newModule(t, func(conn net.Conn, r *bufio.Reader) {
+		if req, err := http.ReadRequest(r); err == nil {
+			body, _ := io.ReadAll(req.Body)
+			fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+		}
+		conn.Close()
+		closed <- struct{}{}
+	})
+	m.wrap = func(conn net.Conn) net.Conn { return pipe{conn} }
+	h := newHouse(t, proxy.Config{}, m, proxy.Route{})
+	c := h.dial()
+	for i, request := range []string{
+		lines("POST / HTTP/1.1", "Host: x", "Content-Length: 4") + "body",
+		lines("POST / HTTP/1.1", "Host: x", "Content-Length: 4") + "body",
+		lines("POST / HTTP/1.1", "Host: x", "Transfer-Encoding: chunked") + "4\r\nbody\r\n0\r\n\r\n",
+	} {
+		c.send(request)
+		if res, body := c.answer("POST"); res.StatusCode != 200 || body != "body" {
+			t.Errorf("%d: got %v %q", i, res.Status, body)
+		}
+		if o := h.outcome(); o.Class != proxy.ClassOK || o.BytesIn != 4 {
+			t.Errorf("%d: outcome %+v", i, o)
+		}
+		receive(t, closed)
 	}
 }
 

@@ -25,8 +25,8 @@ func (t *transit) owes(now int64) {
 // time.
 func (t *transit) answers() bool {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.headed = true
+	t.mu.Unlock()
 	return t.answerDue.met()
 }
 

@@ -63,16 +63,22 @@ func (e *Engine) wait(ctx context.Context) error {
 	}
 }
 
+// cutOff ends what is under way on the connection, and what still begins there.
+func (c *conn) cutOff() {
+	c.cut.Store(true)
+	if t := c.current.Load(); t != nil {
+		t.cutOff(proxy.ErrDraining)
+	} else {
+		_ = c.SetReadDeadline(time.Now().Add(lastWords))
+	}
+}
+
 // cut ends all that is under way.
 func (e *Engine) cut() {
-	for _, c := range e.snapshot(nil) {
-		if t := c.current.Load(); t != nil {
-			t.cutOff(proxy.ErrDraining)
-		} else {
-			_ = c.SetReadDeadline(time.Now().Add(lastWords))
-		}
-	}
 	for _, patience := range []time.Duration{cutPatience, closePatience} {
+		for _, c := range e.snapshot(nil) {
+			c.cutOff()
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		err := e.wait(ctx)
 		cancel()

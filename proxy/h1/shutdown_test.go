@@ -51,6 +51,29 @@ func TestShutdownCutsOffAHeadThatDoesNotEnd(t *testing.T) {
 	}
 }
 
+func TestShutdownCutsOffWhatBeginsAfterwards(t *testing.T) {
+	h := newHouse(t, proxy.Config{}, speaking(t, func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), proxy.Route{})
+	c := h.dial()
+	c.send("GET / HTTP/1.1\r\n")
+	until(t, "it did not come", func() bool { return h.engine.Stats().Connections == 1 })
+	time.Sleep(50 * time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	shut := make(chan error, 1)
+	go func() { shut <- h.engine.Shutdown(ctx) }()
+	time.Sleep(200 * time.Millisecond) // what was under way is cut off by now
+	c.send("Host: x\r\n\r\n")
+	if err := receive(t, shut); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if s := h.engine.Stats(); s.Connections != 0 || s.InFlight != 0 {
+		t.Errorf("%+v", s)
+	}
+	if o := h.outcome(); o.Class != proxy.ClassDrained {
+		t.Errorf("outcome %+v", o)
+	}
+}
+
 // secure is a client of the engine's over TLS.
 func secure(t *testing.T, h *house) *tls.Conn {
 	t.Helper()

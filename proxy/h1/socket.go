@@ -1,7 +1,6 @@
 package h1
 
 import (
-	"crypto/tls"
 	"io"
 	"net"
 	"os"
@@ -199,12 +198,4 @@ func (s *socket) look(fd uintptr) bool {
 	var one [1]byte
 	_, _, s.read.silent = readSocket(int(fd), one[:])
 	return true
-}
-
-// beneath is the connection that carries conn's bytes.
-func beneath(conn net.Conn) net.Conn {
-	if secure, ok := conn.(*tls.Conn); ok {
-		return secure.NetConn()
-	}
-	return conn
 }

@@ -105,6 +105,9 @@ func (c *conn) request() bool {
 	e.counters.requests.Add(1)
 	t := newTransit(c)
 	c.current.Store(t)
+	if c.cut.Load() {
+		t.cutOff(proxy.ErrDraining)
+	}
 	end := broken
 	defer func() {
 		t.finish(end)

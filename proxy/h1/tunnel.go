@@ -113,7 +113,7 @@ func (t *transit) splice(down, up *passage) {
 	t.outcome.BytesIn, t.outcome.BytesOut = up.n, down.n
 	cause := t.attempt.why()
 	switch {
-	case cause != nil && !errors.Is(cause, proxy.ErrTimeout): // which is but a tunnel that stood still
+	case cause != nil:
 		t.failed(cause)
 	case down.parted || up.parted:
 		t.outcome.Class, t.outcome.Err = proxy.ClassDrained, proxy.ErrDraining

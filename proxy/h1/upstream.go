@@ -20,14 +20,21 @@ var (
 // roundTrip sends the request and gives the head of its final answer. It is not to be
 // waited for without end: the dues see to that. The head is valid until letGo.
 func (t *transit) roundTrip() (*wire.Response, error) {
-	for composed := false; ; {
+	for composed, whole := false, false; ; {
 		if err := t.connect(); err != nil {
-			if composed && t.body != nil { // a part of the body is gone with the dead connection
+			if composed && t.body != nil { // what was read of the body is in t.o alone
 				err = fmt.Errorf("connect again: %v", err)
 			}
 			return nil, err
 		}
-		err := t.send(&composed)
+		if !composed {
+			var err error
+			if whole, err = t.compose(); err != nil {
+				return nil, err
+			}
+			composed = true // a dead connection took nothing of it
+		}
+		err := t.send(whole)
 		var res *wire.Response
 		if err == nil {
 			res, err = t.awaitHead()
@@ -61,16 +68,8 @@ func (t *transit) connect() error {
 	return nil
 }
 
-// send sends the request, or its beginning, and has the rest sent.
-func (t *transit) send(composed *bool) error {
-	whole := *composed && t.body == nil
-	if !whole {
-		var err error
-		if whole, err = t.compose(); err != nil {
-			return err
-		}
-		*composed = true
-	}
+// send sends what was composed, which may be the whole request, and has the rest sent.
+func (t *transit) send(whole bool) error {
 	t.takeDue.set(t.e.after(t.times.Answer))
 	n, err := t.link.Write(t.o)
 	late := !t.takeDue.met()

@@ -77,6 +77,8 @@ func (t *transit) failed(err error) {
 	switch {
 	case errors.Is(cause, proxy.ErrDraining), errors.Is(cause, proxy.ErrRecalled):
 		t.outcome.Class, t.outcome.Err = proxy.ClassDrained, cause
+	case errors.Is(cause, proxy.ErrTimeout) && t.long.Load(): // nobody had anything to say
+		t.outcome.Class, t.outcome.Err = proxy.ClassDrained, cause
 	case errors.Is(cause, proxy.ErrTimeout):
 		t.outcome.Class, t.outcome.Err = proxy.ClassTimeout, cause
 	case t.ctx.ended() != nil, t.body.broken(), errors.Is(err, errClientWrite):

@@ -210,7 +210,7 @@ func (t *transit) breaks(err error) ending {
 		}
 		t.endGRPC(page.Failure(class, t.exchange.Target().Labels().Module, false))
 		return whole
-	case errors.Is(t.outcome.Err, errAway) && t.away.mayEnd():
+	case t.outcome.Class == proxy.ClassDrained && !errors.Is(t.outcome.Err, proxy.ErrDraining) && t.away.mayEnd():
 		if farewell := t.away.follower.Farewell(); len(farewell) > 0 && t.pass(farewell, false) != nil {
 			return broken
 		}

@@ -32,14 +32,15 @@ func (t *transit) tell(header http.Header, route *proxy.Route) {
 
 // resetIfUnframed has the connection of a client that knows the end of an answer only
 // by the connection's end closed with a reset: an orderly end would say that the
-// answer was whole.
+// answer was whole, and so would the last words of TLS.
 func resetIfUnframed(in *http.Request) {
 	if in.ProtoAtLeast(1, 1) {
 		return
 	}
 	if conn := connOf(in); conn != nil {
-		if tcp, ok := conn.Conn.(*net.TCPConn); ok {
+		if tcp, ok := conn.Beneath().(*net.TCPConn); ok {
 			_ = tcp.SetLinger(0)
+			_ = tcp.Close()
 		}
 	}
 }

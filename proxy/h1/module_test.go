@@ -168,9 +168,13 @@ func TestAKeptConnectionThatWasClosedIsNoFailure(t *testing.T) {
 	})
 	h := newHouse(t, proxy.Config{}, m, proxy.Route{})
 	c := h.dial()
-	for range 5 {
-		c.send(lines("POST / HTTP/1.1", "Host: x", "Content-Length: 2") + "hi")
-		if res, body := c.answer("POST"); res.StatusCode != 200 || body != "ok" {
+	for i := range 6 {
+		request := get
+		if i%2 > 0 {
+			request = lines("POST / HTTP/1.1", "Host: x", "Content-Length: 2") + "hi"
+		}
+		c.send(request)
+		if res, body := c.answer("GET"); res.StatusCode != 200 || body != "ok" {
 			t.Fatalf("got %v %q", res.Status, body)
 		}
 		<-closed

@@ -31,6 +31,9 @@ type socket struct {
 
 		look   func(fd uintptr) bool
 		silent bool
+
+		ask  func(fd uintptr) bool
+		asks asker // what it is still to ask
 	}
 	write struct {
 		try  func(fd uintptr) bool
@@ -44,7 +47,7 @@ type socket struct {
 func (s *socket) open(conn net.Conn, buffers *sync.Pool) {
 	s.Conn, s.buffers = conn, buffers
 	if s.raw = rawOf(conn); s.raw != nil {
-		s.read.try, s.read.look, s.write.try = s.tryRead, s.look, s.tryWrite
+		s.read.try, s.read.look, s.read.ask, s.write.try = s.tryRead, s.look, s.tryAsk, s.tryWrite
 	}
 }
 
@@ -96,6 +99,54 @@ func (s *socket) await() (*buffer, int, error) {
 	buf := s.read.buf
 	s.read.buf = nil
 	return buf, n, err
+}
+
+// asker is what is asked on a socket.
+type asker interface {
+	// dispatch writes it.
+	dispatch() error
+}
+
+// ask dispatches a once it is sure that the other end is there and has said nothing, and then
+// awaits what it says. The look counts for the wait, which needs none of its own. errDead
+// where nothing was dispatched; what the other end had said is lost then.
+func (s *socket) ask(a asker) (*buffer, int, error) {
+	if s.raw == nil {
+		if err := a.dispatch(); err != nil {
+			return nil, 0, err
+		}
+		return s.await()
+	}
+	r := &s.read
+	r.asks, r.n, r.err = a, 0, nil
+	err := s.raw.Read(r.ask)
+	buf, unasked := r.buf, r.asks != nil
+	r.buf, r.asks = nil, nil
+	switch {
+	case unasked:
+		return nil, 0, errDead
+	case err == nil:
+		err = r.err
+	}
+	if err == nil && r.n == 0 {
+		err = io.EOF
+	}
+	return buf, r.n, err
+}
+
+// tryAsk reports false where it must wait.
+func (s *socket) tryAsk(fd uintptr) bool {
+	r := &s.read
+	if r.asks == nil {
+		return s.tryRead(fd)
+	}
+	if s.look(fd); !r.silent {
+		return true
+	}
+	a := r.asks
+	r.asks = nil
+	r.err = a.dispatch()
+	return r.err != nil
 }
 
 // tryRead reports false where it must wait.

@@ -52,6 +52,7 @@ type transit struct {
 	up       *upload      // nil where all of the body went with the head
 
 	link     *link   // to the module; nil where there is none any more
+	unasked  bool    // the request is composed, and not written yet
 	in       *buffer // what came over it and is not passed on: in.b[r:w]
 	r, w     int
 	out      *buffer // to be written

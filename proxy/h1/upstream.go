@@ -50,8 +50,11 @@ func (t *transit) roundTrip() (*wire.Response, error) {
 // connect takes an idle connection to the module, or makes one.
 func (t *transit) connect() error {
 	p := t.e.pool(t.exchange.Target())
-	l := p.get()
-	if l == nil {
+	// A request that is but a head is written only after a look, which is part of the wait
+	// for its answer.
+	looks := t.body == nil
+	l := p.get(looks)
+	if t.unasked = looks && l != nil; l == nil {
 		ctx, done := t.attempt.dials(t.times.Connect)
 		var err error
 		l, err = p.dial(ctx)
@@ -68,8 +71,20 @@ func (t *transit) connect() error {
 	return nil
 }
 
-// send sends what was composed, which may be the whole request, and has the rest sent.
+// send sends what was composed, which may be the whole request, and has the rest sent; a
+// request that is but a head it leaves to awaitHead where it goes over a kept connection.
 func (t *transit) send(whole bool) error {
+	if t.unasked {
+		return nil
+	}
+	return t.write(whole)
+}
+
+// dispatch implements asker, for a request that is but a head.
+func (t *transit) dispatch() error { return t.write(true) }
+
+// write writes what is composed; whole, that this is all.
+func (t *transit) write(whole bool) error {
 	t.takeDue.set(t.e.after(t.times.Answer))
 	n, err := t.link.Write(t.o)
 	late := !t.takeDue.met()
@@ -141,7 +156,7 @@ func (t *transit) unanswered(err error) error {
 func (t *transit) readLink() error {
 	if t.r == t.w {
 		t.forget()
-		buf, n, err := t.link.await()
+		buf, n, err := t.awaitLink()
 		if n > 0 {
 			t.in, t.w = buf, n
 			return nil
@@ -161,6 +176,16 @@ func (t *transit) readLink() error {
 		return nil
 	}
 	return err
+}
+
+// awaitLink awaits what the module says; first of all it asks, where that is still to be
+// done.
+func (t *transit) awaitLink() (*buffer, int, error) {
+	if !t.unasked {
+		return t.link.await()
+	}
+	t.unasked = false
+	return t.link.ask(t)
 }
 
 // letGo lets go of the module; whole, after the end of an answer whose connection can be

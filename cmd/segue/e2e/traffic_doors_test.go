@@ -3,12 +3,11 @@ package e2e_test
 import (
 	"encoding/json"
 	"fmt"
+	"html"
 	"net/http"
 	"strconv"
 	"strings"
 	"testing"
-
-	"golang.org/x/net/html"
 
 	"github.com/segue-run/segue/runtime/module"
 )

@@ -19,11 +19,10 @@ import (
 // between and within them. at is where a message has ended and no frame is under way.
 func (e *wsEnd) talk(random *rand.Rand, messages, most int) (stream []byte, at []int) {
 	at = []int{0}
+	noise := rand.NewChaCha8([32]byte{byte(random.Uint32()), byte(random.Uint32())})
 	payload := func(most int) []byte {
 		p := make([]byte, random.IntN(most+1))
-		for i := range p {
-			p[i] = byte(random.Uint32())
-		}
+		_, _ = noise.Read(p)
 		return p
 	}
 	for range messages {
@@ -78,7 +77,7 @@ func TestManyWebSocketsAtOnceGetTheirOwnBytes(t *testing.T) {
 	for i, s := range crowd {
 		s.each(func(from, to *wsEnd) {
 			random := rand.New(rand.NewPCG(uint64(i), uint64(len(from.who))))
-			stream, _ := from.talk(random, 20, 1500)
+			stream, _ := from.talk(random, 8, 1500)
 			stream = append(stream, from.frame(wsFin|wsClose, wsReason(1000, fmt.Sprint(i)))...)
 			wg.Go(func() {
 				if err := wsSpeak(from.conn, stream, random); err != nil {
@@ -111,18 +110,23 @@ func TestManyWebSocketsAtOnceGetTheirOwnBytes(t *testing.T) {
 func TestAWebSocketsSlowReaderHoldsUpItsWriter(t *testing.T) {
 	const (
 		rfc     = "RFC 6455, 10.4"
-		total   = 64 << 20
-		between = 48 << 20 // what the kernel's buffers may take
+		total   = 16 << 20
+		between = 12 << 20 // what the kernel's buffers may take
 		heap    = 8 << 20  // and the proxy itself
 	)
 	h := newWSHouse(t)
 	for name, size := range map[string]int{"one large frame": total, "small frames": 16 << 10} {
-		h.socket().each(func(from, to *wsEnd) {
+		s := h.socket()
+		s.each(func(from, to *wsEnd) {
 			if tcp, ok := to.conn.(*net.TCPConn); ok {
 				_ = tcp.SetReadBuffer(64 << 10)
 			}
+			if tcp, ok := from.conn.(*net.TCPConn); ok {
+				_ = tcp.SetWriteBuffer(64 << 10)
+			}
 			var before, after runtime.MemStats
 			runtime.GC()
+			runtime.GC() // what pools keep goes with the second one
 			runtime.ReadMemStats(&before)
 			piece := from.frame(wsFin|wsBinary, wsNoise(16<<10))
 			head := []byte(nil)
@@ -162,6 +166,7 @@ func TestAWebSocketsSlowReaderHoldsUpItsWriter(t *testing.T) {
 				t.Errorf("%s: %v", rfc, err)
 			}
 		})
+		s.shut(rfc)
 	}
 }
 

@@ -28,7 +28,14 @@ func (s *wsSocket) told(rfc, reply string) {
 	if got := s.module.closed(rfc); string(got) != want {
 		s.h.t.Errorf("%s: the module was told %q, want %q", rfc, got, want)
 	}
+}
+
+// over checks that nothing more comes to either end, and the end does, the server's first.
+func (s *wsSocket) over(rfc string) {
+	s.h.t.Helper()
 	s.module.halfClose()
+	s.client.ended(rfc, true)
+	s.client.conn.Close()
 	s.module.ended(rfc, false)
 }
 
@@ -39,15 +46,13 @@ func (s *wsSocket) part(rfc string) {
 	const reply = "\x03\xe9so long"
 	s.client.send(s.client.frame(wsFin|wsClose, []byte(reply)))
 	s.told(rfc, reply)
-	s.client.ended(rfc, true)
-	s.client.conn.Close()
+	s.over(rfc)
 	if o := s.h.outcome(); o.Class != proxy.ClassDrained || !o.Reached || o.Status != 101 {
 		s.h.t.Errorf("%s: outcome %+v", rfc, o)
 	}
 }
 
 func TestAWebSocketGoesAwayBetweenMessagesAndNowhereElse(t *testing.T) {
-	h := newWSHouse(t)
 	m := &wsEnd{who: "module"}
 	long := m.frame(wsFin|wsBinary, wsNoise(70000))
 	for name, c := range map[string]struct {
@@ -68,29 +73,33 @@ func TestAWebSocketGoesAwayBetweenMessagesAndNowhereElse(t *testing.T) {
 		"behind a ping":            {"RFC 6455, 5.5.2", [][]byte{m.frame(wsFin|wsPing, wsNoise(125))}, nil},
 		"behind a pong":            {"RFC 6455, 5.5.3", [][]byte{m.frame(wsFin|wsPong, nil)}, nil},
 	} {
-		rfc := c.rfc + ", " + name
-		s := h.socket()
-		s.client.passes(rfc, s.module, s.client.text("hello"))
-		s.module.passes(rfc, s.client, c.before...)
-		s.request.GoAway()
-		s.request.GoAway()
-		s.module.passes(rfc, s.client, c.after...)
-		s.part(rfc)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rfc, s := c.rfc, newWSHouse(t).socket()
+			s.client.passes(rfc, s.module, s.client.text("hello"))
+			s.module.passes(rfc, s.client, c.before...)
+			s.request.GoAway()
+			s.request.GoAway()
+			s.module.passes(rfc, s.client, c.after...)
+			s.part(rfc)
+		})
 	}
 }
 
 // A message that has come with the end of another is not begun.
 func TestAWebSocketThatGoesAwayBeginsNoOtherMessage(t *testing.T) {
 	const rfc = "RFC 6455, 5.5.1"
-	h := newWSHouse(t)
-	for cut := range 7 {
-		s := h.socket()
-		begun, rest := s.module.frame(wsText, []byte("begun")), s.module.frame(wsFin|wsMore, []byte("ended"))
-		s.module.passes(rfc, s.client, begun)
-		s.request.GoAway()
-		s.module.send(rest, s.module.text("never")[:cut])
-		s.client.expect(rfc, rest)
-		s.part(rfc)
+	for _, cut := range []int{1, 2, 4, 6} {
+		t.Run(fmt.Sprint(cut, " bytes of it"), func(t *testing.T) {
+			t.Parallel()
+			s := newWSHouse(t).socket()
+			begun, rest := s.module.frame(wsText, []byte("begun")), s.module.frame(wsFin|wsMore, []byte("ended"))
+			s.module.passes(rfc, s.client, begun)
+			s.request.GoAway()
+			s.module.send(rest, s.module.text("never")[:cut])
+			s.client.expect(rfc, rest)
+			s.part(rfc)
+		})
 	}
 }
 
@@ -114,10 +123,7 @@ func TestAWebSocketWhoseModuleHasClosedIsNotSpokenFor(t *testing.T) {
 		if got := s.module.closed(rfc); !bytes.HasPrefix(got, []byte("\x03\xe9")) {
 			t.Errorf("%s: the module was told %q", rfc, got)
 		}
-		s.module.halfClose()
-		s.module.ended(rfc, false)
-		s.client.ended(rfc, true)
-		s.client.conn.Close()
+		s.over(rfc)
 		h.outcome()
 	}
 }
@@ -165,37 +171,51 @@ func TestAWebSocketThatCannotBeFollowedIsNotSpokenFor(t *testing.T) {
 // RFC 6455, 5.5.1 and 7.4.1: whenever it is asked, each end gets a whole number of the
 // other's messages and then a close frame, and nothing behind it.
 func TestAWebSocketMayGoAwayAtAnyByte(t *testing.T) {
+	const seeds = 20
 	h := newWSHouse(t)
-	for seed := range uint64(20) {
-		rfc := fmt.Sprint("RFC 6455, 5.5.1, seed ", seed)
-		random := rand.New(rand.NewPCG(seed, 1))
-		s := h.socket()
-		up, upAt := s.client.talk(random, 12, 1000)
-		down, downAt := s.module.talk(random, 12, 1000)
-		asked := random.IntN(len(down) + 1)
-		clientTold, moduleTold := make(chan struct{}), make(chan struct{})
-		var wg sync.WaitGroup
-		wg.Go(func() { s.client.converse(up, upAt, seed, clientTold) })
-		wg.Go(func() { s.module.converse(down, downAt, seed, moduleTold); s.module.halfClose() })
-		var atClient, atModule []byte
-		wg.Go(func() {
-			go1 := sync.OnceFunc(s.request.GoAway)
-			atClient = wsListenTo(s.client, clientTold, func(n int) {
-				if n >= asked {
-					go1()
-				}
-			})
-		})
-		wg.Go(func() { atModule = wsListenTo(s.module, moduleTold, func(int) {}) })
-		wg.Wait()
-		wsCheckEnd(t, rfc+", to the client", atClient, down, downAt, false)
-		wsCheckEnd(t, rfc+", to the module", atModule, up, upAt, true)
-		s.client.conn.Close()
-		s.module.conn.Close()
-		if o := h.outcome(); o.Status != 101 {
-			t.Errorf("%s: outcome %+v", rfc, o)
+	var sockets [seeds]*wsSocket
+	for i := range sockets {
+		sockets[i] = h.socket()
+	}
+	var wg sync.WaitGroup
+	for seed, s := range sockets {
+		wg.Go(func() { s.goAwayAnywhere(t, uint64(seed)) })
+	}
+	wg.Wait()
+	for range sockets {
+		if o := h.outcome(); o.Status != 101 || o.Class.Failed() {
+			t.Errorf("outcome %+v", o)
 		}
 	}
+}
+
+func (s *wsSocket) goAwayAnywhere(t *testing.T, seed uint64) {
+	rfc := fmt.Sprint("RFC 6455, 5.5.1, seed ", seed)
+	random := rand.New(rand.NewPCG(seed, 1))
+	up, upAt := s.client.talk(random, 8, 600)
+	down, downAt := s.module.talk(random, 8, 600)
+	asked := random.IntN(len(down) + 1)
+	clientTold, moduleTold := make(chan struct{}), make(chan struct{})
+	var atClient, atModule []byte
+	var wg sync.WaitGroup
+	wg.Go(func() { s.client.converse(up, upAt, seed, clientTold) })
+	wg.Go(func() {
+		s.module.converse(down, downAt, seed, moduleTold)
+		_ = s.module.conn.(*net.UnixConn).CloseWrite()
+	})
+	wg.Go(func() {
+		atClient = s.client.hear(clientTold, func(total int) {
+			if total >= asked {
+				s.request.GoAway()
+			}
+		})
+		s.client.conn.Close()
+	})
+	wg.Go(func() { atModule = s.module.hear(moduleTold, func(int) {}) })
+	wg.Wait()
+	wsCheckEnd(t, rfc+", to the client", atClient, down, downAt, false)
+	wsCheckEnd(t, rfc+", to the module", atModule, up, upAt, true)
+	s.module.conn.Close()
 }
 
 // converse says message after message in pieces of any size, and a close frame between two
@@ -215,8 +235,8 @@ func (e *wsEnd) converse(stream []byte, at []int, seed uint64, told <-chan struc
 	_, _ = e.conn.Write(e.frame(wsFin|wsClose, wsReason(1001, e.who)))
 }
 
-// wsListenTo gives all that comes, up to the end; told is closed with the first close frame.
-func wsListenTo(e *wsEnd, told chan<- struct{}, came func(total int)) (all []byte) {
+// hear gives all that comes, up to the end; told is closed with the first close frame.
+func (e *wsEnd) hear(told chan<- struct{}, came func(total int)) (all []byte) {
 	once := sync.OnceFunc(func() { close(told) })
 	defer once()
 	came(0)
@@ -268,7 +288,7 @@ func TestWebSocketsOfAnotherTargetStay(t *testing.T) {
 	}
 	h := &wsHouse{house: newHouse(t, proxy.Config{}, stable(t, release)), seen: seen}
 	var sockets [2][]*wsSocket
-	for range 12 {
+	for range 3 {
 		c := h.client()
 		c.send(wsAsk())
 		var a *wsArrival
@@ -284,19 +304,22 @@ func TestWebSocketsOfAnotherTargetStay(t *testing.T) {
 		}
 		sockets[at] = append(sockets[at], &wsSocket{h, c, a.wsEnd, nil})
 	}
-	if len(sockets[0]) == 0 || len(sockets[1]) == 0 {
+	going := 0
+	if len(sockets[0]) > 1 {
+		going = 1
+	}
+	if len(sockets[going]) != 1 {
 		t.Fatalf("%d and %d sockets", len(sockets[0]), len(sockets[1]))
 	}
 	drained := make(chan error, 1)
-	going := release.Targets()[0]
-	go func() { drained <- going.Drain(t.Context(), balance.Patience{Plain: 1, Long: patience}) }()
-	for _, s := range sockets[0] {
-		s.part(rfc)
-	}
+	go func() {
+		drained <- release.Targets()[going].Drain(t.Context(), balance.Patience{Plain: 1, Long: patience})
+	}()
+	sockets[going][0].part(rfc)
 	if err := <-drained; err != nil {
 		t.Errorf("drain: %v", err)
 	}
-	for _, s := range sockets[1] {
+	for _, s := range sockets[1-going] {
 		s.each(func(from, to *wsEnd) { from.passes(rfc, to, from.text("still here")) })
 		s.shut(rfc)
 		if o := h.outcome(); o.Class != proxy.ClassOK {

@@ -251,7 +251,11 @@ func newWSHouse(t testing.TB) *wsHouse {
 // wsListen is a module: each connection's next request, and no more, is read.
 func wsListen(t testing.TB) (socket string, arrived chan *wsArrival) {
 	t.Helper()
-	socket, arrived = filepath.Join(t.TempDir(), "s"), make(chan *wsArrival, 1000)
+	folder, err := os.MkdirTemp("", "ws") // a test's own is too long for a socket's name
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket, arrived = filepath.Join(folder, "s"), make(chan *wsArrival, 1000)
 	l, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
@@ -277,6 +281,7 @@ func wsListen(t testing.TB) (socket string, arrived chan *wsArrival) {
 		l.Close()
 		conns.Range(func(conn, _ any) bool { conn.(net.Conn).Close(); return true })
 		serving.Wait()
+		os.RemoveAll(folder)
 	})
 	return socket, arrived
 }

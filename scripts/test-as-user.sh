@@ -40,7 +40,7 @@ chown -R "$user:$user" "$home"
 
 # Of the end-to-end tests those that meet the machine: files, processes, users, the
 # sandbox. What a rollout decides is the same for everybody, and tested as root.
-meet='^Test(ADropped|ARelease|NoRequestFails|AGradual|Files|KilledAtAny|NoModule|AStable|AStateDir|APort|ASecond|EveryWay|AFile|Removing|AModule|AManifest|Nothing|NoAttack|WithFewer|Escape|ALevel|EveryChange|ChangesOver|AnotherUser|ACandidateThatRuns|AQuota)'
+meet='^Test(ADropped|ARelease|NoRequestFails|AGradual|Files|KilledAtAny|NoModule|AStable|AStateDir|APort|ASecond|EveryWay|AFile|Removing|AModule|AManifest|Nothing|NoAttack|WithFewer|Escape|ALevel|EveryChange|ChangesOver|AnotherUser|ACandidateThatRuns|AQuota|Traffic)'
 
 # run tests a package as a user, with what is theirs below a folder.
 run() {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/segue-run/segue/bench/internal/harness"
 	"github.com/segue-run/segue/bench/internal/load"
+	"github.com/segue-run/segue/bench/internal/process"
 	"github.com/segue-run/segue/bench/internal/table"
 )
 
@@ -59,7 +59,7 @@ func run(ctx context.Context, p plan) (err error) {
 		return err
 	}
 	alone := p.load(ctx, host, p.span/3)
-	before, err := rss(host.PID())
+	before, err := process.Resident(host.PID())
 	if err != nil {
 		return err
 	}
@@ -74,8 +74,8 @@ func run(ctx context.Context, p plan) (err error) {
 // outcome is how it went with the crowd there.
 type outcome struct {
 	load           load.Result
-	before, peak   int // KiB that the host held: before the crowd, and at most
-	waited, served int // connections that had had an answer; that got another at the end
+	before, peak   int64 // bytes that the host held: before the crowd, and at most
+	waited, served int   // connections that had had an answer; that got another at the end
 	shutOut, lost  int64
 }
 
@@ -110,7 +110,7 @@ func (p plan) crowd(ctx context.Context, host *harness.Host) (o outcome, err err
 			ended = true
 		case <-tick.C:
 		}
-		now, err := rss(host.PID())
+		now, err := process.Resident(host.PID())
 		if err != nil {
 			return o, err
 		}
@@ -121,33 +121,17 @@ func (p plan) crowd(ctx context.Context, host *harness.Host) (o outcome, err err
 	return o, nil
 }
 
-// rss is what a process holds in memory, in KiB.
-func rss(pid int) (int, error) {
-	file, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, err
-	}
-	defer file.Close()
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		if value, ok := strings.CutPrefix(lines.Text(), "VmRSS:"); ok {
-			return strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(value, "kB")))
-		}
-	}
-	return 0, errors.Join(fmt.Errorf("read memory of process %d: no figure", pid), lines.Err())
-}
-
 // report prints the table; the error says what failed.
 func report(p plan, alone load.Result, o outcome) error {
-	each := float64(o.peak-o.before) / float64(max(p.slow+p.idle, 1))
+	each := float64(o.peak-o.before) / 1024 / float64(max(p.slow+p.idle, 1))
 	rows := [][]string{
 		{"requests served, alone", strconv.Itoa(alone.Served)},
 		{"longest answer, alone, ms", fmt.Sprintf("%.1f", alone.Longest)},
 		{"requests served, with the crowd", strconv.Itoa(o.load.Served)},
 		{"**requests failed**", strconv.Itoa(alone.Failed + o.load.Failed)},
 		{"longest answer, with the crowd, ms", fmt.Sprintf("%.1f", o.load.Longest)},
-		{"host's memory before, MB", fmt.Sprintf("%.1f", float64(o.before)/1024)},
-		{"host's memory with the crowd, at most, MB", fmt.Sprintf("%.1f", float64(o.peak)/1024)},
+		{"host's memory before, MB", fmt.Sprintf("%.1f", float64(o.before)/(1<<20))},
+		{"host's memory with the crowd, at most, MB", fmt.Sprintf("%.1f", float64(o.peak)/(1<<20))},
 		{"memory for each of the crowd, KB", fmt.Sprintf("%.1f", each)},
 		{"slow clients shut out, and come again", strconv.FormatInt(o.shutOut, 10)},
 		{"waiting connections served at the end", fmt.Sprintf("%d of %d", o.served, o.waited)},

@@ -106,11 +106,13 @@ func TestConnectionThatSaysNothingIsClosed(t *testing.T) {
 
 func TestClientThatSentItsHeadInPiecesHasTheEngineForIt(t *testing.T) {
 	h := newHouse(t, front.Config{HeadTimeout: 100 * time.Millisecond})
-	conn := dial(t, h.listen(front.Options{}))
+	addr := h.listen(front.Options{})
+	conn := dial(t, addr)
 	if _, err := io.WriteString(conn, "GET / HT"); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(200 * time.Millisecond) // the front has no say any more
+	eventually(t, "the engine has it", func() bool { return h.Stats().Connections == 1 })
+	closed(t, dial(t, addr)) // came later, says nothing and has used up its time: so would the first have
 	if _, err := io.WriteString(conn, "TP/1.1\r\nHost: a\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,6 @@ import (
 	"testing"
 	"time"
 
-
 	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/front"
 )

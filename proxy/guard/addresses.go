@@ -1,15 +1,16 @@
 package guard
 
 import (
-	"encoding/binary"
 	"net/netip"
 	"sync"
+
+	"github.com/segue-run/segue/proxy"
 )
 
 const shards = 64
 
-// Addresses counts the connections that each address has now. An IPv6 address counts as
-// its network of 64 bits, which is what one client has. It is used from many goroutines
+// Addresses counts the connections that each address has now. An address counts
+// as its proxy.Network. It is used from many goroutines
 // at once.
 type Addresses struct {
 	limit  int
@@ -18,13 +19,7 @@ type Addresses struct {
 
 type shard struct {
 	mu   sync.Mutex
-	open map[network]int
-}
-
-// network is an IPv4 address, or the first 64 bits of an IPv6 one.
-type network struct {
-	bits uint64
-	v4   bool
+	open map[uint64]int
 }
 
 // NewAddresses allows each address that many connections; 0 or less: any number.
@@ -37,7 +32,7 @@ func (a *Addresses) Enter(addr netip.Addr) bool {
 	if a.limit <= 0 || !addr.IsValid() {
 		return true
 	}
-	n := networkOf(addr)
+	n := proxy.Network(addr)
 	s := a.shard(n)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -45,7 +40,7 @@ func (a *Addresses) Enter(addr netip.Addr) bool {
 		return false
 	}
 	if s.open == nil {
-		s.open = map[network]int{}
+		s.open = map[uint64]int{}
 	}
 	s.open[n]++
 	return true
@@ -56,7 +51,7 @@ func (a *Addresses) Leave(addr netip.Addr) {
 	if a.limit <= 0 || !addr.IsValid() {
 		return
 	}
-	n := networkOf(addr)
+	n := proxy.Network(addr)
 	s := a.shard(n)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -68,15 +63,6 @@ func (a *Addresses) Leave(addr netip.Addr) {
 	}
 }
 
-func (a *Addresses) shard(n network) *shard {
-	return &a.shards[n.bits*0x9e3779b97f4a7c15>>58]
-}
-
-func networkOf(addr netip.Addr) network {
-	if addr = addr.Unmap(); addr.Is4() {
-		four := addr.As4()
-		return network{bits: uint64(binary.BigEndian.Uint32(four[:])), v4: true}
-	}
-	all := addr.As16()
-	return network{bits: binary.BigEndian.Uint64(all[:8])}
+func (a *Addresses) shard(n uint64) *shard {
+	return &a.shards[n*0x9e3779b97f4a7c15>>58]
 }

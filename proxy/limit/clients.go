@@ -1,11 +1,12 @@
 package limit
 
 import (
-	"encoding/binary"
 	"hash/maphash"
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/segue-run/segue/proxy"
 )
 
 const (
@@ -15,8 +16,8 @@ const (
 	sample = 8
 )
 
-// Clients let the requests of each client come at a pace. A client is an address of IPv4,
-// or a /64 of IPv6. At most so many clients are known at a time: beyond, those are
+// Clients let the requests of each client come at a pace. A client is a
+// proxy.Network. At most so many clients are known at a time: beyond, those are
 // forgotten whose bucket is full, and where that is nobody's of some, whose is the nearest
 // to it. It is safe for many goroutines.
 type Clients struct {
@@ -47,7 +48,7 @@ func (c *Clients) Take(client netip.Addr, now time.Time) (wait time.Duration) {
 	if !client.IsValid() {
 		return 0
 	}
-	key := keyOf(client)
+	key := proxy.Network(client)
 	s := c.shard(key)
 	at := sinceEpoch(now)
 	s.mu.Lock()
@@ -72,7 +73,7 @@ func (c *Clients) Return(client netip.Addr) {
 	if !client.IsValid() {
 		return
 	}
-	key := keyOf(client)
+	key := proxy.Network(client)
 	s := c.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,15 +108,4 @@ func (s *shard) makeRoomLocked(most int, at int64) {
 	if len(s.full) >= most {
 		delete(s.full, first)
 	}
-}
-
-// keyOf is the client as a number: the first half of an address of IPv6, and one of IPv4
-// behind 32 ones, which is no client's address of IPv6.
-func keyOf(client netip.Addr) uint64 {
-	if client = client.Unmap(); client.Is4() {
-		four := client.As4()
-		return 0xffff_ffff<<32 | uint64(binary.BigEndian.Uint32(four[:]))
-	}
-	all := client.As16()
-	return binary.BigEndian.Uint64(all[:8])
 }

@@ -13,7 +13,8 @@
 //     conditional or partial, or one whose answer says "no-store". Of an answer's
 //     header, cookies are never kept. What is the runtime's own, headers and cookies, is
 //     neither recorded nor sent. A mirror sends on what the engine would have
-//     sent, credentials too, and keeps it no longer than it takes.
+//     sent, credentials too, and keeps it no longer than it takes. What a module is told of
+//     the client is as in any request (see guard.Client), with an id of the copy's own.
 //   - What is shown of a difference is clipped and printable, and has neither queries
 //     nor the values of members whose names speak of secrets.
 //   - A module's answer is hostile: its head, length, time, decoded size and depth are

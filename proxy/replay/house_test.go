@@ -90,6 +90,7 @@ func newFront(t testing.TB, stable replay.Dial, tap func(*proxy.Request) proxy.T
 }
 
 func (f *front) carry(w http.ResponseWriter, in *http.Request, transport *http.Transport) {
+	_ = http.NewResponseController(w).EnableFullDuplex() // else the answer's begin closes what the transport still reads
 	host, _ := proxy.CleanHost(in.Host)
 	req := &proxy.Request{Method: in.Method, Host: host, Authority: in.Host, Path: in.URL.EscapedPath(), Query: in.URL.RawQuery,
 		Header: in.Header, Remote: netip.MustParseAddrPort(in.RemoteAddr), Cancel: func(error) {}}

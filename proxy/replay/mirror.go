@@ -120,7 +120,10 @@ func (m *Mirror) Tap(req *proxy.Request) proxy.Tap {
 		return nil
 	}
 	rec := address(req)
-	rec.Header, rec.Remote = copied(req.Header), req.Remote.Addr()
+	rec.Header, rec.Remote = copied(req.Header), req.Client
+	if !rec.Remote.IsValid() {
+		rec.Remote = req.Remote.Addr()
+	}
 	return newTap(m, &m.memory, req, rec, m.headers)
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -90,15 +91,21 @@ func TestACopyHasTheHeaderThatTheEngineWouldSend(t *testing.T) {
 			m := newMirror(t, replay.MirrorConfig{Dial: module(t, func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header }), Share: balance.Full})
 			req := ask("/", "")
 			req.Header, req.Secure = c.sent, true
+			req.Remote, req.Client = netip.MustParseAddrPort("192.0.2.1:1"), netip.MustParseAddr("192.0.2.9")
 			passes(m.Tap(req), 200, "x")
 			select {
 			case got := <-seen:
-				if proto := got.Get("X-Forwarded-Proto"); proto != "https" {
-					t.Errorf("the candidate was told that it came over %q", proto)
+				for name, want := range map[string]string{"Segue-Rehearsal": "mirror", "X-Forwarded-Proto": "https", "X-Forwarded-Port": "443",
+					"X-Forwarded-Host": "example.com", "X-Forwarded-For": "192.0.2.9", "X-Real-Ip": "192.0.2.9", "Forwarded": "for=192.0.2.9;host=example.com;proto=https"} {
+					if told := got.Get(name); told != want {
+						t.Errorf("the candidate was told %s: %q, want %q", name, told, want)
+					}
+					got.Del(name)
 				}
-				for _, own := range []string{"Segue-Rehearsal", "X-Forwarded-Host", "X-Forwarded-Proto"} {
-					got.Del(own)
+				if got.Get("X-Request-Id") == "" {
+					t.Error("it has no id")
 				}
+				got.Del("X-Request-Id")
 				wantHeader(t, got, c.want.(http.Header))
 			case <-time.After(patience):
 				t.Fatal("no copy came")

@@ -9,11 +9,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/segue-run/segue/proxy"
+	"github.com/segue-run/segue/proxy/guard"
 )
 
 const (
@@ -132,20 +134,8 @@ func request(ctx context.Context, rec *Recording, via string) (*http.Request, er
 		header["User-Agent"] = []string{""} // or the transport puts in its own
 	}
 	header[RehearsalHeader] = []string{via}
-	header["X-Forwarded-Proto"] = []string{"http"}
-	if rec.Secure {
-		header["X-Forwarded-Proto"] = []string{"https"}
-	}
-	if rec.Host != "" {
-		header["X-Forwarded-Host"] = []string{rec.Host}
-	}
-	if rec.Remote.IsValid() {
-		header["X-Forwarded-For"] = []string{rec.Remote.String()}
-	}
-	if rec.Prefix != "" {
-		header["X-Forwarded-Prefix"] = []string{rec.Prefix}
-	}
 	route := proxy.Route{Prefix: rec.Prefix, Strip: rec.Prefix != ""}
+	tell(header, rec, &route)
 	// Opaque goes out as it stands.
 	to := &url.URL{Scheme: "http", Host: moduleHost, Opaque: route.Forwarded(rec.Path), RawQuery: rec.Query}
 	out := &http.Request{Method: rec.Method, URL: to, Host: hostHeader(rec.Host), Header: header,
@@ -156,6 +146,23 @@ func request(ctx context.Context, rec *Recording, via string) (*http.Request, er
 		out.ContentLength = int64(len(rec.Body))
 	}
 	return out.WithContext(ctx), nil
+}
+
+// tell puts in what a module is told of its client, as the engines do; the id is the copy's
+// own.
+func tell(header http.Header, rec *Recording, route *proxy.Route) {
+	var from guard.Client
+	from.Read(&proxy.Peer{Addr: netip.AddrPortFrom(rec.Remote, 0), Secure: rec.Secure}, rec.Host, header)
+	for name := range header {
+		if proxy.Dashed(name) == "X-Request-Id" {
+			delete(header, name)
+		}
+	}
+	from.Tell(route, func(name, value string) { header[name] = []string{value} })
+	if !from.Traced {
+		delete(header, "Traceparent")
+		delete(header, "Tracestate")
+	}
 }
 
 // hostHeader is the host as it stands in a request: an IPv6 address in brackets.

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/segue-run/segue/proxy"
+	"github.com/segue-run/segue/proxy/guard"
 	"github.com/segue-run/segue/proxy/replay"
 )
 
@@ -25,6 +26,10 @@ func TestARecordingIsSentAsItWasAndSaysThatItIsARehearsal(t *testing.T) {
 	seen := make(chan string, 1)
 	candidate := module(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
+		if id := r.Header.Get("X-Request-Id"); !guard.SaneID(id) || id == "theirs" {
+			t.Errorf("the id is %q", id)
+		}
+		r.Header.Del("X-Request-Id")
 		seen <- fmt.Sprintf("%s %s %s %v %s", r.Method, r.Host, r.RequestURI, r.Header, body)
 		w.Header().Set("X-Kept", "1")
 		w.Header().Set("Set-Cookie", "a=b")
@@ -32,14 +37,16 @@ func TestARecordingIsSentAsItWasAndSaysThatItIsARehearsal(t *testing.T) {
 	})
 	rec := replay.Recording{Method: "POST", Host: "example.com:8080", Path: "/a%20b/", Query: "x=%2f&y#z",
 		Header: http.Header{"Accept": {"text/plain"}, "Connection": {"close"}, "X-Forwarded-For": {"9.9.9.9"},
+			"X-Request-Id": {"theirs"}, "X_request_id": {"theirs"}, "Forwarded": {"for=9.9.9.9"}, "Traceparent": {"none"}, "Tracestate": {"a=b"},
 			"X_Forwarded_Host": {"evil"}, "Segue-Rehearsal": {"no"}, "Content-Length": {"999"}, "Transfer-Encoding": {"chunked"}},
 		Body: []byte("body"), Remote: netip.MustParseAddr("192.0.2.7")}
 	a, err := replay.Send(t.Context(), candidate, rec, "X-Kept")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "POST example.com:8080 /a%20b/?x=%2f&y#z map[Accept:[text/plain] Content-Length:[4] Segue-Rehearsal:[rehearsal] " +
-		"X-Forwarded-For:[192.0.2.7] X-Forwarded-Host:[example.com:8080] X-Forwarded-Proto:[http]] body"
+	want := "POST example.com:8080 /a%20b/?x=%2f&y#z map[Accept:[text/plain] Content-Length:[4] " +
+		"Forwarded:[for=192.0.2.7;host=\"example.com:8080\";proto=http] Segue-Rehearsal:[rehearsal] " +
+		"X-Forwarded-For:[192.0.2.7] X-Forwarded-Host:[example.com:8080] X-Forwarded-Port:[8080] X-Forwarded-Proto:[http] X-Real-Ip:[192.0.2.7]] body"
 	if got := <-seen; got != want {
 		t.Errorf("sent\n%s, want\n%s", got, want)
 	}

@@ -15,6 +15,8 @@ const (
 	accessBatch = 64 << 10
 	accessMost  = 1000 // lines of each kind a second
 	accessPause = time.Second
+	// accessJoin is how long Close waits: some writes have no end, see accessFile.write.
+	accessJoin = 3 * accessPause
 	// accessLine is how long a line may have grown to be used again.
 	accessLine = 16 << 10
 )
@@ -125,10 +127,18 @@ func (a *AccessLog) Stats() AccessStats {
 }
 
 // Close writes what is queued, as long as that can be written, joins the goroutine and
-// closes the file. A second call waits as well.
+// closes the file. A second call waits as well. Where a write does not end in a few seconds,
+// as that to a standard output which nobody reads, Close says so in the log and leaves the
+// goroutine to it.
 func (a *AccessLog) Close() error {
 	a.close.Do(func() { close(a.stop) })
-	<-a.done
+	timer := time.NewTimer(accessJoin)
+	defer timer.Stop()
+	select {
+	case <-a.done:
+	case <-timer.C:
+		a.log.Error("the access log is stuck: its last lines may be lost", zap.String("file", a.cfg.Path))
+	}
 	return nil
 }
 

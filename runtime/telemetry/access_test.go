@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/segue-run/segue/proxy"
@@ -371,4 +372,35 @@ func BenchmarkAccessLog(b *testing.B) {
 			b.ReportMetric(float64(a.Stats().Crowded), "crowded")
 		})
 	}
+}
+
+func TestClosingDoesNotWaitForAStandardOutputThatNobodyReads(t *testing.T) {
+	var ends [2]int
+	if err := syscall.Pipe2(ends[:], syscall.O_CLOEXEC); err != nil { // blocking, as a shell makes it
+		t.Fatal(err)
+	}
+	reader := os.NewFile(uintptr(ends[0]), "reader")
+	stdout := os.Stdout
+	os.Stdout = os.NewFile(uintptr(ends[1]), "stdout")
+	defer func() {
+		os.Stdout.Close()
+		os.Stdout = stdout
+	}()
+	logs, seen := observer.New(zapcore.ErrorLevel)
+	a, err := telemetry.OpenAccessLog(telemetry.AccessLogConfig{Path: "-", PerSecond: 1e6, Logger: zap.New(logs)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "nothing more can be written", func() bool {
+		a.Log(answered())
+		return a.Stats().Crowded > 0
+	})
+	for range 2 {
+		a.Close()
+	}
+	if n := seen.FilterMessage("the access log is stuck: its last lines may be lost").Len(); n != 2 {
+		t.Errorf("that it is stuck is told %d times", n)
+	}
+	reader.Close() // which ends the write
+	until(t, "the goroutine ends", func() bool { return a.Stats().Failed > 0 })
 }

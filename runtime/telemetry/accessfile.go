@@ -52,7 +52,8 @@ func (a *accessFile) write(lines []byte, reopen bool) error {
 			return err
 		}
 	}
-	// A pipe whose reader is stuck must not keep us; other files know no deadline.
+	// A named pipe whose reader is stuck must not keep us. Other files know no deadline, nor
+	// does standard output, which we share with others and leave as blocking as it is.
 	_ = a.f.SetWriteDeadline(time.Now().Add(accessPause))
 	if a.torn {
 		if _, err := a.f.Write([]byte{'\n'}); err != nil {

@@ -27,6 +27,7 @@
 //
 // Events has one goroutine, which OpenEvents starts and Close joins, and at times a
 // timer, which Close stops. Follow runs on its caller's. AccessLog has one goroutine, which
-// OpenAccessLog starts and Close joins, and which alone has the file. Lock order:
+// OpenAccessLog starts and Close joins, unless its write is stuck, and which alone has the
+// file. Lock order:
 // Events.emit, then Events.mu; under neither is anything waited for.
 package telemetry

@@ -35,6 +35,8 @@ type Tree struct {
 	Module string
 	// Packages are all folders with Go files, by path.
 	Packages []*Package
+
+	pages map[string]bool // of the documentation: "docs/traffic.md"
 }
 
 // Package is one folder with Go files, its tests included.
@@ -63,7 +65,7 @@ func Load(root string) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	tree := &Tree{Module: name}
+	tree := &Tree{Module: name, pages: map[string]bool{}}
 	dirs := map[string]*Package{}
 	walk := func(file string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -79,6 +81,9 @@ func Load(root string) (*Tree, error) {
 				return fs.SkipDir
 			}
 			return nil
+		}
+		if within(rel, "docs") && strings.HasSuffix(rel, ".md") {
+			tree.pages[rel] = true
 		}
 		if !strings.HasSuffix(rel, ".go") || !entry.Type().IsRegular() {
 			return nil
@@ -113,6 +118,7 @@ func (t *Tree) Check() []Finding {
 		found = append(found, checkExported(p)...)
 		found = append(found, checkNotes(p)...)
 		found = append(found, checkSkips(p)...)
+		found = append(found, t.checkPages(p)...)
 		found = append(found, checkLeaks(p)...)
 	}
 	return found

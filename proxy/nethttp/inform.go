@@ -60,8 +60,13 @@ func (t *transit) hush() {
 // hears reports whether the client is told. One that expects a 100 hears that alone:
 // net/http writes it of its own, when the module's 100 makes the transport read the
 // body, and takes no care that nothing else is written just then.
+//
+// Nor does one of HTTP/2: net/http gives the header of an informational answer, as it
+// stands, to the goroutine that writes frames, and where the stream is reset it does not
+// wait for that. Whatever is done to the header then is done while it is read. That of a
+// final answer is a copy, and trailers are written when nobody has the header any more.
 func (t *transit) hears(code int) bool {
-	return code != http.StatusContinue && t.in.ProtoAtLeast(1, 1) && t.in.Header["Expect"] == nil
+	return code != http.StatusContinue && t.in.ProtoMajor == 1 && t.in.ProtoMinor == 1 && t.in.Header["Expect"] == nil
 }
 
 // limitWrite sets the client's deadline for reading, unless the request is being cut

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/textproto"
 	"time"
+
+	"github.com/segue-run/segue/proxy"
 )
 
 // What a module may say before it answers, for each request.
@@ -38,6 +40,9 @@ func (s *signals) inform(code int, header textproto.MIMEHeader) error {
 	}
 	if t.informed > maxInformed || t.hinted > maxHinted {
 		return errInformed
+	}
+	if namesTooMuch(http.Header(header)) {
+		return proxy.ErrNamed
 	}
 	if !t.hears(code) || !t.limitWrite(time.Now().Add(informPatience)) {
 		return nil

@@ -15,7 +15,8 @@ var hopByHop = nameSet("Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Au
 // may not set them. So are all that begin with X-Forwarded. Content-Length and Host
 // are the engine's to write; "Proxy" becomes HTTP_PROXY in modules that follow CGI.
 var believed = nameSet("Forwarded", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "Client-Ip",
-	"True-Client-Ip", "Cf-Connecting-Ip", "X-Original-Url", "X-Original-Host", "X-Rewrite-Url", "X-Host", "Proxy", "Content-Length", "Host")
+	"True-Client-Ip", "Cf-Connecting-Ip", "Fastly-Client-Ip", "X-Envoy-External-Address",
+	"X-Original-Forwarded-For", "X-Original-Url", "X-Original-Host", "X-Rewrite-Url", "X-Host", "Proxy", "Content-Length", "Host")
 
 func nameSet(names ...string) map[string]bool {
 	set := make(map[string]bool, len(names))

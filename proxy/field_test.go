@@ -11,7 +11,7 @@ import (
 // fieldNames are what rules speak of, and what looks like it.
 var fieldNames = []string{"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te",
 	"Trailer", "Transfer-Encoding", "Upgrade", "Http2-Settings", "Forwarded", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip",
-	"Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "X-Original-Url", "X-Original-Host", "X-Rewrite-Url", "X-Host", "Proxy",
+	"Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "X-Original-Forwarded-For", "Fastly-Client-Ip", "X-Envoy-External-Address", "X-Original-Url", "X-Original-Host", "X-Rewrite-Url", "X-Host", "Proxy",
 	"Content-Length", "Host", "X-Forwarded-For", "X-Forwarded", "X-Forwardedanything", "Segue-", "Segue-Release", "Segue",
 	"Seguerelease", "Accept", "Cookie", "Set-Cookie", "Date", "Content-Type", "Content-Encoding", "Expect", "Traceparent",
 	"Tracestate", "X-Request-Id", "X-Mine", "X", "", "X-Forwarde", "Upgrad", "Upgrades", strings.Repeat("X", 100)}

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 )
@@ -14,7 +15,8 @@ var hopByHop = nameSet("Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Au
 // may not set them. So are all that begin with X-Forwarded. Content-Length and Host
 // are the engine's to write; "Proxy" becomes HTTP_PROXY in modules that follow CGI.
 var believed = nameSet("Forwarded", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "Client-Ip",
-	"True-Client-Ip", "Cf-Connecting-Ip", "X-Original-Url", "X-Original-Host", "X-Rewrite-Url", "X-Host", "Proxy", "Content-Length", "Host")
+	"True-Client-Ip", "Cf-Connecting-Ip", "Fastly-Client-Ip", "X-Envoy-External-Address",
+	"X-Original-Forwarded-For", "X-Original-Url", "X-Original-Host", "X-Rewrite-Url", "X-Host", "Proxy", "Content-Length", "Host")
 
 func nameSet(names ...string) map[string]bool {
 	set := make(map[string]bool, len(names))
@@ -36,12 +38,16 @@ func Forwards(name string) bool {
 }
 
 // ForwardHeader copies what of a client's header a module may get: neither what Forwards
-// or Connection excludes, nor the runtime's own cookies. The values are shared with in.
+// or Connection excludes, nor the runtime's own cookies. The values are shared with in. Where
+// Connection names too much, which is for the caller to refuse, it copies nothing.
 func ForwardHeader(in http.Header) http.Header {
-	named := in["Connection"]
+	named, ok := NamedBy(in["Connection"])
+	if !ok {
+		return http.Header{}
+	}
 	out := make(http.Header, len(in)+4)
 	for name, values := range in {
-		if Forwards(name) && !(len(named) > 0 && HasToken(named, name)) {
+		if Forwards(name) && !named.Has(name) {
 			out[name] = values
 		}
 	}
@@ -62,6 +68,58 @@ func Dashed(name string) string {
 	}
 	return http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))
 }
+
+// mostNamed is how many items the Connection lines of a head may have, empty ones too. Each
+// is looked for among all other lines.
+const mostNamed = 32
+
+// Named are the fields that the Connection lines of a head name: they are for nobody further
+// on. The zero value names none.
+type Named struct {
+	names [mostNamed]string
+	n     int // of names
+	items int
+}
+
+// NamedBy takes all Connection lines of a head; false where they name too much.
+func NamedBy(lines []string) (named Named, ok bool) {
+	for _, line := range lines {
+		if !named.Add(line) {
+			return Named{}, false
+		}
+	}
+	return named, true
+}
+
+// Add takes a Connection line; false where it, with those before, names more than a head may.
+func (n *Named) Add(line string) bool {
+	for more := true; more; {
+		var item string
+		item, line, more = strings.Cut(line, ",")
+		if n.items++; n.items > mostNamed {
+			return false
+		}
+		item, _, _ = strings.Cut(item, ";")
+		if item = strings.Trim(item, " \t"); item != "" {
+			n.names[n.n] = item
+			n.n++
+		}
+	}
+	return true
+}
+
+// Has reports whether the field of that name is one of them, in whatever case.
+func (n *Named) Has(name string) bool {
+	for _, named := range n.names[:n.n] {
+		if len(named) == len(name) && strings.EqualFold(named, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// ErrNamed is a head whose Connection lines name too much.
+var ErrNamed = errors.New("too many fields are named by Connection")
 
 // HasToken reports whether one of the comma-separated lists has the token, in
 // whatever case; parameters after a semicolon do not count.

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/segue-run/segue/proxy"
@@ -20,6 +21,9 @@ func TestOnlyWhatAModuleMayGetIsForwarded(t *testing.T) {
 	}
 	if len(in["Cookie"]) != 2 {
 		t.Error("what came in was changed")
+	}
+	if got := proxy.ForwardHeader(http.Header{"Accept": {"a"}, "Connection": {"x", strings.Repeat(",", 31)}}); len(got) != 0 {
+		t.Errorf("got %v of what names too much", got)
 	}
 	if got := proxy.ForwardHeader(http.Header{"Cookie": {"Segue-Client=x"}}); len(got) != 0 {
 		t.Errorf("got %v", got)

@@ -1,6 +1,9 @@
 package conformance_test
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // What httputil.ReverseProxy promises of headers, and what its documentation warns of.
 func TestHeadersOfOneConnectionStayThere(t *testing.T) {
@@ -19,6 +22,22 @@ func TestHeadersOfOneConnectionStayThere(t *testing.T) {
 		{name: "not the release that answered", rfc: "RFC 9110, 7.6.1", send: plainGet, answer: "HTTP/1.1 200 OK\r\nConnection: Segue-Release, Content-Length, Set-Cookie\r\nContent-Length: 2\r\n\r\nok", status: "200", body: "ok", got: []string{"segue-release: hello@1.0.0\r\n"}},
 		{name: "TE says trailers alone", rfc: "RFC 9110, 10.1.4", send: request("TE: gzip, trailers;q=0.5", "Connection: TE"), status: "200", saw: []string{"te: trailers\r\n"}, sawNot: []string{"gzip"}},
 		{name: "HTTP2-Settings", rfc: "RFC 9113, 3.1", send: request("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk"), status: "200", sawNot: []string{"http2-settings", "upgrade", "h2c"}},
+	})
+}
+
+// Each is looked for among all lines of a head.
+func TestAHeadNamesFewFieldsOfItsConnection(t *testing.T) {
+	answer := func(named string) string {
+		return "HTTP/1.1 200 OK\r\nConnection: " + named + "\r\nX-Hop: 1\r\nContent-Length: 2\r\n\r\nok"
+	}
+	few, many := strings.Repeat(",", 31)+"x-hop", strings.Repeat(",", 32)+"x-hop"
+	runCases(t, []exchangeCase{
+		{name: "as many as it may", rfc: "RFC 9110, 7.6.1", send: request("Connection: "+few, "X-Hop: 1"), status: "200", sawNot: []string{"x-hop"}},
+		{name: "one more", rfc: "RFC 9110, 7.6.1", send: request("Connection: "+many, "X-Hop: 1"), status: "400"},
+		{name: "in many lines", rfc: "RFC 9110, 7.6.1", send: request("Connection: "+few, "X-Hop: 1", "Connection: x-other"), status: "400"},
+		{name: "as many as an answer may", rfc: "RFC 9110, 7.6.1", send: plainGet, answer: answer(few), status: "200", body: "ok", gotNot: []string{"x-hop"}},
+		{name: "one more of an answer", rfc: "RFC 9110, 7.6.1", send: plainGet, answer: answer(many), status: "502"},
+		{name: "of what goes before an answer", rfc: "RFC 9110, 7.6.1", send: plainGet, answer: "HTTP/1.1 103 Early Hints\r\nConnection: " + many + "\r\n\r\n" + answer(few), status: "502"},
 	})
 }
 

@@ -131,14 +131,14 @@ func (a *adder) Add(name, value string) { a.o = wire.AppendField(a.o, name, valu
 
 // appendAnswer appends what of the module's header goes to the client.
 func (t *transit) appendAnswer(out []byte, res *wire.Response) []byte {
-	named := namedBy(res.Fields)
+	named, _ := namedBy(res.Fields) // else it was refused
 	for i := range res.Fields {
 		f := &res.Fields[i]
 		field := proxy.FieldOf(f.Name)
 		switch {
 		case !field.Answers(), field == proxy.FieldRequestID,
 			field == proxy.FieldSetCookie && proxy.SetsInternalCookie(f.Value),
-			len(named) > 0 && proxy.HasToken(named, f.Name):
+			named.Has(f.Name):
 		default:
 			out = wire.AppendField(out, f.Name, f.Value)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/segue-run/segue/proxy"
 	"github.com/segue-run/segue/proxy/h1/wire"
 )
 
@@ -27,6 +28,9 @@ func (t *transit) inform(res *wire.Response, n int) error {
 	t.hinted += n - len("HTTP/1.1 100 \r\n\r\n") - len(res.Reason)
 	if t.informed > maxInformed || t.hinted > maxHinted {
 		return errInformed
+	}
+	if _, ok := namedBy(res.Fields); !ok {
+		return proxy.ErrNamed
 	}
 	if res.Status == 100 {
 		up := t.up

@@ -37,16 +37,14 @@ func (f *fields) Values(name string) (values []string) {
 	return values
 }
 
-// namedBy gives the values of the Connection lines, where they name more than what every
-// one of them does.
-func namedBy(all []wire.Field) (lists []string) {
+// namedBy gives what the Connection lines name; false where that is too much.
+func namedBy(all []wire.Field) (named proxy.Named, ok bool) {
 	for i := range all {
-		if f := &all[i]; len(f.Name) == len("connection") && proxy.FieldOf(f.Name) == proxy.FieldConnection &&
-			!strings.EqualFold(f.Value, "keep-alive") && !strings.EqualFold(f.Value, "close") {
-			lists = append(lists, f.Value)
+		if f := &all[i]; len(f.Name) == len("connection") && proxy.FieldOf(f.Name) == proxy.FieldConnection && !named.Add(f.Value) {
+			return proxy.Named{}, false
 		}
 	}
-	return lists
+	return named, true
 }
 
 // address finds the one spelling of where the request goes.
@@ -100,7 +98,7 @@ func (t *transit) appendHead(out []byte) []byte {
 
 // appendFields appends what of the client's header goes to the module.
 func (t *transit) appendFields(out []byte) []byte {
-	named := namedBy(t.head.Fields)
+	named, _ := namedBy(t.head.Fields) // else it was refused
 	for i := range t.head.Fields {
 		f := &t.head.Fields[i]
 		value := f.Value
@@ -120,7 +118,7 @@ func (t *transit) appendFields(out []byte) []byte {
 		default:
 			continue
 		}
-		if len(named) > 0 && proxy.HasToken(named, f.Name) {
+		if named.Has(f.Name) {
 			continue
 		}
 		out = wire.AppendField(out, f.Name, value)

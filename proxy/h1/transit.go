@@ -152,6 +152,9 @@ func (t *transit) carry() ending {
 	case t.head.Path == "*":
 		return t.sayOptions()
 	}
+	if _, ok := namedBy(t.head.Fields); !ok {
+		return t.say(page.Of(400, "", "the request's Connection names too many fields"))
+	}
 	if err := t.address(); err != nil {
 		return t.refuse(err)
 	}

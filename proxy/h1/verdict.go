@@ -21,6 +21,9 @@ var (
 // check refuses an answer that is none.
 func (t *transit) check(res *wire.Response) error {
 	t.outcome.Status = res.Status
+	if _, ok := namedBy(res.Fields); !ok {
+		return proxy.ErrNamed
+	}
 	if res.Status == 101 && (t.head.Upgrade == "" || res.Upgrade != t.head.Upgrade) {
 		return errUpgrade
 	}

@@ -38,7 +38,9 @@
 // CONTINUATION and of control frames are bounded by net/http. The 431 of a header that is
 // larger than Limits.HeadBytes is net/http's own: it is neither counted nor logged. A ping
 // every HeadTimeout finds connections that are dead, or silent in the midst of a header.
-// A request that expects a 100 gets it as soon as its body is read for the module.
+// A request that expects a 100 gets it as soon as its body is read for the module. No other
+// informational answer is passed on, as RFC 9110, 15.2 allows: net/http cannot write one
+// safely to a stream that may be reset.
 // WebSockets over HTTP/2 (RFC 8441) are not offered, so clients use HTTP/1.1 for them: the
 // server of net/http has them only where an environment variable of the process says so. A
 // CONNECT is refused with 501.

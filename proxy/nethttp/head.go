@@ -27,6 +27,8 @@ func (t *transit) screen() *page.Page {
 		return refusal(http.StatusBadRequest, "the request's address has a character that may not stand in one")
 	case headerLines(in.Header) > limits.Headers || len(in.Trailer) > limits.Headers:
 		return refusal(http.StatusRequestHeaderFieldsTooLarge, "")
+	case namesTooMuch(in.Header):
+		return refusal(http.StatusBadRequest, "the request's Connection names too many fields")
 	case !oneHost(in):
 		return refusal(http.StatusBadRequest, "the request names more than one host")
 	case !oneLength(in):

@@ -42,14 +42,24 @@ func answerValues(name string, values []string) []string {
 	return slices.DeleteFunc(slices.Clone(values), proxy.SetsInternalCookie)
 }
 
-// copyAnswerHeader copies what of a module's header goes to the client.
+// copyAnswerHeader copies what of a module's header goes to the client; nothing where that
+// was to be refused (see namesTooMuch).
 func copyAnswerHeader(to, from http.Header) {
-	named := from["Connection"]
+	named, ok := proxy.NamedBy(from["Connection"])
+	if !ok {
+		return
+	}
 	for name, values := range from {
-		if answerPasses(name) && !(len(named) > 0 && proxy.HasToken(named, name)) {
+		if answerPasses(name) && !named.Has(name) {
 			to[name] = answerValues(name, values)
 		}
 	}
+}
+
+// namesTooMuch reports whether a header's Connection lines do.
+func namesTooMuch(h http.Header) bool {
+	_, ok := proxy.NamedBy(h["Connection"])
+	return !ok
 }
 
 // upgradeOf is the protocol that a header asks to change to, or has changed to, in

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/textproto"
 	"time"
+
+	"github.com/segue-run/segue/proxy"
 )
 
 // What a module may say before it answers, for each request.
@@ -39,6 +41,9 @@ func (s *signals) inform(code int, header textproto.MIMEHeader) error {
 	if t.informed > maxInformed || t.hinted > maxHinted {
 		return errInformed
 	}
+	if namesTooMuch(http.Header(header)) {
+		return proxy.ErrNamed
+	}
 	if !t.hears(code) || !t.limitWrite(time.Now().Add(informPatience)) {
 		return nil
 	}
@@ -60,8 +65,13 @@ func (t *transit) hush() {
 // hears reports whether the client is told. One that expects a 100 hears that alone:
 // net/http writes it of its own, when the module's 100 makes the transport read the
 // body, and takes no care that nothing else is written just then.
+//
+// Nor does one of HTTP/2: net/http gives the header of an informational answer, as it
+// stands, to the goroutine that writes frames, and where the stream is reset it does not
+// wait for that. Whatever is done to the header then is done while it is read. That of a
+// final answer is a copy, and trailers are written when nobody has the header any more.
 func (t *transit) hears(code int) bool {
-	return code != http.StatusContinue && t.in.ProtoAtLeast(1, 1) && t.in.Header["Expect"] == nil
+	return code != http.StatusContinue && t.in.ProtoMajor == 1 && t.in.ProtoMinor == 1 && t.in.Header["Expect"] == nil
 }
 
 // limitWrite sets the client's deadline for reading, unless the request is being cut

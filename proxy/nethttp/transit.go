@@ -239,12 +239,26 @@ func (t *transit) address() (err error) {
 	if t.request.Host, err = proxy.CleanHost(t.in.Host); err != nil {
 		return err
 	}
-	path := t.in.URL.EscapedPath()
-	if path == "" {
-		path = "/" // "GET http://example.com HTTP/1.1"
-	}
-	t.request.Path, err = proxy.CleanPath(path)
+	t.request.Path, err = proxy.CleanPath(pathOf(t.in.RequestURI))
 	return err
+}
+
+// pathOf is a target's path as the client sent it. url.URL would not do: where a path has
+// characters that are odd, its EscapedPath is made of what was escaped before, and
+// "%2f.." is a segment above then.
+func pathOf(target string) string {
+	target, _, _ = strings.Cut(target, "?")
+	if strings.HasPrefix(target, "/") {
+		return target
+	}
+	scheme, rest, absolute := strings.Cut(target, "://") // "GET http://example.com/ HTTP/1.1"
+	if !absolute || strings.Contains(scheme, "/") {
+		return target
+	}
+	if at := strings.IndexByte(rest, '/'); at >= 0 {
+		return rest[at:]
+	}
+	return "/"
 }
 
 // prepare makes the request to the module by what holds on its route; false where its body

@@ -132,6 +132,9 @@ func (t *transit) try(exchange proxy.Exchange, may bool) (end ending, next proxy
 func (t *transit) check(res *http.Response) error {
 	err := error(nil)
 	switch {
+	case namesTooMuch(res.Header):
+		t.outcome.Status = res.StatusCode
+		err = proxy.ErrNamed
 	case res.StatusCode == http.StatusSwitchingProtocols:
 		t.outcome.Status = res.StatusCode
 		if _, ok := res.Body.(io.ReadWriteCloser); !ok || t.upgrade == "" || upgradeOf(res.Header) != t.upgrade {

@@ -127,6 +127,16 @@ func (t *transit) cutOff(cause error) {
 	}
 }
 
+// restoreDeadline takes back a deadline of the sweeper's for reading from the client, but not
+// one of anybody else's.
+func (t *transit) restoreDeadline() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.up == nil || !t.up.stopped {
+		_ = t.c.SetReadDeadline(t.cutting)
+	}
+}
+
 // left notes that the client is not there any more.
 func (t *transit) left() {
 	t.mu.Lock()

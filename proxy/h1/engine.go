@@ -27,6 +27,8 @@ type Engine struct {
 	lack      seldom       // logged
 	date      dates
 
+	between func(step string) // see at
+
 	closing atomic.Bool
 	mu      sync.Mutex
 	conns   map[*conn]struct{}
@@ -64,6 +66,13 @@ func (e *Engine) after(d time.Duration) int64 {
 		return 0
 	}
 	return e.now() + int64(d)
+}
+
+// at is where a test lets others act between two steps; nothing but a test sets between.
+func (e *Engine) at(step string) {
+	if e.between != nil {
+		e.between(step)
+	}
 }
 
 // on is the moment on the engine's clock.

@@ -239,5 +239,8 @@ func (t *transit) stopUpload(answered bool) bool {
 	t.mu.Lock()
 	_ = t.c.SetReadDeadline(t.cutting)
 	t.mu.Unlock()
+	if t.link != nil && up.whole { // at the same moment
+		_ = t.link.SetWriteDeadline(time.Time{})
+	}
 	return up.whole
 }

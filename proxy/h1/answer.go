@@ -37,7 +37,7 @@ func (t *transit) answer(res *wire.Response) ending {
 		t.tap.cut()
 	}
 	t.letGo(!o.parted && !o.close)
-	t.settle()
+	t.conclude()
 	if err := t.flush(); err != nil {
 		return broken
 	}

@@ -86,12 +86,16 @@ func (e *Engine) Serve(pc *proxy.Conn) {
 		return
 	}
 	defer e.leave(c)
-	defer func() {
-		if p := recover(); p != nil {
-			e.cfg.Logger.Error("request ended in a panic", zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
-		}
-	}()
+	defer e.caught(func() {})
 	c.serve()
+}
+
+// caught, deferred, ends a panic, and calls then where there was one.
+func (e *Engine) caught(then func()) {
+	if p := recover(); p != nil {
+		e.cfg.Logger.Error("request ended in a panic", zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+		then()
+	}
 }
 
 // enter notes the connection; not where the engine shuts down.

@@ -107,24 +107,11 @@ func (m *meeting) SetReadDeadline(at time.Time) error {
 // meets opens a connection that is a meeting.
 func (h *house) meets(word string) (*client, *meeting) {
 	h.t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	defer l.Close()
-	conn, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	h.t.Cleanup(func() { conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(patience))
-	other, err := l.Accept()
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	m := &meeting{Conn: other, word: word, came: make(chan struct{}), over: make(chan struct{})}
-	h.serve(m, proxy.Peer{Addr: other.RemoteAddr().(*net.TCPAddr).AddrPort()})
-	return &client{conn, bufio.NewReader(conn), h.t}, m
+	m := &meeting{word: word, came: make(chan struct{}), over: make(chan struct{})}
+	return h.wrapped(func(conn net.Conn) net.Conn {
+		m.Conn = conn
+		return m
+	}), m
 }
 
 func TestARequestThatBeginsAsItsTimeEndsIsServed(t *testing.T) {

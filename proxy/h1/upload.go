@@ -117,6 +117,7 @@ func (t *transit) startUpload() {
 	t.mu.Unlock()
 	go func(l *link, a *attempt) {
 		defer close(up.done)
+		defer t.e.caught(t.panicked)
 		up.whole = t.upload(up, l, a)
 	}(t.link, t.attempt)
 }

@@ -50,6 +50,14 @@ func (t *transit) replay(res *wire.Response, err error) proxy.Exchange {
 	return next
 }
 
+// conclude is settle for the last exchange: what it is told from now on does nothing.
+func (t *transit) conclude() {
+	t.mu.Lock()
+	t.done = true
+	t.mu.Unlock()
+	t.settle()
+}
+
 // settle reports the outcome, once, and before the client sees the end of its answer:
 // what it has got has been counted.
 func (t *transit) settle() {
@@ -64,8 +72,8 @@ func (t *transit) settle() {
 	} else if t.body != nil {
 		t.outcome.BytesIn += t.body.n
 	}
+	defer t.exchange.Done(t.outcome) // also where the tap panics
 	t.tap.end(t.outcome.Reached && t.outcome.Class != proxy.ClassUnknown && t.outcome.Err == nil)
-	t.exchange.Done(t.outcome)
 }
 
 // failed notes why the module's answer did not come, or not wholly.
@@ -81,6 +89,8 @@ func (t *transit) failed(err error) {
 		t.outcome.Class, t.outcome.Err = proxy.ClassDrained, cause
 	case errors.Is(cause, proxy.ErrTimeout):
 		t.outcome.Class, t.outcome.Err = proxy.ClassTimeout, cause
+	case errors.Is(cause, errPanic):
+		t.outcome.Class, t.outcome.Err = proxy.ClassUnknown, cause
 	case t.ctx.ended() != nil, t.body.broken(), errors.Is(err, errClientWrite):
 		t.outcome.Class = proxy.ClassClientGone
 	case unreached && proxy.HostLacks(err):

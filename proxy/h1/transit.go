@@ -31,13 +31,13 @@ type transit struct {
 	c    *conn
 	head *wire.Request // the connection's
 
-	request proxy.Request
-	client  guard.Client
-	times   proxy.Timeouts
-	body    *incoming // nil for none
-	kept    *keeper   // nil where the body is not kept
-	asked   bool      // whether the request may be replayed
-	began   int64     // on the engine's clock
+	request     proxy.Request
+	client      guard.Client
+	times       proxy.Timeouts
+	body        *incoming // nil for none
+	kept        *keeper   // nil where the body is not kept
+	replayAsked bool      // the exchange was asked for a replay already
+	began       int64     // on the engine's clock
 
 	// The present attempt.
 	exchange proxy.Exchange
@@ -193,7 +193,7 @@ func (t *transit) begin(exchange proxy.Exchange, n int) {
 	t.attempt, t.headed = a, false
 	t.mu.Unlock()
 	t.hush(false)
-	if t.asked { // a replay
+	if t.replayAsked { // a replay
 		t.tap = nil
 		if t.kept != nil {
 			t.reading = t.kept.restart()

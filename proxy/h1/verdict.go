@@ -37,10 +37,10 @@ func (t *transit) replay(res *wire.Response, err error) proxy.Exchange {
 		o.Class = proxy.ClassServerError
 	}
 	failed := o.Class.Failed() || errors.Is(o.Err, proxy.ErrRecalled)
-	if t.asked || err == nil && o.Class != proxy.ClassServerError || !failed || t.ctx.ended() != nil {
+	if t.replayAsked || err == nil && o.Class != proxy.ClassServerError || !failed || t.ctx.ended() != nil {
 		return nil
 	}
-	t.asked = true
+	t.replayAsked = true
 	o.Unkept = t.body != nil && (t.kept == nil || !t.kept.hold())
 	next := t.exchange.Replay(o)
 	if next == nil || o.Unkept {

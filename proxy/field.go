@@ -33,6 +33,19 @@ const (
 // Forwards is what the function of that name says.
 func (f Field) Forwards() bool { return f == FieldOther || f > FieldInternal }
 
+// ForwardsTrailer reports whether a client may send the trailer to a module: nothing that is
+// not passed on as it stands where it is in a head.
+func (f Field) ForwardsTrailer() bool {
+	switch f {
+	case FieldRequestID, FieldExpect, FieldCookie, FieldTraceparent, FieldTracestate:
+		return false
+	}
+	return f.Forwards()
+}
+
+// AnswersTrailer reports whether a module may send the trailer to a client.
+func (f Field) AnswersTrailer() bool { return f != FieldRequestID && f.Answers() }
+
 // Answers reports whether a module may send the field to a client, or the trailer.
 // Content-Length is framing.
 func (f Field) Answers() bool { return f == FieldBelieved || f == FieldHost || f.Forwards() }

@@ -140,7 +140,7 @@ type Request struct {
 	Failed Target
 }
 
-// Header reads the request's headers. http.Header is one, and what nethttp gives.
+// Header reads the request's headers. http.Header is one.
 type Header interface {
 	// Get gives the first value of the named header, or "".
 	Get(name string) string

@@ -19,6 +19,8 @@ func TestWhatATrustedPeerTellsIsBelieved(t *testing.T) {
 		{name: "an id that is not sane", rfc: "RFC 9110, 16.3", trusted: true, send: request("X-Request-Id: a b"), status: "200", sawNot: []string{"x-request-id: a b"}, got: []string{"x-request-id: "}},
 		{name: "an id that is too long", rfc: "RFC 9110, 16.3", trusted: true, send: request("X-Request-Id: " + strings.Repeat("z", 129)), status: "200", sawNot: []string{"zzzz"}},
 		{name: "an id of a client's own", rfc: "RFC 9110, 16.3", send: request("X-Request-Id: abc-123"), status: "200", saw: []string{"x-request-id: "}, sawNot: []string{"abc-123"}, gotNot: []string{"abc-123"}},
+		{name: "an id of a client's own that is spelled otherwise", rfc: "RFC 9110, 16.3", send: request("X_Request_Id: forged", "x-request_id: forged"), status: "200", saw: []string{"x-request-id: "}, sawNot: []string{"forged"}},
+		{name: "an id of a module's own that is spelled otherwise", rfc: "RFC 9110, 16.3", send: plainGet, status: "200", answer: "HTTP/1.1 200 OK\r\nX_Request_Id: forged\r\nContent-Length: 2\r\n\r\nok", got: []string{"x-request-id: "}, gotNot: []string{"forged"}},
 		{name: "an id of a module's own", rfc: "RFC 9110, 16.3", trusted: true, send: request("X-Request-Id: abc-123"), status: "200", answer: "HTTP/1.1 200 OK\r\nX-Request-Id: forged\r\nContent-Length: 2\r\n\r\nok",
 			got: []string{"x-request-id: abc-123\r\n"}, gotNot: []string{"forged"}},
 	})

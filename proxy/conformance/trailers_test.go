@@ -17,6 +17,11 @@ func TestTrailersPassWhereTheyMay(t *testing.T) {
 		{name: "several, of an answer", rfc: "RFC 9110, 6.5", send: plainGet, answer: answer("Trailer: X-A, X-B\r\n", "X-A: 1\r\nX-B: 2\r\n"), status: "200", body: "ok", got: []string{"x-a: 1\r\n", "x-b: 2\r\n"}},
 		{name: "announced and never sent", rfc: "RFC 9110, 6.6.2", send: plainGet, answer: answer("Trailer: X-Sum\r\n", ""), status: "200", body: "ok"},
 		{name: "internal, of an answer", rfc: "RFC 9110, 6.5.1", send: plainGet, answer: answer("", "Segue-Release: forged@1\r\nX-A: 1\r\n"), status: "200", body: "ok", got: []string{"x-a: 1\r\n"}, gotNot: []string{"forged"}},
+		{name: "a client's own id and trace", rfc: "RFC 9110, 6.5.1", send: post("2\r\nok\r\n0\r\nX-Request-Id: forged\r\nX_Request_Id: forged\r\nTraceparent: forged\r\nTracestate: forged\r\nX-Sum: 1\r\n\r\n", coded, "Trailer: X-Request-Id, X_Request_Id, Traceparent, Tracestate, X-Sum"), status: "200",
+			saw: []string{"0\r\nx-sum: 1\r\n\r\n"}, sawNot: []string{"forged", "traceparent"}},
+		{name: "a module's own id", rfc: "RFC 9110, 6.5.1", send: plainGet, answer: answer("Trailer: X-Request-Id, X-A\r\n", "X-Request-Id: forged\r\nX_Request_Id: forged\r\nX-A: 1\r\n"), status: "200", body: "ok", got: []string{"x-a: 1\r\n"}, gotNot: []string{"forged", "trailer: x-request-id"}},
+		{name: "of a name that is none", rfc: "RFC 9110, 5.6.2", send: post("2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n", coded, "Trailer: X-\xfc, X-Sum"), status: "200", saw: []string{"trailer: x-sum\r\n"}, sawNot: []string{"x-\xfc"},
+			ours: "net/http passes it on"},
 		{name: "with a length", rfc: "RFC 9110, 6.5", send: plainGet, answer: "HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nContent-Length: 2\r\n\r\nok", status: "200", body: "ok"},
 	})
 }

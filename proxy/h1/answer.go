@@ -37,7 +37,7 @@ func (t *transit) answer(res *wire.Response) ending {
 		t.tap.cut()
 	}
 	t.letGo(!o.parted && !o.close)
-	t.settle()
+	t.conclude()
 	if err := t.flush(); err != nil {
 		return broken
 	}
@@ -102,7 +102,7 @@ func (t *transit) appendAnswerHead(res *wire.Response, o *outgoing) {
 	switch {
 	case o.chunked:
 		t.o = append(t.o, "Transfer-Encoding: chunked\r\n"...)
-		for _, name := range announced(res.Fields, proxy.Field.Answers) {
+		for _, name := range announced(res.Fields, proxy.Field.AnswersTrailer) {
 			t.o = wire.AppendField(t.o, "Trailer", name)
 		}
 	case res.Length >= 0 && res.Status != 204:

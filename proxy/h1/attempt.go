@@ -2,6 +2,7 @@ package h1
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/segue-run/segue/proxy"
@@ -112,6 +113,16 @@ func (a *attempt) dials(limit time.Duration) (ctx context.Context, done func()) 
 	}
 }
 
+// cancel is cutOff, for who has asked for the request: nobody, when its last exchange is done.
+func (t *transit) cancel(cause error) {
+	t.mu.Lock()
+	done := t.done
+	t.mu.Unlock()
+	if !done {
+		t.cutOff(cause)
+	}
+}
+
 // cutOff cancels the request, without waiting for anything. A client that does not
 // read, or does not send, must not keep it alive: its connection gets a deadline.
 func (t *transit) cutOff(cause error) {
@@ -124,6 +135,23 @@ func (t *transit) cutOff(cause error) {
 	_ = t.c.SetDeadline(t.cutting)
 	if t.attempt != nil {
 		t.attempt.interruptLocked(t.ctx.ended())
+	}
+}
+
+// errPanic is a request of which a goroutine of its own ended in a panic.
+var errPanic = errors.New("the engine panicked")
+
+// panicked ends a request of which a goroutine of its own did: nobody can tell how much of
+// its body is lost.
+func (t *transit) panicked() { t.cutOff(errPanic) }
+
+// restoreDeadline takes back a deadline of the sweeper's for reading from the client, but not
+// one of anybody else's.
+func (t *transit) restoreDeadline() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.up == nil || !t.up.stopped {
+		_ = t.c.SetReadDeadline(t.cutting)
 	}
 }
 
@@ -151,7 +179,7 @@ func (t *transit) lasts() {
 func (t *transit) goAway() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.over || t.leaving {
+	if t.over || t.done || t.leaving {
 		return
 	}
 	t.leaving = true

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"sync/atomic"
 
 	"github.com/segue-run/segue/proxy"
@@ -41,7 +42,7 @@ func newIncoming(t *transit) *incoming {
 	b := &incoming{t: t, left: t.head.Length}
 	if t.head.Framing == wire.Chunked {
 		b.chunks.Limits = &t.e.requests
-		b.announced = announced(t.head.Fields, proxy.Field.Forwards)
+		b.announced = announced(t.head.Fields, proxy.Field.ForwardsTrailer)
 	}
 	return b
 }
@@ -158,19 +159,27 @@ func (b *incoming) read(p []byte) (int, error) {
 	t, c := b.t, b.t.c
 	began := t.e.now()
 	if due := b.pace.due(&t.e.cfg, began); due != 0 && !t.long.Load() {
+		t.e.at("limit a body")
 		c.readDue.set(due)
+		if t.long.Load() { // since then
+			c.readDue.move(math.MaxInt64)
+		}
 	}
 	t.waiting.Store(true)
 	n, err := c.Read(p)
-	t.waiting.Store(false)
 	now := t.e.now()
-	if !c.readDue.met() {
-		err = fmt.Errorf("body: %w", errLate)
-	}
-	b.pace.went(now-began, n)
 	if t.times.Idle > 0 {
 		t.answerDue.move(now + int64(t.times.Idle))
 	}
+	t.e.at("read a body")
+	t.waiting.Store(false)
+	if !c.readDue.met() {
+		err = fmt.Errorf("body: %w", errLate)
+		if n > 0 { // at the same moment
+			t.restoreDeadline()
+		}
+	}
+	b.pace.went(now-began, n)
 	switch {
 	case n > 0:
 		return n, nil

@@ -130,8 +130,9 @@ func (c *conn) first() error {
 	}
 	c.readDue.set(c.e.after(wait))
 	buf, n, err := c.await()
-	if !c.readDue.met() && n == 0 {
+	if !c.readDue.met() {
 		err = errLate
+		_ = c.SetReadDeadline(time.Time{}) // it may have come at the same moment
 	}
 	if n > 0 {
 		c.in, c.r, c.w = buf, 0, n

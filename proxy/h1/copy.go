@@ -174,7 +174,7 @@ func (t *transit) endBody(b *outgoing, trailer []wire.Field) {
 	var passing []wire.Field
 	for _, f := range trailer {
 		field := proxy.FieldOf(f.Name)
-		if field.Answers() && !(field == proxy.FieldSetCookie && proxy.SetsInternalCookie(f.Value)) {
+		if field.AnswersTrailer() && !(field == proxy.FieldSetCookie && proxy.SetsInternalCookie(f.Value)) {
 			passing = append(passing, f)
 		}
 	}

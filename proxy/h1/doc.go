@@ -21,19 +21,24 @@
 //     that is being read when a replay is decided.)
 //   - All that is waited for has its time: a head, a body, an answer, each piece. Only what a
 //     client was waited for counts against it; and of an answer only what its own end has
-//     taken counts for it.
+//     taken counts for it. What is long may stand still for its idle time, on either side;
+//     where the module was waited for, its end is nobody's failure.
 //   - A connection goes back to its pool only when the answer has ended, all of the request
-//     was sent, and nothing more has come; one on which a module has said something unasked
-//     is closed.
-//   - No buffer is held while a kernel's socket is waited for, but for what is in it.
-//   - Every exchange gets its Done before the client sees the end of its answer.
+//     was sent, nothing more has come, and no deadline is left on it; one of the kernel's own
+//     on which a module has said something unasked is closed.
+//   - No buffer is held while a kernel's socket is waited for, but for what is in it, and for
+//     one of each body that is on its way to a module.
+//   - Every exchange gets its Done before the client sees the end of its answer; that of a
+//     tunnel, when both its directions have ended. What it asks of the request after that
+//     does nothing.
 //
 // Goroutines: a client's connection is served by the caller of Serve. A request whose body
 // has not come with its head has one more, which sends the rest up; it ends, and is joined,
 // before the exchange is done. A client whose module takes its time is watched by another,
 // joined before the request ends; a tunnel has one for each direction. One sweeper for the
 // engine looks ten times a second what is late, and ends it by a deadline in the past on
-// the socket that is waited for; Shutdown joins it, and all of the others.
+// the socket that is waited for; Shutdown joins it, and all of the others. A panic on one that
+// reads a request, sends it up or watches its client is logged, and ends that request alone.
 //
 // How an end and a success race: who waits sets a due and meets it, the sweeper expires it,
 // and one of the two wins (type due). Request.Cancel, OnRecall's back and the sweeper

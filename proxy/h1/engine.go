@@ -27,6 +27,8 @@ type Engine struct {
 	lack      seldom       // logged
 	date      dates
 
+	between func(step string) // see at
+
 	closing atomic.Bool
 	mu      sync.Mutex
 	conns   map[*conn]struct{}
@@ -66,6 +68,13 @@ func (e *Engine) after(d time.Duration) int64 {
 	return e.now() + int64(d)
 }
 
+// at is where a test lets others act between two steps; nothing but a test sets between.
+func (e *Engine) at(step string) {
+	if e.between != nil {
+		e.between(step)
+	}
+}
+
 // on is the moment on the engine's clock.
 func (e *Engine) on(at time.Time) int64 { return int64(at.Sub(e.epoch)) }
 
@@ -77,12 +86,16 @@ func (e *Engine) Serve(pc *proxy.Conn) {
 		return
 	}
 	defer e.leave(c)
-	defer func() {
-		if p := recover(); p != nil {
-			e.cfg.Logger.Error("request ended in a panic", zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
-		}
-	}()
+	defer e.caught(func() {})
 	c.serve()
+}
+
+// caught, deferred, ends a panic, and calls then where there was one.
+func (e *Engine) caught(then func()) {
+	if p := recover(); p != nil {
+		e.cfg.Logger.Error("request ended in a panic", zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+		then()
+	}
 }
 
 // enter notes the connection; not where the engine shuts down.

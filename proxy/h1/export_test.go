@@ -35,3 +35,13 @@ func (a *Answering) Headed() bool {
 
 // Late reports whether the attempt was ended for its time.
 func (a *Answering) Late() bool { return a.t.attempt.why() == proxy.ErrTimeout }
+
+// Between has f called at each step that the engine names. It comes before Serve.
+func (e *Engine) Between(f func(step string)) { e.between = f }
+
+// Sweep does what the sweeper does, now.
+func (e *Engine) Sweep() {
+	for _, c := range e.snapshot(nil) {
+		c.sweep(e.now())
+	}
+}

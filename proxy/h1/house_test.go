@@ -119,6 +119,8 @@ type house struct {
 	addr     string
 	module   *module
 	route    proxy.Route
+	tap      proxy.Tap // nil for none
+	done     func(*proxy.Request)
 	outcomes chan proxy.Outcome
 	requests chan *proxy.Request // of those whose answer has come
 	serving  sync.WaitGroup
@@ -137,11 +139,17 @@ type exchange struct {
 func (x *exchange) Target() proxy.Target                { return x.house.module }
 func (x *exchange) Keep() int64                         { return 0 }
 func (x *exchange) OnRecall(func() bool)                {}
-func (x *exchange) Tap() proxy.Tap                      { return nil }
+func (x *exchange) Tap() proxy.Tap                      { return x.house.tap }
 func (x *exchange) Sent(time.Time)                      {}
 func (x *exchange) Answered(proxy.Answer)               { x.house.requests <- x.request }
 func (x *exchange) Replay(proxy.Outcome) proxy.Exchange { return nil }
-func (x *exchange) Done(o proxy.Outcome)                { x.house.outcomes <- o }
+
+func (x *exchange) Done(o proxy.Outcome) {
+	if x.house.done != nil {
+		x.house.done(x.request)
+	}
+	x.house.outcomes <- o
+}
 
 func newHouse(t testing.TB, cfg proxy.Config, m *module, route proxy.Route) *house {
 	t.Helper()
@@ -195,6 +203,28 @@ func (h *house) dial() *client {
 	}
 	h.t.Cleanup(func() { conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(patience))
+	return &client{conn, bufio.NewReader(conn), h.t}
+}
+
+// wrapped opens a connection whose other end the engine gets as wrap makes it.
+func (h *house) wrapped(wrap func(net.Conn) net.Conn) *client {
+	h.t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer l.Close()
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	other, err := l.Accept()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.serve(wrap(other), proxy.Peer{Addr: other.RemoteAddr().(*net.TCPAddr).AddrPort()})
 	return &client{conn, bufio.NewReader(conn), h.t}
 }
 

@@ -30,13 +30,13 @@ func (t *transit) refuse(err error) ending {
 // refuseBody answers a request whose body is known to be too long.
 func (t *transit) refuseBody() ending {
 	t.outcome.Class, t.outcome.Err = proxy.ClassClientGone, errBodyLong
-	t.settle()
+	t.conclude()
 	return t.say(page.TooLarge(t.body.most))
 }
 
 // apologise answers for a module that did not.
 func (t *transit) apologise() ending {
-	t.settle()
+	t.conclude()
 	class := t.outcome.Class
 	if class == proxy.ClassClientGone && t.isGone() {
 		return broken

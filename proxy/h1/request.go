@@ -103,7 +103,8 @@ func (t *transit) appendFields(out []byte) []byte {
 		f := &t.head.Fields[i]
 		value := f.Value
 		switch field := proxy.FieldOf(f.Name); field {
-		case proxy.FieldOther, proxy.FieldDate, proxy.FieldContentType, proxy.FieldContentEncoding, proxy.FieldSetCookie:
+		case proxy.FieldRequestID, proxy.FieldExpect: // told by ourselves
+			continue
 		case proxy.FieldCookie:
 			line := [1]string{value}
 			if kept := proxy.ForeignCookies(line[:]); len(kept) == 0 {
@@ -116,7 +117,9 @@ func (t *transit) appendFields(out []byte) []byte {
 				continue
 			}
 		default:
-			continue
+			if !field.Forwards() {
+				continue
+			}
 		}
 		if named.Has(f.Name) {
 			continue
@@ -134,17 +137,12 @@ func announced(all []wire.Field, passes func(proxy.Field) bool) (names []string)
 			continue
 		}
 		for name := range strings.SplitSeq(f.Value, ",") {
-			if name = strings.Trim(name, " \t"); validName(name) && passes(proxy.FieldOf(name)) {
+			if name = strings.Trim(name, " \t"); wire.IsToken(name) && passes(proxy.FieldOf(name)) {
 				names = append(names, name)
 			}
 		}
 	}
 	return names
-}
-
-// validName reports whether a trailer could have that name.
-func validName(name string) bool {
-	return name != "" && !strings.ContainsAny(name, " \t\":;()<>@[]{}\\/=?")
 }
 
 // isConnect reports whether the client wants a tunnel.

@@ -31,13 +31,13 @@ type transit struct {
 	c    *conn
 	head *wire.Request // the connection's
 
-	request proxy.Request
-	client  guard.Client
-	times   proxy.Timeouts
-	body    *incoming // nil for none
-	kept    *keeper   // nil where the body is not kept
-	asked   bool      // whether the request may be replayed
-	began   int64     // on the engine's clock
+	request     proxy.Request
+	client      guard.Client
+	times       proxy.Timeouts
+	body        *incoming // nil for none
+	kept        *keeper   // nil where the body is not kept
+	replayAsked bool      // the exchange was asked for a replay already
+	began       int64     // on the engine's clock
 
 	// The present attempt.
 	exchange proxy.Exchange
@@ -85,6 +85,7 @@ type transit struct {
 	ctx       lazy
 	mu        sync.Mutex // never held while anything is read or written
 	over      bool       // too late to end it
+	done      bool       // so are its exchanges, all of them
 	cutting   time.Time  // deadline of the client's connection; zero for none
 	gone      bool       // the client is
 	leaving   bool       // a long answer is to come to its end
@@ -102,9 +103,9 @@ type transit struct {
 // follow.
 func (c *conn) request() bool {
 	e := c.e
+	t := newTransit(c)
 	e.inFlight.Add(1)
 	e.counters.requests.Add(1)
-	t := newTransit(c)
 	c.current.Store(t)
 	if c.cut.Load() {
 		t.cutOff(proxy.ErrDraining)
@@ -125,7 +126,7 @@ func newTransit(c *conn) *transit {
 	peer := &c.pc.Peer
 	t.client.Read(peer, head.Host, (*fields)(head))
 	t.request = proxy.Request{Method: head.Method, Authority: head.Host, Query: head.Query, Header: (*fields)(head),
-		Remote: peer.Addr, Client: t.client.Addr, Secure: t.client.Secure, ID: t.client.ID, Cancel: t.cutOff, GoAway: t.goAway}
+		Remote: peer.Addr, Client: t.client.Addr, Secure: t.client.Secure, ID: t.client.ID, Cancel: t.cancel, GoAway: t.goAway}
 	if head.Framing == wire.Chunked || head.Length > 0 {
 		t.body = newIncoming(t)
 		head.Upgrade = "" // who wants to change the protocol sends no body
@@ -197,7 +198,7 @@ func (t *transit) begin(exchange proxy.Exchange, n int) {
 	t.attempt, t.headed = a, false
 	t.mu.Unlock()
 	t.hush(false)
-	if t.asked { // a replay
+	if t.replayAsked { // a replay
 		t.tap = nil
 		if t.kept != nil {
 			t.reading = t.kept.restart()

@@ -117,6 +117,7 @@ func (t *transit) startUpload() {
 	t.mu.Unlock()
 	go func(l *link, a *attempt) {
 		defer close(up.done)
+		defer t.e.caught(t.panicked)
 		up.whole = t.upload(up, l, a)
 	}(t.link, t.attempt)
 }
@@ -239,5 +240,8 @@ func (t *transit) stopUpload(answered bool) bool {
 	t.mu.Lock()
 	_ = t.c.SetReadDeadline(t.cutting)
 	t.mu.Unlock()
+	if t.link != nil && up.whole { // at the same moment
+		_ = t.link.SetWriteDeadline(time.Time{})
+	}
 	return up.whole
 }

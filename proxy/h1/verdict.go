@@ -40,10 +40,10 @@ func (t *transit) replay(res *wire.Response, err error) proxy.Exchange {
 		o.Class = proxy.ClassServerError
 	}
 	failed := o.Class.Failed() || errors.Is(o.Err, proxy.ErrRecalled)
-	if t.asked || err == nil && o.Class != proxy.ClassServerError || !failed || t.ctx.ended() != nil {
+	if t.replayAsked || err == nil && o.Class != proxy.ClassServerError || !failed || t.ctx.ended() != nil {
 		return nil
 	}
-	t.asked = true
+	t.replayAsked = true
 	o.Unkept = t.body != nil && (t.kept == nil || !t.kept.hold())
 	next := t.exchange.Replay(o)
 	if next == nil || o.Unkept {
@@ -51,6 +51,14 @@ func (t *transit) replay(res *wire.Response, err error) proxy.Exchange {
 	}
 	t.outcome = o
 	return next
+}
+
+// conclude is settle for the last exchange: what it is told from now on does nothing.
+func (t *transit) conclude() {
+	t.mu.Lock()
+	t.done = true
+	t.mu.Unlock()
+	t.settle()
 }
 
 // settle reports the outcome, once, and before the client sees the end of its answer:
@@ -67,8 +75,8 @@ func (t *transit) settle() {
 	} else if t.body != nil {
 		t.outcome.BytesIn += t.body.n
 	}
+	defer t.exchange.Done(t.outcome) // also where the tap panics
 	t.tap.end(t.outcome.Reached && t.outcome.Class != proxy.ClassUnknown && t.outcome.Err == nil)
-	t.exchange.Done(t.outcome)
 }
 
 // failed notes why the module's answer did not come, or not wholly.
@@ -84,6 +92,8 @@ func (t *transit) failed(err error) {
 		t.outcome.Class, t.outcome.Err = proxy.ClassDrained, cause
 	case errors.Is(cause, proxy.ErrTimeout):
 		t.outcome.Class, t.outcome.Err = proxy.ClassTimeout, cause
+	case errors.Is(cause, errPanic):
+		t.outcome.Class, t.outcome.Err = proxy.ClassUnknown, cause
 	case t.ctx.ended() != nil, t.body.broken(), errors.Is(err, errClientWrite):
 		t.outcome.Class = proxy.ClassClientGone
 	case unreached && proxy.HostLacks(err):

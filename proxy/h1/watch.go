@@ -32,6 +32,7 @@ func (t *transit) startWatch() {
 	t.watch = &watch{done: make(chan struct{})}
 	go func() {
 		defer close(t.watch.done)
+		defer t.e.caught(t.panicked)
 		if !t.c.stays() {
 			t.left()
 		}

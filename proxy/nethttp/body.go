@@ -35,7 +35,7 @@ func newClientBody(in *http.Request) *clientBody {
 	}
 	b := &clientBody{in: in}
 	for name := range in.Trailer {
-		if proxy.Forwards(name) {
+		if proxy.FieldOf(name).ForwardsTrailer() {
 			if b.trailer == nil {
 				b.trailer = make(http.Header, len(in.Trailer))
 			}

@@ -1,6 +1,7 @@
 package nethttp
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ const requestIDHeader = "X-Request-Id"
 // forwardHeader copies what of a client's header goes to a module.
 func forwardHeader(in *http.Request) http.Header {
 	out := proxy.ForwardHeader(in.Header)
+	maps.DeleteFunc(out, func(name string, _ []string) bool { return proxy.FieldOf(name) == proxy.FieldRequestID })
 	if proxy.HasToken(in.Header["Te"], "trailers") {
 		out["Te"] = []string{"trailers"}
 	}
@@ -27,10 +29,11 @@ func forwardHeader(in *http.Request) http.Header {
 }
 
 // answerPasses reports whether a module may send the header, or the trailer, to a
-// client. Here too "_" counts as "-": who stands before us may take it so.
+// client: the request's id is told by ourselves. Here too "_" counts as "-": who stands before
+// us may take it so.
 func answerPasses(name string) bool {
 	read := proxy.Dashed(name)
-	return !proxy.IsHopByHop(read) && !proxy.IsInternal(read) && (read != "Content-Length" || read == name)
+	return !proxy.IsHopByHop(read) && !proxy.IsInternal(read) && read != requestIDHeader && (read != "Content-Length" || read == name)
 }
 
 // answerValues are the values of a module's header or trailer that go to a client: it

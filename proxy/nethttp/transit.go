@@ -51,20 +51,20 @@ type transit struct {
 	start    int64          // bytes of the body that were read before this attempt
 	out      *http.Request  // to the module
 
-	exchange proxy.Exchange
-	tried    time.Time // this attempt began
-	outcome  proxy.Outcome
-	settled  bool     // the exchange is done
-	asked    bool     // whether the request may be replayed
-	tap      *tapped  // nil for none
-	attempt  *attempt // nil where it cannot be ended by itself
-	link     *link    // that the answer comes over; nil where it is gRPC
-	signals  *signals // of this attempt
-	first    signals  // of the first one
-	takes    rate     // of the client
-	idle     idle     // of the module
-	long     bool     // the answer lasts
-	away     away
+	exchange    proxy.Exchange
+	tried       time.Time // this attempt began
+	outcome     proxy.Outcome
+	settled     bool     // the exchange is done
+	replayAsked bool     // the exchange was asked for a replay already
+	tap         *tapped  // nil for none
+	attempt     *attempt // nil where it cannot be ended by itself
+	link        *link    // that the answer comes over; nil where it is gRPC
+	signals     *signals // of this attempt
+	first       signals  // of the first one
+	takes       rate     // of the client
+	idle        idle     // of the module
+	long        bool     // the answer lasts
+	away        away
 
 	// For the log.
 	status   int // that the client was answered

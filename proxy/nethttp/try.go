@@ -24,7 +24,7 @@ func (t *transit) begin(exchange proxy.Exchange) {
 	t.exchange, t.tried, t.outcome, t.settled = exchange, time.Now(), proxy.Outcome{}, false
 	t.signals.begin(exchange)
 	t.attempt = nil
-	if t.asked { // a replay, while the first module's transport may be reading still
+	if t.replayAsked { // a replay, while the first module's transport may be reading still
 		t.tap = nil
 		if t.kept != nil {
 			t.reading = t.kept.restart()
@@ -161,10 +161,10 @@ func (t *transit) replay(res *http.Response, err error) proxy.Exchange {
 		o.Class = proxy.ClassServerError
 	}
 	failed := o.Class.Failed() || errors.Is(o.Err, proxy.ErrRecalled)
-	if t.asked || err == nil && o.Class != proxy.ClassServerError || !failed || t.ctx.Err() != nil {
+	if t.replayAsked || err == nil && o.Class != proxy.ClassServerError || !failed || t.ctx.Err() != nil {
 		return nil
 	}
-	t.asked = true
+	t.replayAsked = true
 	o.Unkept = t.body != nil && (t.kept == nil || !t.kept.hold())
 	next := t.exchange.Replay(o)
 	if next == nil || o.Unkept {

@@ -61,6 +61,16 @@ func tokenLen(b []byte) int {
 	return len(b)
 }
 
+// IsToken reports whether s is a token, as the names of fields are (RFC 9110, 5.6.2).
+func IsToken(s string) bool {
+	for i := range len(s) {
+		if !isToken[s[i]] {
+			return false
+		}
+	}
+	return s != ""
+}
+
 const (
 	ones  = 0x0101010101010101
 	highs = 0x8080808080808080

@@ -37,8 +37,8 @@
 // before the exchange is done. A client whose module takes its time is watched by another,
 // joined before the request ends; a tunnel has one for each direction. One sweeper for the
 // engine looks ten times a second what is late, and ends it by a deadline in the past on
-// the socket that is waited for; Shutdown joins it, and all of the others. A panic on one that
-// reads a request, sends it up or watches its client is logged, and ends that request alone.
+// the socket that is waited for; Shutdown joins it, and all of the others. A panic on a
+// connection's goroutine, or on one of its requests', is logged, and ends that request alone.
 //
 // How an end and a success race: who waits sets a due and meets it, the sweeper expires it,
 // and one of the two wins (type due). Request.Cancel, OnRecall's back and the sweeper

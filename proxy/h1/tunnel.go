@@ -84,6 +84,7 @@ func (t *transit) splice(down, up *passage) {
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
+		defer t.e.caught(t.panicked)
 		if early != nil && c.r < c.w {
 			if !t.carryOn(up, l, early.b[c.r:c.w]) {
 				t.sever()

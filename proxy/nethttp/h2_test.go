@@ -123,7 +123,7 @@ func TestTimesAreThoseOfTheRoute(t *testing.T) {
 		{"an answer stands still", proxy.Timeouts{Idle: 50 * time.Millisecond}, "/half", 0, proxy.ClassTimeout},
 		{"the whole takes too long", proxy.Timeouts{Total: 50 * time.Millisecond}, "/silent", 504, proxy.ClassTimeout},
 		{"an answer takes too long", proxy.Timeouts{Total: 50 * time.Millisecond}, "/drip", 0, proxy.ClassTimeout},
-		{"nobody has anything to say", proxy.Timeouts{Idle: 50 * time.Millisecond}, "/events", 0, proxy.ClassDrained},
+		{"nobody has anything to say", proxy.Timeouts{Idle: 50 * time.Millisecond}, "/events", 200, proxy.ClassDrained},
 	} {
 		m := newModule(t, "hello", func(w http.ResponseWriter, r *http.Request) {
 			switch r.URL.Path {

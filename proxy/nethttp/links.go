@@ -12,10 +12,22 @@ import (
 	"github.com/segue-run/segue/proxy"
 )
 
-// counted is a connection to a module that knows how much was written to it.
+// counted is a connection to a module that knows how much was written to it, and counts as
+// one of all.
 type counted struct {
 	net.Conn
+	links   *proxy.Links
 	written atomic.Int64
+	closed  atomic.Bool
+}
+
+// Close closes it, once.
+func (c *counted) Close() error {
+	if !c.closed.CompareAndSwap(false, true) {
+		return net.ErrClosed
+	}
+	defer c.links.Give()
+	return c.Conn.Close()
 }
 
 // Write counts.
@@ -59,11 +71,11 @@ func (p *links) take(ctx context.Context, timeout time.Duration) (*link, error) 
 	if l := p.takeIdle(); l != nil {
 		return l, nil
 	}
-	conn, err := dial(ctx, p.target, timeout)
+	conn, err := p.e.dial(ctx, p.target, timeout)
 	if err != nil {
 		return nil, err
 	}
-	l := &link{pool: p, conn: &counted{Conn: conn}}
+	l := &link{pool: p, conn: conn}
 	l.ClientConn, err = p.e.http1.NewClientConn(context.WithValue(ctx, dialledKey{}, l.conn), "http", upstreamHost+":80")
 	if err != nil {
 		conn.Close()
@@ -99,7 +111,7 @@ func (p *links) put(l *link) {
 func (p *links) keep(l *link) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || len(p.idle) >= p.e.cfg.MaxIdle {
+	if p.closed || len(p.idle) >= p.e.cfg.MaxIdle || p.e.cfg.Links.Scarce() {
 		return false
 	}
 	p.idle = append(p.idle, l)

@@ -74,7 +74,11 @@ func (e *Engine) newGRPC(target proxy.Target) *http.Transport {
 	return &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			timeout, _ := ctx.Value(connectKey{}).(time.Duration)
-			return dial(ctx, target, timeout)
+			conn, err := e.dial(ctx, target, timeout)
+			if err != nil {
+				return nil, err
+			}
+			return conn, nil
 		},
 		Protocols: &protocols,
 		HTTP2: &http.HTTP2Config{
@@ -132,7 +136,19 @@ func (e *dialError) Unwrap() error { return e.error }
 
 // dial connects to target, and leaves at once where the host lacks the means. A unix
 // socket whose accept queue is full answers EAGAIN: that is a busy module, not a dead one.
-func dial(ctx context.Context, target proxy.Target, timeout time.Duration) (net.Conn, error) {
+func (e *Engine) dial(ctx context.Context, target proxy.Target, timeout time.Duration) (*counted, error) {
+	if err := e.cfg.Links.Take(); err != nil {
+		return nil, &dialError{err}
+	}
+	conn, err := connect(ctx, target, timeout)
+	if err != nil {
+		e.cfg.Links.Give()
+		return nil, err
+	}
+	return &counted{Conn: conn, links: e.cfg.Links}, nil
+}
+
+func connect(ctx context.Context, target proxy.Target, timeout time.Duration) (net.Conn, error) {
 	if timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, timeout)

@@ -102,9 +102,7 @@ func (t *transit) appendAnswerHead(res *wire.Response, o *outgoing) {
 	switch {
 	case o.chunked:
 		t.o = append(t.o, "Transfer-Encoding: chunked\r\n"...)
-		for _, name := range announced(res.Fields, proxy.Field.Answers) {
-			t.o = wire.AppendField(t.o, "Trailer", name)
-		}
+		t.o = appendAnnounced(t.o, announced(res.Fields, t.e.cfg.Limits.Headers, proxy.Field.Answers))
 	case res.Length >= 0 && res.Status != 204:
 		t.o = appendLength(t.o, res.Length)
 	}

@@ -53,6 +53,8 @@ type link struct {
 	conn  *counted
 	kept  bool // it has carried a request before
 	since time.Time
+	// withheld says that its answer has declared a body that was not to come.
+	withheld bool
 }
 
 // links are the connections to one target that are kept for the next request.
@@ -103,7 +105,7 @@ func (p *links) takeIdle() *link {
 // put keeps a link for the next request, if it can carry one; else it is closed.
 func (p *links) put(l *link) {
 	l.kept, l.since = true, time.Now()
-	if l.Available() == 0 || !p.keep(l) {
+	if l.withheld || l.Available() == 0 || !p.keep(l) {
 		l.Close()
 	}
 }

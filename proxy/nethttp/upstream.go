@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"time"
 
@@ -108,6 +109,7 @@ func (t *transit) send(target proxy.Target) (*http.Response, error) {
 		before := l.conn.written.Load()
 		res, err := l.RoundTrip(t.out)
 		if err == nil {
+			l.withheld = withholds(t.in.Method, res)
 			t.link = l
 			return res, nil
 		}
@@ -119,6 +121,16 @@ func (t *transit) send(target proxy.Target) (*http.Response, error) {
 			return nil, &dialError{err} // it was accepted by nobody
 		}
 	}
+}
+
+// withholds reports whether an answer declares a body that is not to come: what comes late
+// would be the next answer.
+func withholds(method string, res *http.Response) bool {
+	if method != http.MethodHead && res.StatusCode != http.StatusNotModified {
+		return false
+	}
+	length := res.Header.Get("Content-Length")
+	return strings.Trim(length, "0") != "" || len(res.TransferEncoding) > 0
 }
 
 // release gives back the link that the answer came over.

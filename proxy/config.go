@@ -43,6 +43,10 @@ type Config struct {
 	KeepIdle time.Duration
 	// MaxIdle is how many idle connections are kept to each target; default 256.
 	MaxIdle int
+	// Links bounds the connections to modules, of all engines that share it; default: one of
+	// NewLinks(0) for the engine alone. A request that finds none is answered 503, with
+	// ClassHost.
+	Links *Links
 	// ReplayMemory bounds the bytes that are kept of requests' bodies, of all requests
 	// together, so that they can be sent again (Exchange.Keep); default 64 MiB.
 	ReplayMemory int64
@@ -55,6 +59,10 @@ type Limits struct {
 	URLBytes    int   // of a request's target; default 8 KiB
 	Body        int64 // bytes of a request's body, where a route sets none; default: any
 	AnswerBytes int   // of an answer's head; default 256 KiB
+	// Streams is how many requests over HTTP/2 may be in flight at once of an IPv4 address,
+	// or an IPv6 network of 64 bits, however many its connections are; not of trusted peers.
+	// What is too many is answered 503. Default 512; negative for any number.
+	Streams int
 }
 
 // Defaults is c with its defaults in place. It panics if c has no Director.
@@ -78,6 +86,10 @@ func (c Config) Defaults() Config {
 	unless(&c.KeepIdle, 30*time.Second)
 	unless(&c.MaxIdle, 256)
 	unless(&c.ReplayMemory, 64<<20)
+	unless(&c.Limits.Streams, 512)
+	if c.Links == nil {
+		c.Links = NewLinks(0)
+	}
 	return c
 }
 

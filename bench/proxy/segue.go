@@ -47,7 +47,7 @@ func serveSegue(ctx context.Context, address, socket string) error {
 		return err
 	}
 	defer log.Close()
-	cfg := proxy.Config{Director: pool, Log: log.Log}
+	cfg := proxy.Config{Director: pool, Log: log.Log, Links: proxy.NewLinks(0)}
 	f := front.New(front.Config{H1: h1.New(cfg), H2: nethttp.New(cfg)})
 	l, err := net.Listen("tcp", address)
 	if err != nil {

@@ -1,6 +1,8 @@
 package conformance_test
 
 import (
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -24,6 +26,57 @@ func TestAnswersWithoutABodyKeepTheirHeaders(t *testing.T) {
 		{name: "205", rfc: "RFC 9110, 15.3.6", send: plainGet, status: "205", answer: answer("205 Reset Content", "Content-Length: 0"), got: []string{"content-length: 0\r\n"}},
 		{name: "200 with a length of nothing", rfc: "RFC 9110, 8.6", send: plainGet, status: "200", answer: answer("200 OK", "Content-Length: 0"), got: []string{"content-length: 0\r\n"}},
 	})
+}
+
+// What comes late of a body that was declared would be the answer to the next client.
+func TestAnAnswerThatDeclaresABodyAndHasNoneEndsItsConnectionToTheModule(t *testing.T) {
+	for _, c := range []struct {
+		name, method, length string
+		status               int
+		opened               int64
+	}{
+		{"HEAD", "HEAD", "5", 200, 3},
+		{"HEAD of nothing", "HEAD", "0", 200, 1},
+		{"304", "GET", "5", 304, 3},
+		{"304 without a length", "GET", "", 304, 1},
+		{"HEAD without a length", "HEAD", "", 204, 1},
+	} {
+		h, m := usual(t, func(w http.ResponseWriter, r *http.Request) {
+			if c.status == 304 { // net/http would leave its length out
+				speak304(w, c.length)
+				return
+			}
+			if c.length != "" {
+				w.Header().Set("Content-Length", c.length)
+			}
+			w.WriteHeader(c.status)
+		})
+		for range 3 {
+			req, _ := http.NewRequestWithContext(t.Context(), c.method, h.url("/"), nil)
+			res, err := h.client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if read(t, res); res.StatusCode != c.status || c.status == 200 && res.Header.Get("Content-Length") != c.length {
+				t.Errorf("%s: %s %v", c.name, res.Status, res.Header)
+			}
+		}
+		if n := m.opened.Load(); n != c.opened {
+			t.Errorf("%s: %d connections", c.name, n)
+		}
+	}
+}
+
+// speak304 answers all requests of a connection so.
+func speak304(w http.ResponseWriter, length string) {
+	conn, rw, _ := http.NewResponseController(w).Hijack()
+	defer conn.Close()
+	if length != "" {
+		length = "Content-Length: " + length + "\r\n"
+	}
+	for err := error(nil); err == nil; _, err = http.ReadRequest(rw.Reader) {
+		_, _ = io.WriteString(conn, "HTTP/1.1 304 Not Modified\r\n"+length+"\r\n")
+	}
 }
 
 func TestRangesAndConditionsAreTheModules(t *testing.T) {

@@ -1,6 +1,12 @@
 package conformance_test
 
-import "testing"
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+)
 
 func TestTrailersPassWhereTheyMay(t *testing.T) {
 	const coded = "Transfer-Encoding: chunked"
@@ -22,6 +28,28 @@ func TestTrailersPassWhereTheyMay(t *testing.T) {
 		{name: "a module's own id", rfc: "RFC 9110, 6.5.1", send: plainGet, answer: answer("Trailer: X-Request-Id, X-A\r\n", "X-Request-Id: forged\r\nX_Request_Id: forged\r\nX-A: 1\r\n"), status: "200", body: "ok", got: []string{"x-a: 1\r\n"}, gotNot: []string{"forged", "trailer: x-request-id"}},
 		{name: "of a name that is none", rfc: "RFC 9110, 5.6.2", send: post("2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n", coded, "Trailer: X-\xfc, X-Sum"), status: "200", saw: []string{"trailer: x-sum\r\n"}, sawNot: []string{"x-\xfc"},
 			ours: "net/http passes it on"},
+		{name: "announced again and again, of a request", rfc: "RFC 9110, 6.6.2", send: post("2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n", coded, "Trailer: X-Sum"+strings.Repeat(",x-sum", 5000), "Trailer: X-Sum"), status: "200",
+			saw: []string{"trailer: x-sum\r\n", "ok0\r\nx-sum: 1\r\n\r\n"}, sawNot: []string{"trailer: x-sum\r\ntrailer:"}},
+		{name: "announced again and again, of an answer", rfc: "RFC 9110, 6.6.2", send: plainGet, answer: answer("Trailer: X-Sum"+strings.Repeat(",x-sum", 5000)+"\r\nTrailer: X-Sum\r\n", "X-Sum: 1\r\n"), status: "200", body: "ok",
+			got: []string{"trailer: x-sum\r\n", "0\r\nx-sum: 1\r\n\r\n"}, gotNot: []string{"trailer: x-sum\r\ntrailer:"}},
 		{name: "with a length", rfc: "RFC 9110, 6.5", send: plainGet, answer: "HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nContent-Length: 2\r\n\r\nok", status: "200", body: "ok"},
 	})
+}
+
+func TestAnAnswerAnnouncesNoMoreTrailersThanAHeadMayHaveLines(t *testing.T) {
+	var names []string
+	for i := range 150 {
+		names = append(names, fmt.Sprint("X-Sum-", i))
+	}
+	h, _ := usual(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Trailer", strings.Join(names, ","))
+		_, _ = io.WriteString(w, "ok")
+	})
+	res := h.exchange("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	if len(res.Trailer) != 100 {
+		t.Errorf("%d trailers are announced", len(res.Trailer))
+	}
+	if body := read(t, res); body != "ok" {
+		t.Errorf("got %q", body)
+	}
 }

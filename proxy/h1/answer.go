@@ -36,7 +36,7 @@ func (t *transit) answer(res *wire.Response) ending {
 		t.outcome.Class, t.outcome.Err = proxy.ClassDrained, o.why
 		t.tap.cut()
 	}
-	t.letGo(!o.parted && !o.close)
+	t.letGo(!o.parted && !o.close && !o.withheld)
 	t.conclude()
 	if err := t.flush(); err != nil {
 		return broken
@@ -60,6 +60,7 @@ type outgoing struct {
 	chunks   wire.Chunks
 	chunked  bool            // towards the client
 	close    bool            // the module's connection ends with it
+	withheld bool            // it is declared and not to come: what comes late would be the next answer
 	follower goaway.Follower // nil for none
 	parted   bool            // it was ended before its end
 	why      error           // where it was
@@ -70,6 +71,7 @@ type outgoing struct {
 func (t *transit) outgoing(res *wire.Response) *outgoing {
 	o := &t.answered
 	*o = outgoing{framing: res.Framing, left: res.Length, close: res.Close}
+	o.withheld = res.Framing == wire.NoBody && (res.Length > 0 || isCoded(res.Fields))
 	o.chunks.Limits = &t.e.answers
 	unbounded := res.Framing == wire.Chunked || res.Framing == wire.UntilClose
 	o.chunked = unbounded && t.head.Minor == 1
@@ -102,9 +104,7 @@ func (t *transit) appendAnswerHead(res *wire.Response, o *outgoing) {
 	switch {
 	case o.chunked:
 		t.o = append(t.o, "Transfer-Encoding: chunked\r\n"...)
-		for _, name := range announced(res.Fields, proxy.Field.AnswersTrailer) {
-			t.o = wire.AppendField(t.o, "Trailer", name)
-		}
+		t.o = appendAnnounced(t.o, announced(res.Fields, t.e.cfg.Limits.Headers, proxy.Field.AnswersTrailer))
 	case res.Length >= 0 && res.Status != 204:
 		t.o = appendLength(t.o, res.Length)
 	}
@@ -171,6 +171,16 @@ func (t *transit) appendRelease(out []byte) []byte {
 func hasDate(fields []wire.Field) bool {
 	for i := range fields {
 		if len(fields[i].Name) == len("date") && proxy.FieldOf(fields[i].Name) == proxy.FieldDate {
+			return true
+		}
+	}
+	return false
+}
+
+// isCoded reports whether there is a Transfer-Encoding.
+func isCoded(fields []wire.Field) bool {
+	for i := range fields {
+		if len(fields[i].Name) == len("transfer-encoding") && proxy.FieldOf(fields[i].Name) == proxy.FieldTransfer {
 			return true
 		}
 	}

@@ -42,7 +42,7 @@ func newIncoming(t *transit) *incoming {
 	b := &incoming{t: t, left: t.head.Length}
 	if t.head.Framing == wire.Chunked {
 		b.chunks.Limits = &t.e.requests
-		b.announced = announced(t.head.Fields, proxy.Field.ForwardsTrailer)
+		b.announced = announced(t.head.Fields, t.e.cfg.Limits.Headers, proxy.Field.ForwardsTrailer)
 	}
 	return b
 }

@@ -289,3 +289,18 @@ func TestAnAnswerThatNobodyAskedToReadFurtherIsBroken(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyWhatChangesNothingIsSentAgainWhereAModuleMayHaveReadTheFrontOfIt(t *testing.T) {
+	for method, want := range map[string]int64{"GET": 2, "DELETE": 1} {
+		m := newModule(t, func(conn net.Conn, r *bufio.Reader) { _, _ = conn.Read(make([]byte, 10)) }) // and closes it
+		h := newHouse(t, proxy.Config{}, m, proxy.Route{})
+		c := h.dial()
+		c.send(lines(method+" / HTTP/1.1", "Host: x", "X-Large: "+strings.Repeat("x", 30_000)))
+		if res, _ := c.answer(method); res.StatusCode != 502 {
+			t.Errorf("%s: %s", method, res.Status)
+		}
+		if n := m.dials.Load(); n != want {
+			t.Errorf("%s: sent %d times", method, n)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -20,6 +21,17 @@ type link struct {
 	used  bool          // it has carried a request
 	since int64         // when it was put back
 	res   wire.Response // the last head
+
+	closed atomic.Bool
+}
+
+// Close closes it, once.
+func (l *link) Close() error {
+	if !l.closed.CompareAndSwap(false, true) {
+		return net.ErrClosed
+	}
+	defer l.pool.e.cfg.Links.Give()
+	return l.socket.Close()
 }
 
 // pool is the connections to one target that are idle.
@@ -75,7 +87,7 @@ func (p *pool) put(l *link) {
 	l.res = wire.Response{Fields: l.res.Fields[:0]}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.retired || len(p.idle) >= p.e.cfg.MaxIdle || p.e.closing.Load() {
+	if p.retired || len(p.idle) >= p.e.cfg.MaxIdle || p.e.closing.Load() || p.e.cfg.Links.Scarce() {
 		_ = l.Close()
 		return
 	}
@@ -120,6 +132,17 @@ func (e *dialError) Unwrap() error { return e.error }
 // dial connects to the target, and leaves at once where the host lacks the means. A unix
 // socket whose accept queue is full answers EAGAIN: that is a busy module, not a dead one.
 func (p *pool) dial(ctx context.Context) (*link, error) {
+	if err := p.e.cfg.Links.Take(); err != nil {
+		return nil, &dialError{err}
+	}
+	l, err := p.connect(ctx)
+	if err != nil {
+		p.e.cfg.Links.Give()
+	}
+	return l, err
+}
+
+func (p *pool) connect(ctx context.Context) (*link, error) {
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		conn, err := p.target.Dial(ctx)
 		if err == nil {

@@ -2,6 +2,7 @@ package h1
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/segue-run/segue/proxy"
@@ -86,9 +87,7 @@ func (t *transit) appendHead(out []byte) []byte {
 		out = appendLength(out, head.Length)
 	case wire.Chunked:
 		out = append(out, "Transfer-Encoding: chunked\r\n"...)
-		for _, name := range t.body.announced {
-			out = wire.AppendField(out, "Trailer", name)
-		}
+		out = appendAnnounced(out, t.body.announced)
 	}
 	if t.expects() {
 		out = append(out, "Expect: 100-continue\r\n"...)
@@ -129,20 +128,34 @@ func (t *transit) appendFields(out []byte) []byte {
 	return out
 }
 
-// announced gives the names of the trailers that the lines name and that may pass.
-func announced(all []wire.Field, passes func(proxy.Field) bool) (names []string) {
+// announced gives the names of the trailers that the lines name and that may pass, each
+// once, in whatever case. It reads most items, and no more.
+func announced(all []wire.Field, most int, passes func(proxy.Field) bool) (names []string) {
 	for i := range all {
 		f := &all[i]
 		if len(f.Name) != len("trailer") || proxy.FieldOf(f.Name) != proxy.FieldTrailer {
 			continue
 		}
 		for name := range strings.SplitSeq(f.Value, ",") {
-			if name = strings.Trim(name, " \t"); wire.IsToken(name) && passes(proxy.FieldOf(name)) {
+			if most--; most < 0 {
+				return names
+			}
+			name = strings.Trim(name, " \t")
+			same := func(known string) bool { return strings.EqualFold(known, name) }
+			if wire.IsToken(name) && passes(proxy.FieldOf(name)) && !slices.ContainsFunc(names, same) {
 				names = append(names, name)
 			}
 		}
 	}
 	return names
+}
+
+// appendAnnounced appends the line that announces trailers.
+func appendAnnounced(out []byte, names []string) []byte {
+	if len(names) == 0 {
+		return out
+	}
+	return wire.AppendField(out, "Trailer", strings.Join(names, ", "))
 }
 
 // isConnect reports whether the client wants a tunnel.

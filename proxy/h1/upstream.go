@@ -138,9 +138,10 @@ func (t *transit) awaitHead() (*wire.Response, error) {
 // unanswered is what it means that the module's connection ended with err before its
 // answer. A unix socket that is closed with something unread is reset, and so is one that
 // nobody has accepted: then nobody has read the whole of a request that is but a head, and
-// nobody has begun with it.
+// nobody has begun with it. Somebody may have read the front of a large one, and begun with
+// that: so only what may be done twice is.
 func (t *transit) unanswered(err error) error {
-	nothing := t.link.local && t.body == nil && t.w == 0 && t.informed == 0
+	nothing := t.link.local && t.body == nil && t.w == 0 && t.informed == 0 && isSafe(t.head.Method)
 	switch {
 	case err == io.EOF:
 		return io.ErrUnexpectedEOF
@@ -151,6 +152,9 @@ func (t *transit) unanswered(err error) error {
 	}
 	return &dialError{err}
 }
+
+// isSafe reports whether a request of that method changes nothing (RFC 9110, 9.2.1).
+func isSafe(method string) bool { return method == "GET" || method == "HEAD" || method == "OPTIONS" }
 
 // readLink reads more of what the module says; something, or an error.
 func (t *transit) readLink() error {

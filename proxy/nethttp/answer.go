@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/segue-run/segue/proxy"
@@ -71,13 +72,16 @@ func (t *transit) head(res *http.Response) (announced int) {
 		// What is left of the body must not be taken for the next request.
 		h["Connection"] = []string{"close"}
 	}
+	names := make([]string, 0, min(len(res.Trailer), t.e.cfg.Limits.Headers))
 	for name := range res.Trailer {
-		if answerPasses(name) {
-			h.Add("Trailer", name)
-			announced++
+		if answerPasses(name) && len(names) < cap(names) {
+			names = append(names, name)
 		}
 	}
-	return announced
+	if len(names) > 0 {
+		h["Trailer"] = []string{strings.Join(names, ", ")}
+	}
+	return len(names)
 }
 
 // lasts lets an answer last, and makes ready to end it where that can be asked for.

@@ -11,6 +11,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/segue-run/segue/proxy"
+	"github.com/segue-run/segue/proxy/guard"
+	"github.com/segue-run/segue/proxy/page"
 )
 
 // How long Shutdown waits for requests that it has cut off: first for them to end
@@ -45,8 +47,9 @@ type Engine struct {
 	idle     chan struct{} // signalled when closing and nothing is in flight
 
 	counters counters
-	memory   memory // of bodies that may be replayed
-	lack     seldom // logged
+	streams  *guard.Addresses // requests over HTTP/2 in flight
+	memory   memory           // of bodies that may be replayed
+	lack     seldom           // logged
 }
 
 var _ proxy.Engine = (*Engine)(nil)
@@ -54,7 +57,8 @@ var _ proxy.Engine = (*Engine)(nil)
 // New makes an engine. It panics if cfg has no Director.
 func New(cfg proxy.Config) *Engine {
 	cfg = cfg.Defaults()
-	e := &Engine{cfg: cfg, feed: newFeed(), served: make(chan struct{}), idle: make(chan struct{}, 1), memory: memory{limit: cfg.ReplayMemory}}
+	e := &Engine{cfg: cfg, feed: newFeed(), served: make(chan struct{}), idle: make(chan struct{}, 1), memory: memory{limit: cfg.ReplayMemory},
+		streams: guard.NewAddresses(cfg.Limits.Streams)}
 	e.http1 = newHTTP1(cfg)
 	base, cutOff := context.WithCancelCause(context.Background())
 	e.cutOff = cutOff
@@ -145,7 +149,11 @@ func (e *Engine) wait(ctx context.Context) error {
 func (e *Engine) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 	e.inFlight.Add(1)
 	t := newTransit(e, w, in)
+	crowd := !e.enter(t)
 	defer func() {
+		if !crowd {
+			e.streams.Leave(t.counts)
+		}
 		if t.kept != nil {
 			t.kept.end()
 		}
@@ -158,9 +166,26 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 		}
 	}()
 	e.counters.requests.Add(1)
-	if t.carry() == broken {
+	end := broken
+	if crowd {
+		end = t.say(page.Crowded())
+	} else {
+		end = t.carry()
+	}
+	if end == broken {
 		t.breakOff()
 		panic(http.ErrAbortHandler) // net/http closes the connection as it is, or resets the stream
 	}
 	t.finish()
+}
+
+// enter counts the request for its client's address, where it is one of HTTP/2; false where
+// that has too many.
+func (e *Engine) enter(t *transit) bool {
+	conn := connOf(t.in)
+	if t.in.ProtoMajor == 1 || conn == nil || conn.Peer.Trusted {
+		return true
+	}
+	t.counts = conn.Peer.Addr.Addr()
+	return e.streams.Enter(t.counts)
 }

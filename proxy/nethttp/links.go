@@ -12,10 +12,22 @@ import (
 	"github.com/segue-run/segue/proxy"
 )
 
-// counted is a connection to a module that knows how much was written to it.
+// counted is a connection to a module that knows how much was written to it, and counts as
+// one of all.
 type counted struct {
 	net.Conn
+	links   *proxy.Links
 	written atomic.Int64
+	closed  atomic.Bool
+}
+
+// Close closes it, once.
+func (c *counted) Close() error {
+	if !c.closed.CompareAndSwap(false, true) {
+		return net.ErrClosed
+	}
+	defer c.links.Give()
+	return c.Conn.Close()
 }
 
 // Write counts.
@@ -41,6 +53,8 @@ type link struct {
 	conn  *counted
 	kept  bool // it has carried a request before
 	since time.Time
+	// withheld says that its answer has declared a body that was not to come.
+	withheld bool
 }
 
 // links are the connections to one target that are kept for the next request.
@@ -59,11 +73,11 @@ func (p *links) take(ctx context.Context, timeout time.Duration) (*link, error) 
 	if l := p.takeIdle(); l != nil {
 		return l, nil
 	}
-	conn, err := dial(ctx, p.target, timeout)
+	conn, err := p.e.dial(ctx, p.target, timeout)
 	if err != nil {
 		return nil, err
 	}
-	l := &link{pool: p, conn: &counted{Conn: conn}}
+	l := &link{pool: p, conn: conn}
 	l.ClientConn, err = p.e.http1.NewClientConn(context.WithValue(ctx, dialledKey{}, l.conn), "http", upstreamHost+":80")
 	if err != nil {
 		conn.Close()
@@ -91,7 +105,7 @@ func (p *links) takeIdle() *link {
 // put keeps a link for the next request, if it can carry one; else it is closed.
 func (p *links) put(l *link) {
 	l.kept, l.since = true, time.Now()
-	if l.Available() == 0 || !p.keep(l) {
+	if l.withheld || l.Available() == 0 || !p.keep(l) {
 		l.Close()
 	}
 }
@@ -99,7 +113,7 @@ func (p *links) put(l *link) {
 func (p *links) keep(l *link) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || len(p.idle) >= p.e.cfg.MaxIdle {
+	if p.closed || len(p.idle) >= p.e.cfg.MaxIdle || p.e.cfg.Links.Scarce() {
 		return false
 	}
 	p.idle = append(p.idle, l)

@@ -3,6 +3,7 @@ package nethttp
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
@@ -41,8 +42,9 @@ type transit struct {
 
 	request  proxy.Request
 	from     guard.Client
-	upgrade  string // the protocol that the client asks to change to
-	grpc     bool   // it is gRPC, and so are its answers
+	counts   netip.Addr // whom the request counts for; invalid for nobody
+	upgrade  string     // the protocol that the client asks to change to
+	grpc     bool       // it is gRPC, and so are its answers
 	body     *clientBody
 	timeouts proxy.Timeouts // that hold on its route
 	total    *time.Timer    // nil for no limit

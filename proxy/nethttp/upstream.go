@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"time"
 
@@ -74,7 +75,11 @@ func (e *Engine) newGRPC(target proxy.Target) *http.Transport {
 	return &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			timeout, _ := ctx.Value(connectKey{}).(time.Duration)
-			return dial(ctx, target, timeout)
+			conn, err := e.dial(ctx, target, timeout)
+			if err != nil {
+				return nil, err
+			}
+			return conn, nil
 		},
 		Protocols: &protocols,
 		HTTP2: &http.HTTP2Config{
@@ -104,6 +109,7 @@ func (t *transit) send(target proxy.Target) (*http.Response, error) {
 		before := l.conn.written.Load()
 		res, err := l.RoundTrip(t.out)
 		if err == nil {
+			l.withheld = withholds(t.in.Method, res)
 			t.link = l
 			return res, nil
 		}
@@ -115,6 +121,16 @@ func (t *transit) send(target proxy.Target) (*http.Response, error) {
 			return nil, &dialError{err} // it was accepted by nobody
 		}
 	}
+}
+
+// withholds reports whether an answer declares a body that is not to come: what comes late
+// would be the next answer.
+func withholds(method string, res *http.Response) bool {
+	if method != http.MethodHead && res.StatusCode != http.StatusNotModified {
+		return false
+	}
+	length := res.Header.Get("Content-Length")
+	return strings.Trim(length, "0") != "" || len(res.TransferEncoding) > 0
 }
 
 // release gives back the link that the answer came over.
@@ -132,7 +148,19 @@ func (e *dialError) Unwrap() error { return e.error }
 
 // dial connects to target, and leaves at once where the host lacks the means. A unix
 // socket whose accept queue is full answers EAGAIN: that is a busy module, not a dead one.
-func dial(ctx context.Context, target proxy.Target, timeout time.Duration) (net.Conn, error) {
+func (e *Engine) dial(ctx context.Context, target proxy.Target, timeout time.Duration) (*counted, error) {
+	if err := e.cfg.Links.Take(); err != nil {
+		return nil, &dialError{err}
+	}
+	conn, err := connect(ctx, target, timeout)
+	if err != nil {
+		e.cfg.Links.Give()
+		return nil, err
+	}
+	return &counted{Conn: conn, links: e.cfg.Links}, nil
+}
+
+func connect(ctx context.Context, target proxy.Target, timeout time.Duration) (net.Conn, error) {
 	if timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, timeout)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // usual is what is said of a status where nobody has better words.
@@ -49,4 +50,11 @@ func TooLarge(limit int64) Page {
 // sends after it is no request.
 func NoTunnels() Page {
 	return Of(http.StatusNotImplemented, "no-tunnels", "this server opens no tunnels")
+}
+
+// Crowded is the page for a request of an address that has as many in flight as it may.
+func Crowded() Page {
+	p := Of(http.StatusServiceUnavailable, "too-many-streams", "too many requests of this address are in flight")
+	p.RetryAfter = time.Second
+	return p
 }

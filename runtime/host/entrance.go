@@ -53,7 +53,7 @@ func openEntrance(cfg config.Config, director proxy.Director, log *zap.Logger) (
 		}
 	}
 	carriage := carriageOf(cfg)
-	carriage.Director, carriage.Logger = director, log
+	carriage.Director, carriage.Logger, carriage.Links = director, log, proxy.NewLinks(0)
 	if path := cfg.Proxy.AccessLog.Path; path != "" {
 		set := cfg.Proxy.AccessLog
 		e.log, err = telemetry.OpenAccessLog(telemetry.AccessLogConfig{Path: path, Sample: set.Sample, PerSecond: set.PerSecond,

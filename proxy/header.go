@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"iter"
 	"net/http"
 	"strings"
 )
@@ -133,4 +134,23 @@ func HasToken(lists []string, token string) bool {
 		}
 	}
 	return false
+}
+
+// HeaderOf is all of a request's header; false where it can only be asked by name. It is
+// not to be changed; it may be h itself.
+func HeaderOf(h Header) (http.Header, bool) {
+	if all, ok := h.(http.Header); ok {
+		return all, true
+	}
+	lines, ok := h.(interface {
+		All() iter.Seq2[string, string]
+	})
+	if !ok {
+		return nil, false
+	}
+	all := http.Header{}
+	for name, value := range lines.All() {
+		all.Add(name, value)
+	}
+	return all, true
 }

@@ -15,5 +15,5 @@ func abortCommand() *cobra.Command {
 bytes go to quarantine: they are not tried again until they change, or until
 ` + "`segue deploy --force FILE`" + `.`,
 		Example: "  segue abort hello",
-	}, verb{"abort", (*client.Client).Abort, always("the candidate is taken back")}, new(api.Order))
+	}, verb{action: "abort", do: (*client.Client).Abort, says: always("the candidate is taken back")}, new(api.Order))
 }

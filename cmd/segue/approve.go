@@ -37,7 +37,7 @@ gets it.`,
   segue approve hello before_traffic
   segue approve hello evidence
   segue approve hello grant --rollout hello-2`,
-	}, verb{"approve", (*client.Client).Approve, approves}, new(api.Order))
+	}, verb{action: "approve", do: (*client.Client).Approve, says: approves}, new(api.Order))
 }
 
 // approves says what an approval has done.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -19,11 +20,27 @@ func doorCommand(cmd *cobra.Command, d *api.DoorOrder, says func() string) *cobr
 	return verbCommand(cmd, verb{
 		action: cmd.Name(),
 		do: func(c *client.Client, ctx context.Context, o api.Order) error {
+			for _, name := range []string{"for", "retry-after"} {
+				if flag := cmd.Flags().Lookup(name); flag != nil && flag.Changed && flag.Value.String() == "0s" {
+					return &failure{exitUsage, module.Invalid, "--" + name + " is no time at all", "write a number and a unit, such as 30s, or leave it out"}
+				}
+			}
 			d.Module = o.Module
 			return c.SetDoor(ctx, *d)
 		},
-		says: func(context.Context, *client.Client, api.Order) []string { return []string{says()} },
+		says:    func(context.Context, *client.Client, api.Order) []string { return []string{says()} },
+		already: func(err error) string { return openAlready(*d, err) },
 	}, new(api.Order))
+}
+
+// openAlready says in words that a door that was to be opened is open; empty where err is
+// of anything else.
+func openAlready(d api.DoorOrder, err error) string {
+	known, is := errors.AsType[*module.Error](err)
+	if d.State != module.DoorOpen || !is || known.Kind != module.Conflict || known.Field != "door" {
+		return ""
+	}
+	return known.Msg
 }
 
 // doorText says in a clause what keeps a module's requests out; empty where nothing does.

@@ -44,6 +44,15 @@ func usagef(cmd *cobra.Command, format string, args ...any) *failure {
 	return &failure{exitUsage, module.Invalid, fmt.Sprintf(format, args...), "see `" + cmd.CommandPath() + " --help`"}
 }
 
+// flagError is a usage error of flags; of a duration it tells how one is written.
+func flagError(cmd *cobra.Command, err error) error {
+	e := usagef(cmd, "%v", err)
+	if cause := errors.Unwrap(err); cause != nil && strings.HasPrefix(cause.Error(), "time: ") {
+		e.hint = "write a number and a unit, such as 30s"
+	}
+	return e
+}
+
 // errTold ends a command that has told by itself what failed.
 var errTold = errors.New("told")
 

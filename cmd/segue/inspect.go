@@ -107,7 +107,10 @@ func showInspection(w io.Writer, found inspected) {
 		t.row("module", m.Name+"@"+m.Version)
 		t.optional("about", m.Description)
 		for _, route := range m.Routes {
-			t.row("route", route.String())
+			t.row("route", routeText(route))
+		}
+		if m.Replicas > 1 {
+			t.row("replicas", strconv.Itoa(m.Replicas))
 		}
 		for _, field := range module.RolloutFields {
 			if text, ok := module.RolloutText(m.Rollout)[field]; ok {
@@ -140,6 +143,17 @@ func showInspection(w io.Writer, found inspected) {
 	for _, err := range found.Inspection.Problems {
 		fmt.Fprintf(w, "  - %s\n", printable(err.Error()))
 	}
+}
+
+// routeText is a route with what it asks to hold for it: "GET /a: strip, answer 30s".
+func routeText(r manifest.Route) string {
+	asked := module.RouteStatus{Strip: r.Strip, Timeouts: map[string]string{}, MaxBody: r.MaxBody, Limits: r.Limits}
+	for name, d := range map[string]manifest.Duration{"connect": r.Timeouts.Connect, "answer": r.Timeouts.Answer, "idle": r.Timeouts.Idle, "total": r.Timeouts.Total} {
+		if d != 0 {
+			asked.Timeouts[name] = d.String()
+		}
+	}
+	return because(r.String(), held(asked))
 }
 
 // quotaLines are the quotas that are set, for people: "memory 64MiB".

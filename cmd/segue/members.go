@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/segue-run/segue/runtime/module"
 )
@@ -42,5 +44,31 @@ func memberRow(p module.Member) []string {
 		}
 		note += because("fell "+ago(f.At), f.Reason)
 	}
+	if e := p.Ejected; e != nil {
+		out := "out again with its next failure"
+		if left := time.Until(e.Until); left > 0 {
+			out = fmt.Sprintf("out for %s", max(left.Round(time.Second), time.Second))
+		}
+		note = strings.TrimPrefix(note+", "+because(out, e.Reason), ", ")
+	}
 	return []string{p.Instance, string(p.State), pid, age(p.Since), memory, note}
+}
+
+// running says how many of the processes run, and since when the one does that is in its
+// state the longest.
+func running(members []module.Member) (text string, since time.Time) {
+	n := 0
+	for _, p := range members {
+		if p.PID == 0 {
+			continue
+		}
+		n++
+		if since.IsZero() || p.Since.Before(since) {
+			since = p.Since
+		}
+	}
+	if n == 1 {
+		return "1 process", since
+	}
+	return strconv.Itoa(n) + " processes", since
 }

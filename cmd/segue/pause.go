@@ -16,7 +16,7 @@ func pauseCommand() *cobra.Command {
 no more. It is still watched, and taken back where it turns out to be worse.`,
 		Example: `  segue pause hello
   segue pause hello --reason "the database is being moved"`,
-	}, verb{"pause", (*client.Client).Pause, always("the rollout stays where it is until it is resumed")}, &o)
+	}, verb{action: "pause", do: (*client.Client).Pause, says: always("the rollout stays where it is until it is resumed")}, &o)
 	cmd.Flags().StringVar(&o.Reason, "reason", "", "why, for others who look")
 	return cmd
 }

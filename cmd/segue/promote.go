@@ -14,5 +14,5 @@ func promoteCommand() *cobra.Command {
 		Long:  "Gives the candidate all the traffic at once, without the steps and verdicts that are left.",
 		Example: `  segue promote hello
   segue promote hello --rollout hello-2    only if no other rollout has begun since`,
-	}, verb{"promote", (*client.Client).Promote, always("the candidate gets all the traffic now")}, new(api.Order))
+	}, verb{action: "promote", do: (*client.Client).Promote, says: always("the candidate gets all the traffic now")}, new(api.Order))
 }

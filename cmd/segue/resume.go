@@ -12,5 +12,5 @@ func resumeCommand() *cobra.Command {
 		Use:     "resume",
 		Short:   "Let a paused rollout go on",
 		Example: "  segue resume hello",
-	}, verb{"resume", (*client.Client).Resume, always("the rollout goes on")}, new(api.Order))
+	}, verb{action: "resume", do: (*client.Client).Resume, says: always("the rollout goes on")}, new(api.Order))
 }

@@ -16,5 +16,5 @@ func revokeCommand() *cobra.Command {
 next release that asks for them waits to be decided on. What segue.yaml grants
 (modules.NAME.grants) is taken back there.`,
 		Example: "  segue revoke hello",
-	}, verb{"revoke", (*client.Client).Revoke, always("what was approved for it is taken back; processes that run keep it until they are started again")}, new(api.Order))
+	}, verb{action: "revoke", do: (*client.Client).Revoke, says: always("what was approved for it is taken back; processes that run keep it until they are started again")}, new(api.Order))
 }

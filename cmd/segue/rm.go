@@ -13,5 +13,5 @@ func rmCommand() *cobra.Command {
 		Short:   "Take a module out of traffic and stop it",
 		Long:    "Drains the module and stops it. Its files in the modules directory stay where they are.",
 		Example: "  segue rm hello",
-	}, verb{"remove", (*client.Client).Remove, always("it gets no more traffic and is stopped")}, new(api.Order))
+	}, verb{action: "remove", do: (*client.Client).Remove, says: always("it gets no more traffic and is stopped")}, new(api.Order))
 }

@@ -22,7 +22,7 @@ What is left behind goes to quarantine: its bytes are not tried again until they
 change, or until ` + "`segue deploy --force FILE`" + `. Data stays as it is.`,
 		Example: `  segue rollback hello
   segue rollback hello --stepped`,
-	}, verb{"rollback", (*client.Client).Rollback, func(_ context.Context, _ *client.Client, o api.Order) []string {
+	}, verb{action: "rollback", do: (*client.Client).Rollback, says: func(_ context.Context, _ *client.Client, o api.Order) []string {
 		if o.Stepped {
 			return []string{"the previous release gets the traffic back, step by step"}
 		}

@@ -48,7 +48,7 @@ over to it step by step, and takes it back when it is worse than what served bef
 		SuggestionsMinimumDistance: 2,
 		CompletionOptions:          cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usagef(cmd, "%v", err) })
+	root.SetFlagErrorFunc(flagError)
 	root.SetVersionTemplate(thisBuild().String() + "\n")
 	root.SetHelpCommand(helpCommand())
 	addGroups(root)

@@ -74,6 +74,9 @@ func routeNote(r module.RouteStatus) string {
 	if l := r.Limits; l.Rate != (manifest.Rate{}) {
 		notes = append(notes, "at most "+l.Rate.String())
 	}
+	if l := r.Limits; l.Burst > 0 {
+		notes = append(notes, counted(uint64(l.Burst), "request")+" at once")
+	}
 	if l := r.Limits; l.Concurrent > 0 {
 		notes = append(notes, counted(uint64(l.Concurrent), "request")+" at a time")
 	}

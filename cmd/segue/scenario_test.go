@@ -84,12 +84,12 @@ func shifting(rt *apitest.Runtime) {
 func ofSeveral(rt *apitest.Runtime) {
 	now := time.Now()
 	s := stable(now.Add(-50 * time.Hour))
-	s.Weight = manifest.Full
+	s.Weight, s.PID = manifest.Full, 12 // which has fallen
 	since, took := now.Add(-50*time.Hour), module.Usage{Memory: 12 << 20}
 	s.Members = []module.Member{
 		{Instance: "hello-1-1-1", PID: 11, State: module.Serving, Since: since, Usage: took},
 		{Instance: "hello-1-1-5", State: module.Restarting, Since: now.Add(-4 * time.Minute), Restarts: 1, Fell: &module.Fall{At: now.Add(-4 * time.Minute), Reason: "killed by SIGKILL\x1b[2J"}},
-		{Instance: "hello-1-1-3", PID: 13, State: module.Serving, Since: since, Usage: took},
+		{Instance: "hello-1-1-3", PID: 13, State: module.Serving, Since: since, Usage: took, Ejected: &module.Ejection{Reason: "more failures than its siblings", Until: now.Add(-time.Second)}},
 	}
 	rt.Put(module.Status{Name: "hello", State: module.Active, Stable: s})
 }

@@ -134,6 +134,10 @@ func releaseRow(role string, r *module.ReleaseStatus) []string {
 	if r.PID != 0 {
 		pid, weight, seen = strconv.Itoa(r.PID), r.Weight.String(), traffic(r.Requests, r.Errors)
 	}
+	since := r.Since
+	if len(r.Members) > 0 {
+		pid, since = running(r.Members)
+	}
 	note := r.Reason
 	if r.Restarts > 0 {
 		times := counted(uint64(r.Restarts), "restart")
@@ -143,5 +147,5 @@ func releaseRow(role string, r *module.ReleaseStatus) []string {
 			note = strings.TrimSuffix(times+"; "+note, "; ")
 		}
 	}
-	return []string{role, r.Version, weight, string(r.State), pid, age(r.Since), seen, r.Digest.Short(), note}
+	return []string{role, r.Version, weight, string(r.State), pid, age(since), seen, r.Digest.Short(), note}
 }

@@ -15,7 +15,7 @@ import (
 type accepted struct {
 	Module  string `json:"module"`
 	Action  string `json:"action"`
-	Outcome string `json:"outcome"` // "accepted", or "unchanged" of a deploy; a refusal is an error
+	Outcome string `json:"outcome"` // "accepted", or "unchanged" of a deploy and an open; a refusal is an error
 }
 
 // verb is a change that one command asks for.
@@ -24,6 +24,9 @@ type verb struct {
 	do     func(c *client.Client, ctx context.Context, o api.Order) error
 	// says are the lines that are printed when it is under way.
 	says func(ctx context.Context, c *client.Client, o api.Order) []string
+	// already, if not nil, says of a refusal that what is asked for is so already, in words;
+	// empty where it is not.
+	already func(err error) string
 }
 
 // verbCommand completes a command that changes one module. What the command's flags
@@ -46,7 +49,7 @@ func verbCommand(cmd *cobra.Command, v verb, o *api.Order) *cobra.Command {
 			o.Point = args[1]
 		}
 		if err := v.do(c, cmd.Context(), *o); err != nil {
-			return err
+			return v.unless(cmd, o.Module, err)
 		}
 		if wantsJSON(cmd) {
 			return printJSON(cmd, accepted{Module: o.Module, Action: v.action, Outcome: "accepted"})
@@ -63,6 +66,18 @@ func verbCommand(cmd *cobra.Command, v verb, o *api.Order) *cobra.Command {
 	stateFlag(cmd)
 	outputFlag(cmd)
 	return cmd
+}
+
+// unless is err, unless it says that nothing had to be done: then it prints that.
+func (v verb) unless(cmd *cobra.Command, name string, err error) error {
+	if v.already == nil || v.already(err) == "" {
+		return err
+	}
+	if wantsJSON(cmd) {
+		return printJSON(cmd, accepted{Module: name, Action: v.action, Outcome: "unchanged"})
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", printable(name), printable(v.already(err)))
+	return err
 }
 
 // rolloutCommand is verbCommand for what changes a rollout that is under way.

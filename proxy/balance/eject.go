@@ -37,6 +37,7 @@ type outliers struct {
 // conduct is a target's part in that.
 type conduct struct {
 	standing              // under outliers.mu
+	why       string      // under outliers.mu; the last time
 	removed   bool        // under outliers.mu
 	base      [2]uint64   // under outliers.mu; requests and failures when the window began
 	ejected   uint64      // under outliers.mu
@@ -121,6 +122,7 @@ func (r *Release) suspect(t *Target, o proxy.Outcome) (change Change) {
 	t.conduct.eject(&s.cfg, now)
 	t.conduct.awayUntil.Store(t.conduct.until)
 	t.conduct.wary.Store(false)
+	t.conduct.why = reason
 	t.conduct.ejected++
 	s.ejected.Add(1)
 	if !t.conduct.away.Swap(true) {
@@ -202,11 +204,15 @@ func (r *Release) dismiss(t *Target) {
 	}
 }
 
-// of is where t stands, and how often it was taken out.
-func (s *outliers) of(t *Target) (Standing, uint64) {
+// tell puts to the stats of t where it stands.
+func (s *outliers) tell(t *Target, to *TargetStats) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return t.conduct.now, t.conduct.ejected
+	c := &t.conduct
+	to.Standing, to.Ejected = c.now, c.ejected
+	if c.now == StandingOut || c.now == StandingReturning {
+		to.Reason, to.Until = c.why, epoch.Add(time.Duration(c.until))
+	}
 }
 
 // attributable are t's requests that say anything of it, and those of them that failed.

@@ -135,7 +135,11 @@ func TestATargetReturnsAfterATimeThatDoublesAndIsTrustedForItsSuccesses(t *testi
 		for range 5 {
 			w.end("i0", failed)
 		}
+		began := time.Now()
 		out(time.Second, balance.EjectedFailures)
+		if s := w.Stats().Targets[0]; s.Reason != balance.EjectedFailures || s.Until.Sub(began) != time.Second {
+			t.Errorf("it is back until %v: %q", s.Until.Sub(began), s.Reason)
+		}
 		w.end("i0", failed)
 		out(2*time.Second, balance.EjectedReturn)
 		for range 8 {
@@ -147,6 +151,9 @@ func TestATargetReturnsAfterATimeThatDoublesAndIsTrustedForItsSuccesses(t *testi
 			w.end("i0", ok)
 		}
 		w.want("i0", balance.StandingTrusted)
+		if s := w.Stats().Targets[0]; s.Reason != "" || !s.Until.IsZero() {
+			t.Errorf("it is trusted, and out until %v: %q", s.Until, s.Reason)
+		}
 		if c := w.changes[len(w.changes)-1]; c.Out || c.Target != w.Targets()[0] {
 			t.Errorf("told %+v", c)
 		}

@@ -1,6 +1,8 @@
 package balance
 
 import (
+	"time"
+
 	"net/http"
 	"sync/atomic"
 
@@ -76,13 +78,17 @@ type TargetStats struct {
 	State    TargetState
 	Standing Standing
 	Ejected  uint64 // how often it was taken out
+	// Reason is why it is out, or was until it returned, and Until when it is or was to
+	// return; zero of one that is trusted.
+	Reason string
+	Until  time.Time
 	Counts
 }
 
 // Stats reads the counters.
 func (t *Target) Stats() TargetStats {
 	s := TargetStats{Labels: t.labels, State: t.State(), Counts: t.counts()}
-	s.Standing, s.Ejected = t.release.outliers.of(t)
+	t.release.outliers.tell(t, &s)
 	return s
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"syscall"
 	"testing"
@@ -280,6 +281,29 @@ func TestListenerWithAHandlerServesThatAlone(t *testing.T) {
 	for _, bad := range []string{"", "a b", "evil.example/x", "a@b"} {
 		if got := location(t, addr, bad); got != "" {
 			t.Errorf("%q: redirected to %q", bad, got)
+		}
+	}
+}
+
+func TestARedirectDoesNotSendATrustedProxyRoundInACircle(t *testing.T) {
+	trusting := newHouse(t, front.Config{Trust: guard.NewTrust(netip.MustParsePrefix("127.0.0.0/8"))})
+	trusted, other := trusting.listen(front.Options{Handler: front.Redirect("")}), newHouse(t, front.Config{}).listen(front.Options{Handler: front.Redirect("")})
+	for _, c := range []struct{ what, addr, header, want string }{
+		{"a trusted proxy's client over HTTPS", trusted, "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\n", "HTTP/1.1 421 "},
+		{"a trusted proxy's client in clear text", trusted, "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: http\r\n", "HTTP/1.1 308 "},
+		{"one that says nothing", trusted, "", "HTTP/1.1 308 "},
+		{"one that is not trusted", other, "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\n", "HTTP/1.1 308 "},
+	} {
+		conn := dial(t, c.addr)
+		if _, err := io.WriteString(conn, "GET /a HTTP/1.1\r\nHost: example.com\r\n"+c.header+"Connection: close\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		all, _ := io.ReadAll(conn)
+		if !strings.HasPrefix(string(all), c.want) {
+			t.Errorf("%s: %q", c.what, all)
+		}
+		if strings.HasSuffix(c.want, "421 ") && !strings.Contains(string(all), "proxy.tls.redirect") {
+			t.Errorf("%s is not told what to do: %q", c.what, all)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package front
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"sync"
@@ -28,13 +29,24 @@ func newHandler(h http.Handler, cfg Config) *handler {
 		defer s.busy.Done()
 		h.ServeHTTP(w, r)
 	})
-	s.server = &http.Server{Handler: counted, ReadHeaderTimeout: cfg.HeadTimeout, ReadTimeout: 2 * cfg.HeadTimeout,
+	s.server = &http.Server{Handler: counted, ConnContext: withPeer, ReadHeaderTimeout: cfg.HeadTimeout, ReadTimeout: 2 * cfg.HeadTimeout,
 		WriteTimeout: 2 * cfg.HeadTimeout, MaxHeaderBytes: 16 << 10, ErrorLog: zap.NewStdLog(cfg.Logger)}
 	go func() {
 		defer close(s.served)
 		_ = s.server.Serve(s) // until close
 	}()
 	return s
+}
+
+// peerKey is the key of a request's *proxy.Peer.
+type peerKey struct{}
+
+// withPeer notes in a connection's context who its peer is.
+func withPeer(ctx context.Context, conn net.Conn) context.Context {
+	if own, is := conn.(*proxy.Conn); is {
+		return context.WithValue(ctx, peerKey{}, &own.Peer)
+	}
+	return ctx
 }
 
 // Serve hands a connection to the server.

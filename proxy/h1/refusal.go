@@ -31,7 +31,7 @@ func (t *transit) refuse(err error) ending {
 func (t *transit) refuseBody() ending {
 	t.outcome.Class, t.outcome.Err = proxy.ClassClientGone, errBodyLong
 	t.conclude()
-	return t.say(page.TooLarge(t.body.most))
+	return t.say(page.TooLarge(t.request.Route.Module, t.body.most))
 }
 
 // apologise answers for a module that did not.
@@ -46,7 +46,7 @@ func (t *transit) apologise() ending {
 	if class == proxy.ClassClientGone && t.body.broken() {
 		switch {
 		case errors.Is(t.body.fault, errBodyLong):
-			p = page.TooLarge(t.body.most)
+			p = page.TooLarge(t.request.Route.Module, t.body.most)
 		case errors.Is(t.body.fault, errLate):
 			p = page.Of(408, "", "")
 		}

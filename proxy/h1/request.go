@@ -1,6 +1,7 @@
 package h1
 
 import (
+	"iter"
 	"net/http"
 	"slices"
 	"strings"
@@ -36,6 +37,17 @@ func (f *fields) Values(name string) (values []string) {
 		}
 	}
 	return values
+}
+
+// All gives all lines but Host, which is the request's, as with net/http.
+func (f *fields) All() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for i := range f.Fields {
+			if at := &f.Fields[i]; proxy.FieldOf(at.Name) != proxy.FieldHost && !yield(at.Name, at.Value) {
+				return
+			}
+		}
+	}
 }
 
 // namedBy gives what the Connection lines name; false where that is too much.

@@ -45,7 +45,7 @@ func (t *transit) apologise() ending {
 	}
 	switch {
 	case t.body != nil && t.body.tooLong.Load():
-		return t.say(page.TooLarge(t.most()))
+		return t.say(page.TooLarge(t.request.Route.Module, t.most()))
 	case t.body != nil && t.body.slow.Load():
 		return t.say(page.Of(http.StatusRequestTimeout, "", "the request's body came too slowly"))
 	}

@@ -215,7 +215,7 @@ func (t *transit) carry() ending {
 		}
 		if attempt == 1 && !t.prepare() {
 			exchange.Done(proxy.Outcome{Class: proxy.ClassClientGone, Err: errTooLong})
-			return t.say(page.TooLarge(t.most()))
+			return t.say(page.TooLarge(t.request.Route.Module, t.most()))
 		}
 		end, next := t.try(exchange, attempt < attempts)
 		switch {

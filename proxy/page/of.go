@@ -41,9 +41,11 @@ func Of(status int, word, message string) Page {
 	return Page{Status: status, Error: word, Message: message}
 }
 
-// TooLarge is the page for a body of more than limit bytes.
-func TooLarge(limit int64) Page {
-	return Of(http.StatusRequestEntityTooLarge, "", fmt.Sprintf("the request's body is longer than the %d bytes that it may be", limit))
+// TooLarge is the page for a body of more than limit bytes, which was for a module.
+func TooLarge(module string, limit int64) Page {
+	p := Of(http.StatusRequestEntityTooLarge, "", fmt.Sprintf("the request's body is longer than the %d bytes that it may be", limit))
+	p.Module = module
+	return p
 }
 
 // NoTunnels is the page for a CONNECT. The connection is to end with it: what a client

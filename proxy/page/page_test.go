@@ -155,9 +155,9 @@ func TestEveryRefusalOfADirectorHasItsPage(t *testing.T) {
 		{&proxy.NoTargetError{Module: "m", Preview: true}, 503, "no-target", "m", "no candidate to preview", time.Second},
 		{&proxy.NoTargetError{Module: "m", OverQuota: true}, 503, "over-quota", "m", "in flight", time.Second},
 		{&proxy.LimitError{Module: "m"}, 429, "too-many-requests", "m", "module m gets more", time.Second},
-		{&proxy.LimitError{Module: "m", Concurrent: true, RetryAfter: retry}, 429, "too-many-requests", "m", "at a time", retry},
-		{&proxy.LimitError{Module: "m", Client: true}, 429, "too-many-requests", "m", "from your address", time.Second},
-		{&proxy.LimitError{Module: "m", Route: "POST inside.example/x"}, 429, "too-many-requests", "m", "this address of module m", time.Second},
+		{&proxy.LimitError{Module: "m", Concurrent: true, RetryAfter: retry}, 429, "too-many-at-once", "m", "at a time", retry},
+		{&proxy.LimitError{Module: "m", Client: true}, 429, "too-many-of-client", "m", "your address has sent module m more", time.Second},
+		{&proxy.LimitError{Module: "m", Route: "POST inside.example/x (x-beta: 1)"}, 429, "too-many-requests", "m", "route /x of module m gets more", time.Second},
 		{&proxy.MaintenanceError{Module: "m"}, 503, "maintenance", "m", "module m is closed for maintenance", 0},
 		{&proxy.MaintenanceError{Module: "m", Message: "back at noon", RetryAfter: retry}, 503, "maintenance", "m", "back at noon", retry},
 		{proxy.ErrDraining, 503, "draining", "", "shutting down", time.Second},
@@ -219,7 +219,7 @@ func TestAnEnginesOwnRefusalsHaveTheirWords(t *testing.T) {
 	if p := page.Of(421, "", ""); p.Error != "misdirected-request" || p.Message != "misdirected request" {
 		t.Errorf("%+v", p)
 	}
-	if p := page.TooLarge(1024); p.Status != 413 || p.Error != "body-too-large" || !strings.Contains(p.Message, "1024 bytes") {
+	if p := page.TooLarge("m", 1024); p.Status != 413 || p.Error != "body-too-large" || !strings.Contains(p.Message, "1024 bytes") {
 		t.Errorf("%+v", p)
 	}
 	if p := page.NoTunnels(); p.Status != 501 || p.Error != "no-tunnels" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/segue-run/segue/proxy"
@@ -56,16 +57,24 @@ func ofLimit(e *proxy.LimitError) Page {
 	p := Page{Status: http.StatusTooManyRequests, Error: "too-many-requests", Module: e.Module, RetryAfter: max(e.RetryAfter, time.Second)}
 	whose := "module " + e.Module
 	if e.Route != "" {
-		whose = "this address of " + whose
+		whose = "route " + pathOf(e.Route) + " of " + whose
 	}
 	p.Message = whose + " gets more requests than it may"
 	switch {
 	case e.Client:
-		p.Message = whose + " gets more requests from your address than it takes"
+		p.Error, p.Message = "too-many-of-client", "your address has sent "+whose+" more requests than it takes"
 	case e.Concurrent:
-		p.Message = whose + " has as many requests at a time as it may"
+		p.Error, p.Message = "too-many-at-once", whose+" has as many requests at a time as it may"
 	}
 	return p
+}
+
+// pathOf is the path of a route's pattern: hosts and conditions on headers are not for
+// clients.
+func pathOf(pattern string) string {
+	_, path, _ := strings.Cut(pattern, "/")
+	path, _, _ = strings.Cut(path, " ")
+	return "/" + path
 }
 
 func ofMaintenance(e *proxy.MaintenanceError) Page {

@@ -91,9 +91,10 @@ func isToken(name string) bool {
 // recorded copies the harmless and the kept headers of a request.
 func recorded(from proxy.Header, kept []string) http.Header {
 	some := make(http.Header, len(harmless))
+	all, listed := proxy.HeaderOf(from)
 	for _, names := range [...][]string{harmless, kept} {
 		for _, name := range names {
-			if all, ok := from.(http.Header); ok {
+			if listed {
 				if values, ok := all[name]; ok {
 					some[name] = values
 				}
@@ -108,7 +109,7 @@ func recorded(from proxy.Header, kept []string) http.Header {
 // copied is all of a request's header that a module may get of it, in memory of its own;
 // of a Header that can only be asked by name, the harmless ones and credentials.
 func copied(from proxy.Header) http.Header {
-	all, ok := from.(http.Header)
+	all, ok := proxy.HeaderOf(from)
 	if !ok {
 		return recorded(from, []string{"Authorization", "Cookie"})
 	}

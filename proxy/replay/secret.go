@@ -68,7 +68,7 @@ var conditions = []string{"If-None-Match", "If-Modified-Since", "If-Match", "If-
 // credential or a condition that is not among the kept ones. Of an http.Header every
 // name is looked at. The runtime's own cookies are no credentials: they are not recorded.
 func forbids(header proxy.Header, kept []string) bool {
-	if all, ok := header.(http.Header); ok {
+	if all, ok := proxy.HeaderOf(header); ok {
 		for name, values := range all {
 			if name == "Cookie" && len(proxy.ForeignCookies(values)) == 0 || slices.Contains(harmless, name) || slices.Contains(kept, name) {
 				continue

@@ -97,7 +97,7 @@ func TestTheDocumentDescribesExactlyTheTypes(t *testing.T) {
 	doc, _ := documentOf(t)
 	types := []any{
 		api.ModuleList{}, api.RolloutList{}, api.EventList{}, api.AuditList{}, api.Health{}, api.Info{}, api.Problem{},
-		module.Status{}, module.ReleaseStatus{}, module.Member{}, module.RolloutStatus{}, module.Sample{}, module.StepSample{}, module.PhaseTime{},
+		module.Status{}, module.ReleaseStatus{}, module.Member{}, module.Ejection{}, module.RolloutStatus{}, module.Sample{}, module.StepSample{}, module.PhaseTime{},
 		module.Waiting{}, module.Evidence{}, module.Sign{}, module.Preview{}, module.Comparison{}, module.Difference{}, module.Usage{}, module.Queued{}, module.Displaced{},
 		module.Event{}, module.AuditRecord{}, module.Actor{}, manifest.Route{}, manifest.Timeouts{}, manifest.Limits{},
 		api.RouteList{}, module.RouteStatus{},

@@ -21,6 +21,7 @@ type leaf struct {
 	path   []string
 	values []string
 	line   int
+	bare   bool // it has neither a value nor settings below it
 }
 
 func (l leaf) field() string { return strings.Join(l.path, ".") }
@@ -35,23 +36,66 @@ func (c *Config) apply(name string, text []byte) (at places, err error) {
 		return nil, err
 	}
 	for _, l := range leaves {
-		set, err := c.setter(l)
-		if err == nil {
-			err = set(l.values)
-		}
+		err := c.set(l)
 		if err != nil {
 			return nil, located(err, l.field(), strings.Join(l.values, ","), place(name, l))
 		}
 	}
 	at = func(field string) string {
 		for _, l := range leaves {
-			if l.field() == field {
+			if l.field() == field && !l.bare {
 				return place(name, l)
 			}
 		}
 		return ""
 	}
 	return at, cmp.Or(c.checkRollouts(at), c.checkQuotas(at), c.checkModules(at))
+}
+
+// set sets what a leaf says. One that is bare sets nothing, but must be there to be set.
+func (c *Config) set(l leaf) error {
+	if l.bare {
+		return checkKnown(l.path)
+	}
+	set, err := c.setter(l)
+	if err != nil {
+		return err
+	}
+	return set(l.values)
+}
+
+// checkKnown refuses a path at which nothing can be set, nor below it.
+func checkKnown(path []string) error {
+	fields, rest := append(fieldsOfAll(), "modules"), path
+	if path[0] == "modules" && len(path) > 1 {
+		if err := checkModuleName(path[1]); err != nil || len(path) == 2 {
+			return err
+		}
+		fields, rest = moduleFields, path[2:]
+	}
+	field := strings.Join(rest, ".")
+	if certificate := len(rest) > 2 && strings.Join(rest[:2], ".")+"."+name(rest[2]) == certificatesField; certificate {
+		field = certificatesField
+	}
+	if slices.Contains(fields, field) || len(children(fields, field+".")) > 0 {
+		return nil
+	}
+	return unknownField(field, fields)
+}
+
+func fieldsOfAll() []string {
+	fields := make([]string, len(settings))
+	for i, s := range settings {
+		fields[i] = s.field
+	}
+	return fields
+}
+
+func checkModuleName(name string) error {
+	if problem, bad := errors.AsType[*manifest.Error](manifest.CheckName(name)); bad {
+		return wrong("is below a name that no module can have", problem.Hint)
+	}
+	return nil
 }
 
 func place(name string, l leaf) string { return fmt.Sprintf("%s line %d", name, l.line) }
@@ -67,24 +111,20 @@ func (c *Config) setter(l leaf) (setFunc, error) {
 	if set := c.certificateSetter(l.path); set != nil {
 		return set, nil
 	}
-	field := l.field()
-	var fields []string
 	for _, s := range settings {
 		if slices.Equal(strings.Split(s.field, "."), l.path) {
 			return func(values []string) error { return s.set(c, values) }, nil
 		}
-		fields = append(fields, s.field)
 	}
 	if l.path[0] == "modules" {
 		return nil, wrong("is no setting of a module", "write modules: {NAME: {rollout: …}}; the watched directory is modules_dir")
 	}
-	return nil, unknownField(field, append(fields, "modules"))
+	return nil, unknownField(l.field(), append(fieldsOfAll(), "modules"))
 }
 
 func (c *Config) moduleSetter(name string, path []string) (setFunc, error) {
-	if err := manifest.CheckName(name); err != nil {
-		problem, _ := errors.AsType[*manifest.Error](err)
-		return nil, wrong("is below a name that no module can have", problem.Hint)
+	if err := checkModuleName(name); err != nil {
+		return nil, err
 	}
 	field := strings.Join(path, ".")
 	known := slices.ContainsFunc(moduleFields, func(f string) bool { return slices.Equal(strings.Split(f, "."), path) })

@@ -127,6 +127,9 @@ func TestAWrongFileIsRefusedWithPlaceValueAndRemedy(t *testing.T) {
 		"an unknown field":            {"listen: 127.0.0.1:1\nlisten_on: x\n", []string{"listen_on", `"x"`, "line 2", "no such setting", "there are listen, admin"}},
 		"an unknown field below":      {"log:\n  colour: red\n", []string{"log.colour", `"red"`, "line 2", "there are log.level, log.format"}},
 		"an unknown field of modules": {"modules:\n  hello:\n    colours:\n      data: 5\n", []string{"modules.hello.colours.data", "line 4", "quotas, grants"}},
+		"an empty field of modules":   {"modules: {shop: {routes: {}}}\n", []string{"modules.shop.routes", "line 1", "no such setting"}},
+		"an empty field":              {"prox:\n", []string{"prox", "line 1", "no such setting", "proxy"}},
+		"an empty impossible module":  {"modules: {../x: {}}\n", []string{"modules.../x", "a name is"}},
 		"a directory as modules":      {"modules: ./mods\n", []string{"modules", "./mods", "line 1", "modules_dir"}},
 		"an impossible module name":   {"modules:\n  ../x:\n    stop_grace: 1s\n", []string{"modules.../x.stop_grace", "a name is"}},
 		"a mapping as a value":        {"rollout: fast\n", []string{"rollout", "fast", "line 1", "strategy"}},
@@ -210,7 +213,7 @@ func TestALargeFileIsRefused(t *testing.T) {
 }
 
 func TestAnEmptyFileSetsNothing(t *testing.T) {
-	for _, text := range []string{"", "# only a comment\n", "---\n", "log:\nrollout:\n"} {
+	for _, text := range []string{"", "# only a comment\n", "---\n", "log:\nrollout:\n", "modules: {shop: {quotas: {}, limits: }}\n", "listen:\nproxy: {tls: {certificates: }}\nrollout: {signs: {}}\n"} {
 		got, err := load(t, text)
 		if err != nil || !reflect.DeepEqual(got, config.Default()) {
 			t.Errorf("%q: got %+v, %v", text, got, err)

@@ -113,6 +113,8 @@ func TestWrongSettingsOfTrafficAreRefusedWithPlaceValueAndRemedy(t *testing.T) {
 	tls := func(rest string) string { return "proxy:\n  tls:\n    listen: 127.0.0.1:443\n    " + rest + "\n" }
 	ofHello := func(rest string) string { return "modules:\n  hello:\n    " + rest + "\n" }
 	for text, want := range map[string][]string{
+		"proxy: {access_log: {sample: 0}}\n":                  {"proxy.access_log.sample", "write a whole number of 1 or more, or none"},
+		ofHello("slow_start: yes"):                            {"modules.hello.slow_start", "such as 250ms, 10s or 5m, or none"},
 		"proxy: fast\n":                                       {"proxy", "fast", "line 1", "tls"},
 		"proxy: {tls: {port: 443}}\n":                         {"proxy.tls.port", "there are proxy.tls.listen, proxy.tls.certificates"},
 		"proxy: {tls: {listen: 443}}\n":                       {"proxy.tls.listen", `"443"`, "host:port"},
@@ -151,7 +153,6 @@ func TestWrongSettingsOfTrafficAreRefusedWithPlaceValueAndRemedy(t *testing.T) {
 		"proxy: {timeouts: {answer: 0s}}\n":                                                             {"proxy.timeouts.answer", "too short"},
 		"proxy: {timeouts: {body_rate: fast}}\n":                                                        {"proxy.timeouts.body_rate", "is no size"},
 		"proxy: {timeouts: {read: 1s}}\n":                                                               {"proxy.timeouts.read", "there are proxy.timeouts.body_rate, proxy.timeouts.head"},
-		"proxy: {access_log: {sample: 0}}\n":                                                            {"proxy.access_log.sample", "1 or more"},
 		"proxy: {access_log: {query: maybe}}\n":                                                         {"proxy.access_log.query", "true or false"},
 		"drain_timeout: 10s\ndrain_long: 5s\n":                                                          {"drain_long", `"5s"`, "line 2", "shorter than drain_timeout (10s)"},
 		ofHello("replicas: 0"):                                                                          {"modules.hello.replicas", "line 3", "1 or more"},

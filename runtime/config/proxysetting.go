@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/segue-run/segue/runtime/module"
 	"github.com/segue-run/segue/sdk/manifest"
 )
 
@@ -80,13 +82,18 @@ func proxyTimeouts() []setting {
 	return all
 }
 
-// setOr sets what "none" stands for, or what else is written.
+// setOr sets what "none" stands for, or what else is written. What it refuses it tells to
+// write none instead, too.
 func setOr[T any](to *T, text string, instead T, set func(*T, string) error) error {
 	if text == none {
 		*to = instead
 		return nil
 	}
-	return set(to, text)
+	err := set(to, text)
+	if e, ok := errors.AsType[*module.Error](err); ok && e.Hint != "" && !strings.HasSuffix(e.Hint, "or none") {
+		e.Hint += ", or none"
+	}
+	return err
 }
 
 // setTimeout takes a duration, or "none" for ever.

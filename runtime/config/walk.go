@@ -21,6 +21,9 @@ type walker struct {
 func (w *walker) walk(path []string, node ast.Node) error {
 	switch n := node.(type) {
 	case *ast.MappingNode:
+		if len(n.Values) == 0 {
+			w.bare(path, node)
+		}
 		for _, value := range n.Values {
 			if err := w.walkValue(path, value); err != nil {
 				return err
@@ -30,7 +33,8 @@ func (w *walker) walk(path []string, node ast.Node) error {
 	case *ast.MappingValueNode:
 		return w.walkValue(path, n)
 	case *ast.NullNode:
-		return nil // a field without a value sets nothing
+		w.bare(path, node) // a field without a value sets nothing
+		return nil
 	}
 	if len(path) == 0 {
 		return w.refuse(path, node, "is no mapping", "write `listen: 127.0.0.1:8080` and the like, one a line")
@@ -46,6 +50,13 @@ func (w *walker) walk(path []string, node ast.Node) error {
 	}
 	w.leaves = append(w.leaves, leaf{path: path, values: values, line: line(node)})
 	return nil
+}
+
+// bare notes a field with nothing in it.
+func (w *walker) bare(path []string, node ast.Node) {
+	if len(path) > 0 {
+		w.leaves = append(w.leaves, leaf{path: path, line: line(node), bare: true})
+	}
 }
 
 func (w *walker) walkValue(path []string, value *ast.MappingValueNode) error {

@@ -72,6 +72,9 @@ type seat interface {
 	Drain(ctx context.Context, plain, long time.Duration) error
 	// Close takes it out at once, and for good. It does not block.
 	Close()
+	// Ejected is why it gets no requests; nil where it gets them as others do. It does not
+	// block.
+	Ejected() *module.Ejection
 }
 
 var _ rollout.Instance = (*crew)(nil)
@@ -307,10 +310,10 @@ func (c *crew) Deny(d module.Denial) {
 // Members implements rollout.Instance.
 func (c *crew) Members() []module.Member {
 	all := make([]module.Member, len(c.members))
-	insts := make([]rollout.Instance, len(c.members))
+	insts, seats := make([]rollout.Instance, len(c.members)), make([]seat, len(c.members))
 	c.mu.Lock()
 	for n, m := range c.members {
-		insts[n] = m.inst
+		insts[n], seats[n] = m.inst, m.seat
 		all[n] = module.Member{Instance: m.id, State: m.state, Since: m.since, Restarts: m.restarts, Fell: m.fell}
 		if m.state == module.Restarting {
 			all[n].NextTry = m.nextTry
@@ -321,6 +324,9 @@ func (c *crew) Members() []module.Member {
 		if inst != nil {
 			all[n].PID = inst.PID()
 			all[n].Usage, _ = inst.Usage()
+			if seats[n] != nil {
+				all[n].Ejected = seats[n].Ejected()
+			}
 		}
 	}
 	return all

@@ -197,8 +197,8 @@ func (d *doors) set(ctx context.Context, o api.DoorOrder) error {
 	d.change.Lock()
 	defer d.change.Unlock()
 	err := d.known(o.Module)
-	if err == nil && o.State == module.DoorOpen && d.of(o.Module) == nil {
-		err = &module.Error{Kind: module.Conflict, Field: "door", Value: o.Module, Msg: "is open already", Hint: "segue show " + o.Module + " tells where it stands"}
+	if err == nil {
+		err = d.contradicts(o)
 	}
 	if err != nil {
 		rec.Outcome, rec.Reason = "refused", err.Error()
@@ -216,6 +216,19 @@ func (d *doors) set(ctx context.Context, o api.DoorOrder) error {
 		d.to.Emit(module.Event{Type: action.event, Module: o.Module, Actor: o.Actor.String(), Reason: o.Message, Message: o.Module + ": " + action.says + until(door)})
 	}
 	return err
+}
+
+// contradicts refuses an order that what is there stands against: a hold would end a
+// maintenance early, as it opens by itself.
+func (d *doors) contradicts(o api.DoorOrder) error {
+	door := d.of(o.Module)
+	switch {
+	case o.State == module.DoorOpen && door == nil:
+		return &module.Error{Kind: module.Conflict, Field: "door", Value: o.Module, Msg: "is open already", Hint: "segue show " + o.Module + " tells where it stands"}
+	case o.State == module.DoorHeld && door != nil && door.State == module.DoorMaintenance:
+		return &module.Error{Kind: module.Conflict, Msg: o.Module + " is in maintenance", Hint: "segue open " + o.Module + " first"}
+	}
+	return nil
 }
 
 func (d *doors) reopen(ctx context.Context, rec module.AuditRecord) error {

@@ -245,6 +245,35 @@ func TestWhatCannotBeDoneWithADoorIsRefusedAndAudited(t *testing.T) {
 	}
 }
 
+func TestAHoldDoesNotEndAMaintenance(t *testing.T) {
+	_, bucket := openStore(t, t.TempDir())
+	f, told := newSite(t), &toldOf{}
+	f.serve()
+	d := openDoors(t, f, bucket, told)
+	if err := d.set(t.Context(), doorOrder(nil)); err != nil {
+		t.Fatal(err)
+	}
+	hold := doorOrder(func(o *api.DoorOrder) { o.State = module.DoorHeld })
+	err := d.set(t.Context(), hold)
+	if module.KindOf(err) != module.Conflict || err.Error() != "a is in maintenance; segue open a first" {
+		t.Errorf("got %v", err)
+	}
+	if door := d.of("a"); door == nil || door.State != module.DoorMaintenance || !door.Until.IsZero() {
+		t.Errorf("the door is now %+v", door)
+	}
+	if !strings.HasSuffix(told.all(), "audit user:ann hold a refused\n") {
+		t.Errorf("told\n%s", told.all())
+	}
+	if err := d.set(t.Context(), doorOrder(func(o *api.DoorOrder) { o.State = module.DoorOpen })); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // a hold may be made longer
+		if err := d.set(t.Context(), hold); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestADiskThatIsFullKeepsNobodyFromClosingAndLetsNothingInUnseen(t *testing.T) {
 	store, bucket := openStore(t, t.TempDir())
 	f, told := newSite(t), &toldOf{}

@@ -109,6 +109,15 @@ func (p place) Drain(ctx context.Context, plain, long time.Duration) error {
 // Close implements seat. What the target has in flight goes on.
 func (p place) Close() { p.release.Remove(p.target) }
 
+// Ejected implements seat.
+func (p place) Ejected() *module.Ejection {
+	stats := p.target.Stats()
+	if stats.Until.IsZero() {
+		return nil
+	}
+	return &module.Ejection{Reason: stats.Reason, Until: stats.Until.UTC()}
+}
+
 // Drain implements rollout.Target.
 func (t target) Drain(ctx context.Context, plain, long time.Duration) error {
 	return t.Release.Drain(ctx, balance.Patience{Plain: plain, Long: long})

@@ -112,7 +112,18 @@ type Member struct {
 	Fell *Fall `json:"fell,omitempty"`
 	// NextTry is when one that keeps falling is started again.
 	NextTry time.Time `json:"next_try,omitzero"`
+	// Ejected is why it gets no requests though it runs; nil where it gets them as the
+	// others do.
+	Ejected *Ejection `json:"ejected,omitempty"`
 	Usage   Usage     `json:"usage,omitzero"`
+}
+
+// Ejection is a process that failed beside the others of its release: until then it gets
+// requests only where no other can take them, and after that it is out again with its next
+// failure, until it has shown that it does not fail.
+type Ejection struct {
+	Reason string    `json:"reason"`
+	Until  time.Time `json:"until"`
 }
 
 // RolloutStatus is a rollout, running or over.

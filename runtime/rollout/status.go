@@ -209,7 +209,9 @@ func (v *view) counted(s *module.ReleaseStatus, p *process) *module.ReleaseStatu
 	c.Requests = p.tally.requests.Load()
 	box := p.inst.Sandbox()
 	box.Revoked = grant.Missing(box.Permissions, grant.Union(v.configured, v.rec.granted()))
-	c.Members = membersOf(p.inst, s.State)
+	if c.Members = membersOf(p.inst, s.State); len(c.Members) > 0 {
+		c.PID = p.inst.PID() // the first may have fallen since it was noted
+	}
 	c.Sandbox, c.Denials = &box, module.Together(s.Denials, p.inst.Denials())
 	return &c
 }

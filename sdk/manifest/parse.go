@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"unicode/utf8"
 
@@ -168,6 +169,9 @@ func explain(err error, body ast.Node) error {
 	if body != nil {
 		e.Field, e.Value = fieldAt(body, t, ""), t.Value
 		e.Msg, e.Hint = "has the wrong type", clip(yamlErr.GetMessage())
+		if typed, ok := errors.AsType[*yaml.TypeError](err); ok && typed.DstType.Kind() == reflect.Bool {
+			e.Hint = "write true or false"
+		}
 		if strings.HasPrefix(e.Field, "permissions.") {
 			e.Hint = `write a list of texts in quotes, such as ["` + DataFolder + `", "*.example.com:443"]`
 		}

@@ -132,7 +132,7 @@ func TestEachMistakeInARouteIsNamedWithFieldValueAndRemedy(t *testing.T) {
 		`headers: {X-Forwarded-For: a}`:        `routes[0].headers.X-Forwarded-For: is no header that a client decides`,
 		`headers: {x_forwarded_for: a}`:        `routes[0].headers.x_forwarded_for: is no header that a client decides`,
 		`headers: {Segue-Preview: a}`:          `routes[0].headers.Segue-Preview: is a header of the runtime's own`,
-		`strip: maybe`:                         `routes[0].strip "maybe": has the wrong type`,
+		`strip: maybe`:                         `routes[0].strip "maybe": has the wrong type; write true or false`,
 		`timeouts: {answer: 30}`:               `routes[0].timeouts.answer "30": is no duration`,
 		`timeouts: {answer: 25h}`:              `routes[0].timeouts.answer "25h": is out of bounds; write 1ms to 24h0m0s`,
 		`timeouts: {total: -1s}`:               `routes[0].timeouts.total "-1s": is out of bounds`,

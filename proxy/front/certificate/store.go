@@ -139,7 +139,8 @@ func (s *Store) check(now time.Time) {
 	certificates, err := load(s.cfg.Pairs)
 	if err != nil {
 		if s.broken != err.Error() {
-			s.cfg.Logger.Error("new certificate not taken, the old one stays", zap.Error(err))
+			s.cfg.Logger.Error("new certificate not taken, the old one stays", zap.Error(err),
+				zap.String("hint", "put a whole PEM chain and the key of it in place; the files are read again by themselves"))
 		}
 		s.broken = err.Error()
 		return

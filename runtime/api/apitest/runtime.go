@@ -32,7 +32,7 @@ type Runtime struct {
 	// OnVerb answers "promote", "abort", "pause", "resume", "approve", "revoke",
 	// "rollback" and "remove"; nil accepts all.
 	OnVerb func(verb string, o api.Order) error
-	// OnDoor answers SetDoor; nil accepts all, and shows it in the module's status.
+	// OnDoor answers SetDoor; nil shows it in the module's status.
 	OnDoor func(o api.DoorOrder) error
 	// Past are the rollouts of every module that are over, newest first.
 	Past []module.RolloutStatus
@@ -145,6 +145,9 @@ func (r *Runtime) SetDoor(_ context.Context, o api.DoorOrder) error {
 	}
 	if r.OnDoor != nil {
 		return r.OnDoor(o)
+	}
+	if o.State == module.DoorOpen && status.Door == nil {
+		return &module.Error{Kind: module.Conflict, Field: "door", Value: o.Module, Msg: "is open already"}
 	}
 	status.Door = nil
 	if o.State != module.DoorOpen {

@@ -153,7 +153,7 @@ func routeText(r manifest.Route) string {
 			asked.Timeouts[name] = d.String()
 		}
 	}
-	return because(r.String(), held(asked))
+	return because(r.String(), routeNote(asked))
 }
 
 // quotaLines are the quotas that are set, for people: "memory 64MiB".

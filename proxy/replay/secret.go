@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"

@@ -209,9 +209,9 @@ func (t *target) Usual() time.Duration {
 }
 
 func (t *target) Drain(context.Context, time.Duration, time.Duration) error { return nil }
-func (t *target) Close()                      {}
-func (t *target) Rescued() uint64             { return 0 }
-func (t *target) Mirrored() module.Comparison { return module.Comparison{} }
+func (t *target) Close()                                                    {}
+func (t *target) Rescued() uint64                                           { return 0 }
+func (t *target) Mirrored() module.Comparison                               { return module.Comparison{} }
 
 // instance is a process that is well.
 type instance struct {

@@ -48,12 +48,30 @@ func (a *arrival) shakeHands() (net.Conn, carrier) {
 	a.peer.Secure, a.peer.ServerName = true, state.ServerName
 	switch state.NegotiatedProtocol {
 	case "h2":
-		return conn, a.f.cfg.H2
+		return conn, a.begun(conn)
 	case "http/1.1", "":
 		return conn, a.door.first(a.f.cfg.H1)
 	}
 	conn.Close() // it was here for the handshake alone, as a validation of ACME's is
 	return nil, nil
+}
+
+// begun is the engine for what has chosen HTTP/2 in its handshake: it is taken at its first
+// bytes, not at its word. nil where too few came.
+func (a *arrival) begun(conn *tls.Conn) carrier {
+	for {
+		n := min(len(a.early), len(preface))
+		switch {
+		case string(a.early[:n]) != preface[:n]:
+			return a.f.cfg.H1
+		case n == len(preface):
+			return a.f.cfg.H2
+		}
+		if err := a.moreOf(conn.Read); err != nil {
+			a.f.counters.silent.Add(1)
+			return nil
+		}
+	}
 }
 
 // correction is for a client that speaks HTTP to a port of TLS.

@@ -1,9 +1,11 @@
 package front_test
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -15,6 +17,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/segue-run/segue/proxy/front"
 	"github.com/segue-run/segue/proxy/front/certificate"
@@ -44,6 +47,31 @@ func TestProtocolIsChosenInTheHandshake(t *testing.T) {
 		}
 		if got := conn.ConnectionState().NegotiatedProtocol; got != c.chosen {
 			t.Errorf("%v: chosen %q", c.offered, got)
+		}
+		conn.Close()
+	}
+}
+
+func TestWhoChoosesHTTP2AndSpeaksAnotherIsTakenAtItsFirstBytes(t *testing.T) {
+	h := newHouse(t, front.Config{})
+	authority := newAuthority(t)
+	addr := h.listen(front.Options{TLS: serverTLS(authority)})
+	for _, parts := range [][]string{{"GET /x HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n"}, {"P", "OST /x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"}} {
+		conn, err := tls.Dial("tcp", addr, &tls.Config{RootCAs: authority.pool, ServerName: "a.test", NextProtos: []string{"h2"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range parts {
+			_, _ = io.WriteString(conn, part)
+		}
+		_ = conn.SetDeadline(time.Now().Add(patience))
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatalf("%q: %v", parts, err)
+		}
+		var r report
+		if err := json.NewDecoder(res.Body).Decode(&r); err != nil || r.Engine != "h1" || !r.Secure {
+			t.Errorf("%q: %+v %v", parts, r, err)
 		}
 		conn.Close()
 	}

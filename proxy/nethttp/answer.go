@@ -88,7 +88,7 @@ func (t *transit) head(res *http.Response) (announced int) {
 func (t *transit) lasts(res *http.Response) {
 	t.long = true
 	t.timeouts.Idle = t.e.cfg.IdleWhenLong(t.request.Route)
-	t.idle.limit = t.timeouts.Idle
+	t.idle.limit.Store(int64(t.timeouts.Idle))
 	t.takes.lift()
 	if t.body != nil {
 		t.body.rate.lift()

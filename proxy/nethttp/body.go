@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/segue-run/segue/proxy"
 )
@@ -64,7 +65,7 @@ func (b *clientBody) next(p []byte) (int, error) {
 	}
 	if n > 0 {
 		b.tap.sent(p[:n])
-		b.idle.extend(b.idle.limit)
+		b.idle.extend(time.Duration(b.idle.limit.Load()))
 	}
 	switch {
 	case err == io.EOF && !b.finished.Load():

@@ -271,7 +271,7 @@ func (t *transit) prepare() bool {
 		route = new(proxy.Route) // a director that sets none, of an exchange of its own
 	}
 	t.timeouts = route.Timeouts.Or(t.e.cfg.Timeouts)
-	t.idle.limit = t.timeouts.Idle
+	t.idle.limit.Store(int64(t.timeouts.Idle))
 	most := t.most()
 	if most > 0 && t.in.ContentLength > most {
 		return false

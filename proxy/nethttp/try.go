@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -16,7 +17,7 @@ import (
 // idle is what of a module stands still: the answer, unless the request moves.
 type idle struct {
 	alarm
-	limit time.Duration
+	limit atomic.Int64 // a duration; the transport may read a body while the answer sets it
 }
 
 // begin begins an attempt.

@@ -67,7 +67,7 @@ func (t *transit) switchProtocols(client net.Conn, w *bufio.Writer, res *http.Re
 	header[requestIDHeader] = []string{t.request.ID}
 	t.long = true
 	t.timeouts.Idle = t.e.cfg.IdleWhenLong(t.request.Route)
-	t.idle.limit = t.timeouts.Idle
+	t.idle.limit.Store(int64(t.timeouts.Idle))
 	if t.total != nil {
 		t.total.Stop()
 	}

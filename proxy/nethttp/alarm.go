@@ -12,6 +12,7 @@ type alarm struct {
 
 	mu    sync.Mutex // never held while late is called
 	timer *time.Timer
+	began time.Time // of what is timed now
 	due   time.Time // zero while nothing is timed
 	over  bool
 }
@@ -24,7 +25,8 @@ func (a *alarm) start(limit time.Duration) {
 	if a.over || limit < 0 {
 		return
 	}
-	a.due = time.Now().Add(limit)
+	a.began = time.Now()
+	a.due = a.began.Add(limit)
 	if a.timer == nil {
 		a.timer = time.AfterFunc(limit, a.expire)
 	} else {
@@ -59,6 +61,13 @@ func (a *alarm) waits() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return !a.due.IsZero()
+}
+
+// waitsFor reports whether something is timed that has lasted for so long.
+func (a *alarm) waitsFor(d time.Duration) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return !a.due.IsZero() && time.Since(a.began) >= d
 }
 
 // expire may come late, when something else is timed.

@@ -15,6 +15,9 @@ import (
 )
 
 const (
+	// clientPatience is how long a client is waited for before it counts as slow at the end
+	// of a request's total time.
+	clientPatience = 100 * time.Millisecond
 	// lastWords is how long a client that is being cut off may take to read what it
 	// is told, and to stop sending.
 	lastWords = time.Second
@@ -314,7 +317,8 @@ func (t *transit) limitTotal() {
 		return
 	}
 	t.total = time.AfterFunc(t.timeouts.Total-time.Since(t.began), func() {
-		if t.takes.waits() || t.body != nil && t.body.rate.waits() {
+		// A piece on its way to the client at that very moment speaks against nobody.
+		if t.takes.waitsFor(min(t.timeouts.Total/2, clientPatience)) || t.body != nil && t.body.rate.waits() {
 			t.cutOff(errSlow)
 			return
 		}

@@ -78,6 +78,9 @@ func (c *crew) sickened(leaving context.Context, m *member, inst rollout.Instanc
 	}
 	id, left := m.id, m.seat
 	m.seat = nil
+	if left != nil {
+		left.Close() // before anybody is told that it gets no more
+	}
 	c.tell(module.Event{Type: module.InstanceUnwell, Instance: id, Reason: why.Error(), Message: "is unwell"})
 	c.noteLocked(m, why.Error(), true)
 	c.busy.Go(func() { c.seeOff(leaving, id, inst, left) })

@@ -3,6 +3,8 @@ package front
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/segue-run/segue/proxy/carry"
 )
 
 // Counts are a front's counters at one moment; whole in each number, not across them.
@@ -32,10 +34,7 @@ func (f *Front) Counts() Counts {
 const noticeEvery = 10 * time.Second
 
 // notice is a trouble that clients can cause as often as they like.
-type notice struct{ last atomic.Int64 }
+type notice struct{ carry.Seldom }
 
 // due reports whether it is to be logged now.
-func (n *notice) due() bool {
-	now, last := time.Now().UnixNano(), n.last.Load()
-	return (last == 0 || now-last >= int64(noticeEvery)) && n.last.CompareAndSwap(last, now)
-}
+func (n *notice) due() bool { return n.Due(noticeEvery) }

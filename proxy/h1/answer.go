@@ -2,6 +2,7 @@ package h1
 
 import (
 	"math"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -34,7 +35,7 @@ func (t *transit) answer(res *wire.Response) ending {
 	t.outcome.Class = proxy.ClassOf(t.status)
 	if o.parted {
 		t.outcome.Class, t.outcome.Err = proxy.ClassDrained, o.why
-		t.tap.cut()
+		t.tap.Cut()
 	}
 	t.letGo(!o.parted && !o.close && !o.withheld)
 	t.conclude()
@@ -100,7 +101,9 @@ func (t *transit) appendAnswerHead(res *wire.Response, o *outgoing) {
 	t.o = t.appendAnswer(t.o, res)
 	t.o = t.appendOwn(t.o, hasDate(res.Fields))
 	t.exchange.Answered(proxy.Answer{Status: res.Status, Wait: t.outcome.Wait, Long: long, Header: (*adder)(t)})
-	t.tap.head(res, t.unread())
+	if t.tap != nil {
+		t.tap.Head(res.Status, headerOf(res), t.unread())
+	}
 	switch {
 	case o.chunked:
 		t.o = append(t.o, "Transfer-Encoding: chunked\r\n"...)
@@ -200,4 +203,13 @@ func contentOf(fields []wire.Field) (contentType string, encoded bool) {
 		}
 	}
 	return contentType, encoded
+}
+
+// headerOf makes an http.Header of an answer's.
+func headerOf(res *wire.Response) http.Header {
+	header := make(http.Header, len(res.Fields))
+	for _, f := range res.Fields {
+		header.Add(f.Name, f.Value)
+	}
+	return header
 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/segue-run/segue/proxy"
+	"github.com/segue-run/segue/proxy/carry"
 	"github.com/segue-run/segue/proxy/h1/wire"
 )
 
@@ -22,9 +23,9 @@ var (
 // it.
 type incoming struct {
 	t         *transit
-	announced []string // trailers that may pass
-	tap       *tapped  // nil for none
-	most      int64    // bytes that it may have; 0 for any number
+	announced []string   // trailers that may pass
+	tap       *carry.Tap // nil for none
+	most      int64      // bytes that it may have; 0 for any number
 
 	left    int64 // where the length is known
 	chunks  wire.Chunks
@@ -74,7 +75,7 @@ func (b *incoming) next(p []byte, wait bool) (n int, err error) {
 		n, err = 0, errBodyLong
 	}
 	if n > 0 {
-		b.tap.sent(p[:n])
+		b.tap.Sent(p[:n])
 	}
 	switch err {
 	case nil, errWait:

@@ -132,7 +132,7 @@ func (t *transit) pass(b *outgoing, data []byte) {
 		}
 	}
 	t.outcome.BytesOut += int64(len(data))
-	t.tap.body(data)
+	t.tap.Body(data)
 	switch {
 	case len(data) == 0:
 	case b.chunked:

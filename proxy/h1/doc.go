@@ -48,7 +48,7 @@
 // Lock order: transit.informing is held while an informational answer is written, which
 // takes no longer than its due; transit.mu comes after it and is held for setting flags and
 // deadlines, and for ending a context, only; keeper.mu, lazy.mu and pool.mu are leaves behind
-// it. tapped.mu is held while a tap is called. Engine.mu is a leaf. A due that is being
+// it. The lock of carry.Tap is held while a tap is called. Engine.mu is a leaf. A due that is being
 // expired is as good as a lock, and comes before transit.mu: never meet a due while holding
 // that.
 package h1

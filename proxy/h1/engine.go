@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/segue-run/segue/proxy"
+	"github.com/segue-run/segue/proxy/carry"
 	"github.com/segue-run/segue/proxy/h1/wire"
 )
 
@@ -22,9 +23,9 @@ type Engine struct {
 	pools     sync.Map // proxy.Target → *pool
 	counters  counters
 	inFlight  atomic.Int64
-	idleLinks atomic.Int64 // to all modules
-	memory    memory       // of bodies that may be replayed
-	lack      seldom       // logged
+	idleLinks atomic.Int64  // to all modules
+	memory    *carry.Memory // of bodies that may be replayed
+	lack      carry.Seldom  // logged
 	date      dates
 
 	between func(step string) // see at
@@ -49,7 +50,7 @@ func New(cfg proxy.Config) *Engine {
 		cfg: cfg, epoch: time.Now().Add(-time.Second), conns: map[*conn]struct{}{},
 		requests: wire.Limits{Bytes: l.HeadBytes, Fields: l.Headers, Target: l.URLBytes},
 		answers:  wire.Limits{Bytes: l.AnswerBytes, Fields: answerFields},
-		memory:   memory{limit: cfg.ReplayMemory},
+		memory:   carry.NewMemory(cfg.ReplayMemory),
 		empty:    make(chan struct{}), wake: make(chan struct{}, 1), stop: make(chan struct{}), swept: make(chan struct{}),
 	}
 }

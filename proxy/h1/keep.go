@@ -3,38 +3,18 @@ package h1
 import (
 	"errors"
 	"sync"
-	"sync/atomic"
-)
 
-const (
-	leastPiece = 1 << 10
-	mostPiece  = 16 << 10
+	"github.com/segue-run/segue/proxy/carry"
 )
 
 // errUnkept ends a reading whose beginning was not kept.
 var errUnkept = errors.New("the body was not kept")
 
-// memory bounds what is kept of all bodies together.
-type memory struct {
-	limit int64
-	used  atomic.Int64
-}
-
-// take takes n bytes, unless that is more than there is and must is false.
-func (m *memory) take(n int64, must bool) bool {
-	if m.used.Add(n) > m.limit && !must {
-		m.used.Add(-n)
-		return false
-	}
-	return true
-}
-
 // keeper keeps a body while it is read from the client, so that it can be read again
 // from its beginning. One goroutine at a time reads.
 type keeper struct {
-	body   *incoming
-	memory *memory
-	limit  int64
+	body  *incoming
+	limit int64
 
 	mu      sync.Mutex // never held while anything is read; transit.mu comes before it
 	current *reading
@@ -42,8 +22,7 @@ type keeper struct {
 	lost    bool  // not all of that is kept
 	last    bool  // the current reading is the last one
 	held    bool  // another reading may begin at any moment: lose nothing
-	pieces  [][]byte
-	taken   int64 // of memory
+	pieces  carry.Pieces
 }
 
 // reading is one module's reading of a body.
@@ -53,8 +32,8 @@ type reading struct {
 }
 
 // newKeeper keeps as many bytes as limit says.
-func newKeeper(body *incoming, memory *memory, limit int64) *keeper {
-	k := &keeper{body: body, memory: memory, limit: limit}
+func newKeeper(body *incoming, memory *carry.Memory, limit int64) *keeper {
+	k := &keeper{body: body, pieces: carry.NewPieces(memory), limit: limit}
 	k.current = &reading{keeper: k}
 	return k
 }
@@ -85,18 +64,7 @@ func (r *reading) again(p []byte) (int, error) {
 	case k.lost:
 		return 0, errUnkept
 	}
-	n := 0
-	for _, piece := range k.pieces {
-		if at >= int64(len(piece)) {
-			at -= int64(len(piece))
-			continue
-		}
-		m := copy(p[n:], piece[at:])
-		n, at = n+m, 0
-		if n == len(p) {
-			break
-		}
-	}
+	n := k.pieces.Copy(p, at)
 	r.at += int64(n)
 	return n, nil
 }
@@ -111,33 +79,15 @@ func (k *keeper) keepLocked(p []byte) {
 		k.loseLocked()
 		return
 	}
-	for len(p) > 0 {
-		last := len(k.pieces) - 1
-		if last < 0 || len(k.pieces[last]) == cap(k.pieces[last]) {
-			size := leastPiece
-			if last >= 0 {
-				size = min(2*cap(k.pieces[last]), mostPiece)
-			}
-			if !k.memory.take(int64(size), k.held) {
-				k.loseLocked()
-				return
-			}
-			k.taken += int64(size)
-			k.pieces = append(k.pieces, make([]byte, 0, size))
-			last++
-		}
-		piece := k.pieces[last]
-		n := copy(piece[len(piece):cap(piece)], p)
-		k.pieces[last], p = piece[:len(piece)+n], p[n:]
+	if !k.pieces.Add(p, k.held) {
+		k.loseLocked()
 	}
 }
 
 // loseLocked gives the memory back.
 func (k *keeper) loseLocked() {
 	k.lost = true
-	k.pieces = nil
-	k.memory.used.Add(-k.taken)
-	k.taken = 0
+	k.pieces.Drop()
 }
 
 // hold reports whether all that was read is kept, and sees to it that this stays so

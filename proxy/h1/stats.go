@@ -50,7 +50,7 @@ func (e *Engine) Stats() proxy.Stats {
 	connections := len(e.conns)
 	e.mu.Unlock()
 	s := proxy.Stats{Connections: connections, Requests: c.requests.Load(), InFlight: int(e.inFlight.Load()), Tunnels: int(c.tunnels.Load()),
-		Retried: c.retried.Load(), Replayed: c.replayed.Load(), Kept: e.memory.used.Load(), Broken: c.broken.Load(), Own: make(map[int]uint64, len(ownStatuses))}
+		Retried: c.retried.Load(), Replayed: c.replayed.Load(), Kept: e.memory.Used(), Broken: c.broken.Load(), Own: make(map[int]uint64, len(ownStatuses))}
 	for i, status := range ownStatuses {
 		s.Own[status] = c.own[i].Load()
 	}

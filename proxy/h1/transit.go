@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/segue-run/segue/proxy"
+	"github.com/segue-run/segue/proxy/carry"
 	"github.com/segue-run/segue/proxy/guard"
 	"github.com/segue-run/segue/proxy/h1/wire"
 	"github.com/segue-run/segue/proxy/page"
@@ -43,9 +44,9 @@ type transit struct {
 	exchange proxy.Exchange
 	begun    time.Time
 	outcome  proxy.Outcome
-	settled  bool     // the exchange is done
-	reading  *reading // of kept
-	tap      *tapped  // nil for none
+	settled  bool       // the exchange is done
+	reading  *reading   // of kept
+	tap      *carry.Tap // nil for none
 	attempt  *attempt
 	first    attempt
 	sentAt   atomic.Int64 // when all was sent; 0 before
@@ -205,7 +206,7 @@ func (t *transit) begin(exchange proxy.Exchange, n int) {
 		}
 		return
 	}
-	t.tap = tapOf(exchange.Tap())
+	t.tap = carry.NewTap(exchange.Tap())
 	t.keep(exchange.Keep())
 }
 
@@ -237,7 +238,7 @@ func (t *transit) keep(most int64) {
 		return
 	}
 	if t.body != nil {
-		t.kept = newKeeper(t.body, &t.e.memory, most)
+		t.kept = newKeeper(t.body, t.e.memory, most)
 		t.reading = t.kept.current
 	}
 	t.attempt.kept = t.kept // nobody else knows of it yet

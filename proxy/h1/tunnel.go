@@ -51,7 +51,9 @@ func (t *transit) switchProtocols(res *wire.Response) {
 	t.o = t.appendRelease(t.o)
 	t.o = wire.AppendField(t.o, "X-Request-Id", t.request.ID)
 	t.exchange.Answered(proxy.Answer{Status: res.Status, Wait: t.outcome.Wait, Long: true, Header: (*adder)(t)})
-	t.tap.head(res, true)
+	if t.tap != nil {
+		t.tap.Head(res.Status, headerOf(res), true)
+	}
 	t.o = append(t.o, "Connection: Upgrade\r\n"...)
 	t.o = append(wire.AppendField(t.o, "Upgrade", res.Upgrade), "\r\n"...)
 }

@@ -76,8 +76,11 @@ func (t *transit) settle() {
 		t.outcome.BytesIn += t.body.n
 	}
 	defer t.exchange.Done(t.outcome) // also where the tap panics
-	t.tap.end(t.outcome.Reached && t.outcome.Class != proxy.ClassUnknown && t.outcome.Err == nil)
+	t.tap.End(t.outcome.Reached && t.outcome.Class != proxy.ClassUnknown && t.outcome.Err == nil)
 }
+
+// lackEvery is how often the log says that the host lacks something.
+const lackEvery = 5 * time.Second
 
 // failed notes why the module's answer did not come, or not wholly.
 func (t *transit) failed(err error) {
@@ -98,7 +101,7 @@ func (t *transit) failed(err error) {
 		t.outcome.Class = proxy.ClassClientGone
 	case unreached && proxy.HostLacks(err):
 		t.outcome.Class = proxy.ClassHost
-		if t.e.lack.due(lackEvery) {
+		if t.e.lack.Due(lackEvery) {
 			t.e.cfg.Logger.Error("host lacks the means to reach modules", zap.Error(err))
 		}
 	case isNet && timeout.Timeout() && !unreached:

@@ -64,7 +64,7 @@ func (t *transit) head(res *http.Response) (announced int) {
 	if long {
 		t.lasts(res)
 	}
-	t.tap.head(res, t.body.unread())
+	t.tap.Head(res.StatusCode, res.Header, t.body.unread())
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // or net/http guesses one
 	}
@@ -154,7 +154,7 @@ func (t *transit) pass(part []byte, flush bool) error {
 	_, err := t.w.Write(part)
 	if err == nil {
 		t.outcome.BytesOut += int64(len(part))
-		t.tap.body(part)
+		t.tap.Body(part)
 		if flush {
 			err = t.client.Flush()
 		}

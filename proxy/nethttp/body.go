@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/segue-run/segue/proxy"
+	"github.com/segue-run/segue/proxy/carry"
 )
 
 // errTooLong ends a body that is longer than a request's may be.
@@ -26,7 +27,7 @@ type clientBody struct {
 	failed   atomic.Bool // the client broke off, or broke its own framing
 	tooLong  atomic.Bool // so it failed
 	slow     atomic.Bool // so it failed
-	tap      *tapped     // nil for none
+	tap      *carry.Tap  // nil for none
 }
 
 // newClientBody is nil where the request has no body.
@@ -64,7 +65,7 @@ func (b *clientBody) next(p []byte) (int, error) {
 		return 0, errTooLong
 	}
 	if n > 0 {
-		b.tap.sent(p[:n])
+		b.tap.Sent(p[:n])
 		b.idle.extend(time.Duration(b.idle.limit.Load()))
 	}
 	switch {

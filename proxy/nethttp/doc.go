@@ -62,7 +62,7 @@
 // than its deadline; transit.mu comes after it and is held for setting deadlines only, so
 // that a request can be cut off at any time without waiting. keeper.client is held while a
 // client's body is read, keeper.mu comes after it and is held for copying only, so that
-// what is kept can be read while the client is waited for. tapped.mu is held while a tap
+// what is kept can be read while the client is waited for. The lock of carry.Tap is held while a tap
 // is called. attempt.mu is held while an attempt is taken back, which does not block;
 // keeper.mu comes after it. links.mu, alarm.mu and away.mu are held for a moment, with no
 // other inside.

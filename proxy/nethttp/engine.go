@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/segue-run/segue/proxy"
+	"github.com/segue-run/segue/proxy/carry"
 	"github.com/segue-run/segue/proxy/guard"
 	"github.com/segue-run/segue/proxy/page"
 )
@@ -48,8 +49,8 @@ type Engine struct {
 
 	counters counters
 	streams  *guard.Addresses // requests over HTTP/2 in flight
-	memory   memory           // of bodies that may be replayed
-	lack     seldom           // logged
+	memory   *carry.Memory    // of bodies that may be replayed
+	lack     carry.Seldom     // logged
 }
 
 var _ proxy.Engine = (*Engine)(nil)
@@ -57,7 +58,7 @@ var _ proxy.Engine = (*Engine)(nil)
 // New makes an engine. It panics if cfg has no Director.
 func New(cfg proxy.Config) *Engine {
 	cfg = cfg.Defaults()
-	e := &Engine{cfg: cfg, feed: newFeed(), served: make(chan struct{}), idle: make(chan struct{}, 1), memory: memory{limit: cfg.ReplayMemory},
+	e := &Engine{cfg: cfg, feed: newFeed(), served: make(chan struct{}), idle: make(chan struct{}, 1), memory: carry.NewMemory(cfg.ReplayMemory),
 		streams: guard.NewAddresses(cfg.Limits.Streams)}
 	e.http1 = newHTTP1(cfg)
 	base, cutOff := context.WithCancelCause(context.Background())

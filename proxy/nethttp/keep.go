@@ -4,39 +4,20 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
-)
 
-const (
-	leastPiece = 1 << 10
-	mostPiece  = 16 << 10
+	"github.com/segue-run/segue/proxy/carry"
 )
 
 // errOutdated ends the reading of a body for a module whose answer does not matter any
 // more.
 var errOutdated = errors.New("the request goes to another module by now")
 
-// memory bounds what is kept of all bodies together.
-type memory struct {
-	limit int64
-	used  atomic.Int64
-}
-
-// take takes n bytes, unless that is more than there is and must is false.
-func (m *memory) take(n int64, must bool) bool {
-	if m.used.Add(n) > m.limit && !must {
-		m.used.Add(-n)
-		return false
-	}
-	return true
-}
-
 // keeper keeps a body while it is read from the client, so that it can be read again
 // from its beginning. A reading that is given up for another one may be in the midst of
 // waiting for the client: what it gets then is kept for the other.
 type keeper struct {
-	body   *clientBody
-	memory *memory
-	limit  int64
+	body  *clientBody
+	limit int64
 
 	client sync.Mutex // held while the client is read; before mu
 
@@ -46,8 +27,7 @@ type keeper struct {
 	lost    bool       // not all of that is kept
 	last    bool       // the current reading is the last one
 	held    bool       // another reading may begin at any moment: lose nothing
-	pieces  [][]byte
-	taken   int64 // of memory
+	pieces  carry.Pieces
 }
 
 // reading is one module's reading of a body.
@@ -57,8 +37,8 @@ type reading struct {
 }
 
 // newKeeper keeps as many bytes as limit says.
-func newKeeper(body *clientBody, memory *memory, limit int64) *keeper {
-	k := &keeper{body: body, memory: memory, limit: limit}
+func newKeeper(body *clientBody, memory *carry.Memory, limit int64) *keeper {
+	k := &keeper{body: body, pieces: carry.NewPieces(memory), limit: limit}
 	k.current = &reading{keeper: k}
 	return k
 }
@@ -96,18 +76,7 @@ func (r *reading) again(p []byte) (int, error) {
 	case k.lost:
 		return 0, errOutdated
 	}
-	n := 0
-	for _, piece := range k.pieces {
-		if at >= int64(len(piece)) {
-			at -= int64(len(piece))
-			continue
-		}
-		m := copy(p[n:], piece[at:])
-		n, at = n+m, 0
-		if n == len(p) {
-			break
-		}
-	}
+	n := k.pieces.Copy(p, at)
 	r.at.Add(int64(n))
 	return n, nil
 }
@@ -122,33 +91,15 @@ func (k *keeper) keepLocked(p []byte, must bool) {
 		k.loseLocked()
 		return
 	}
-	for len(p) > 0 {
-		last := len(k.pieces) - 1
-		if last < 0 || len(k.pieces[last]) == cap(k.pieces[last]) {
-			size := leastPiece
-			if last >= 0 {
-				size = min(2*cap(k.pieces[last]), mostPiece)
-			}
-			if !k.memory.take(int64(size), must) {
-				k.loseLocked()
-				return
-			}
-			k.taken += int64(size)
-			k.pieces = append(k.pieces, make([]byte, 0, size))
-			last++
-		}
-		piece := k.pieces[last]
-		n := copy(piece[len(piece):cap(piece)], p)
-		k.pieces[last], p = piece[:len(piece)+n], p[n:]
+	if !k.pieces.Add(p, must) {
+		k.loseLocked()
 	}
 }
 
 // loseLocked gives the memory back.
 func (k *keeper) loseLocked() {
 	k.lost = true
-	k.pieces = nil
-	k.memory.used.Add(-k.taken)
-	k.taken = 0
+	k.pieces.Drop()
 }
 
 // hold reports whether all that was read is kept, and sees to it that this stays so

@@ -58,7 +58,7 @@ func (e *Engine) Stats() proxy.Stats {
 	c := &e.counters
 	tunnels := int(c.tunnels.Load())
 	s := proxy.Stats{Connections: int(c.conns.Load()) + tunnels, Requests: c.requests.Load(), InFlight: int(e.inFlight.Load()), Tunnels: tunnels,
-		Retried: c.retried.Load(), Replayed: c.replayed.Load(), Kept: e.memory.used.Load(), Broken: c.broken.Load(), Own: make(map[int]uint64, len(ownStatuses))}
+		Retried: c.retried.Load(), Replayed: c.replayed.Load(), Kept: e.memory.Used(), Broken: c.broken.Load(), Own: make(map[int]uint64, len(ownStatuses))}
 	for i, status := range ownStatuses {
 		s.Own[status] = c.own[i].Load()
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/segue-run/segue/proxy"
+	"github.com/segue-run/segue/proxy/carry"
 	"github.com/segue-run/segue/proxy/guard"
 	"github.com/segue-run/segue/proxy/page"
 )
@@ -59,16 +60,16 @@ type transit struct {
 	exchange    proxy.Exchange
 	tried       time.Time // this attempt began
 	outcome     proxy.Outcome
-	settled     bool     // the exchange is done
-	replayAsked bool     // the exchange was asked for a replay already
-	tap         *tapped  // nil for none
-	attempt     *attempt // nil where it cannot be ended by itself
-	link        *link    // that the answer comes over; nil where it is gRPC
-	signals     *signals // of this attempt
-	first       signals  // of the first one
-	takes       rate     // of the client
-	idle        idle     // of the module
-	long        bool     // the answer lasts
+	settled     bool       // the exchange is done
+	replayAsked bool       // the exchange was asked for a replay already
+	tap         *carry.Tap // nil for none
+	attempt     *attempt   // nil where it cannot be ended by itself
+	link        *link      // that the answer comes over; nil where it is gRPC
+	signals     *signals   // of this attempt
+	first       signals    // of the first one
+	takes       rate       // of the client
+	idle        idle       // of the module
+	long        bool       // the answer lasts
 	away        away
 
 	// For the log.

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/segue-run/segue/proxy"
+	"github.com/segue-run/segue/proxy/carry"
 )
 
 // idle is what of a module stands still: the answer, unless the request moves.
@@ -31,7 +32,7 @@ func (t *transit) begin(exchange proxy.Exchange) {
 			t.reading = t.kept.restart()
 		}
 	} else {
-		t.tap = tapOf(exchange.Tap())
+		t.tap = carry.NewTap(exchange.Tap())
 		t.keep(exchange.Keep())
 	}
 	t.start = t.body.bytes()
@@ -49,7 +50,7 @@ func (t *transit) keep(most int64) {
 		return
 	}
 	if t.body != nil {
-		t.kept = newKeeper(t.body, &t.e.memory, most)
+		t.kept = newKeeper(t.body, t.e.memory, most)
 		t.reading = t.kept.current
 	}
 	t.attempt = t.newAttempt()
@@ -197,9 +198,12 @@ func (t *transit) settle() {
 	} else {
 		t.outcome.BytesIn += t.body.bytes()
 	}
-	t.tap.end(t.outcome.Reached && t.outcome.Class != proxy.ClassUnknown && t.outcome.Err == nil)
+	t.tap.End(t.outcome.Reached && t.outcome.Class != proxy.ClassUnknown && t.outcome.Err == nil)
 	t.exchange.Done(t.outcome)
 }
+
+// lackEvery is how often the log says that the host lacks something.
+const lackEvery = 5 * time.Second
 
 // failed notes why the module's answer did not come, or not wholly.
 func (t *transit) failed(err error) {
@@ -222,7 +226,7 @@ func (t *transit) failed(err error) {
 		t.outcome.Class = proxy.ClassClientGone
 	case unreached && proxy.HostLacks(err):
 		t.outcome.Class = proxy.ClassHost
-		if t.e.lack.due(lackEvery) {
+		if t.e.lack.Due(lackEvery) {
 			t.e.cfg.Logger.Error("host lacks the means to reach modules", zap.Error(err))
 		}
 	case isNet && timeout.Timeout() && !unreached:

@@ -72,7 +72,7 @@ func (t *transit) switchProtocols(client net.Conn, w *bufio.Writer, res *http.Re
 		t.total.Stop()
 	}
 	t.exchange.Answered(proxy.Answer{Status: res.StatusCode, Wait: t.outcome.Wait, Long: true, Header: header})
-	t.tap.head(res, true)
+	t.tap.Head(res.StatusCode, res.Header, true)
 	header["Connection"] = []string{"Upgrade"}
 	header["Upgrade"] = res.Header["Upgrade"]
 	answer := http.Response{StatusCode: res.StatusCode, ProtoMajor: 1, ProtoMinor: 1, Header: header}
